@@ -1,0 +1,22 @@
+PYTHON ?= python3
+BIN := .venv/bin
+
+.PHONY: demo test
+
+# Trains, evaluates and draws the pictures on generated data; see runs/synthetic/report.md.
+demo: .venv/installed
+	$(BIN)/python train.py --workdir=runs/synthetic
+	$(BIN)/python evaluate.py --workdir=runs/synthetic
+
+# Lint, types and tests.
+test: .venv/installed
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/pytest
+
+.venv/installed: requirements.txt pyproject.toml
+	$(PYTHON) -m venv .venv
+	$(BIN)/pip install --quiet --requirement requirements.txt
+	$(BIN)/pip install --quiet --no-deps --editable .
+	touch $@

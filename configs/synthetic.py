@@ -1,0 +1,13 @@
+"""HKRM on generated data, whose truth is known: the embedded default.
+
+python train.py --workdir=runs/synthetic && python evaluate.py --workdir=runs/synthetic
+"""
+
+from hkjax.experiment import default_config
+
+
+def get_config():
+    config = default_config()
+    config.model.l2 = 1e-5
+    config.training.epochs = 12
+    return config

@@ -1,0 +1,97 @@
+"""Batches drawn on the device, in static shapes, each example once per epoch.
+
+Examples differ in size: HKRM's hold their user's whole history, from none to thousands of items. A
+batch of random examples would need room for the longest histories many times over. Batches here
+are stratified instead. The examples are sorted by size and cut into as many strata as a batch has
+lanes; lane b of every batch takes a random example of stratum b. A stratum's examples are nearly
+equal in size, so a lane needs hardly more room than its example: summed over the lanes, at most
+one largest example more than the average batch.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from hkjax.errors import InputError
+
+
+class Batches(NamedTuple):
+    """The training examples as arrays on the device.
+
+    Attributes:
+        columns: what an example consists of, e.g. user, item and label: arrays [examples].
+        strata: int32 [lanes, steps], the examples that each lane draws from; -1 is padding.
+        layout: constant entries of every batch: the `lane` and `slot` [places] of each history
+            place, lane ascending, slot counting from 0 within a lane; empty where examples have no
+            sizes.
+    """
+
+    columns: dict[str, jax.Array]
+    strata: jax.Array
+    layout: dict[str, jax.Array]
+
+    @property
+    def steps_per_epoch(self) -> int:
+        return self.strata.shape[1]
+
+    @property
+    def batch_size(self) -> int:
+        return self.strata.shape[0]
+
+
+def stratify(columns: dict[str, np.ndarray], batch_size: int, sizes: np.ndarray | None = None) -> Batches:
+    """Prepares examples for `shuffle` and `take`.
+
+    Args:
+        columns: arrays [examples].
+        batch_size: lanes per batch.
+        sizes: int [examples], the room that each example needs; None where all need none.
+    """
+    n_examples = len(next(iter(columns.values())))
+    if batch_size < 1:
+        raise InputError(f"training.batch_size: expected at least 1, found {batch_size}")
+    steps = -(-n_examples // batch_size)
+    padding = steps * batch_size - n_examples
+    order = np.arange(n_examples) if sizes is None else np.argsort(sizes, kind="stable")
+    strata = np.concatenate([np.full(padding, -1), order]).reshape(batch_size, steps)
+    layout: dict[str, np.ndarray] = {}
+    if sizes is not None:
+        room = np.where(strata < 0, 0, sizes[strata]).max(axis=1)
+        layout = ragged_layout(room)
+    return jax.tree.map(_to_device, Batches(dict(columns), strata, layout))
+
+
+def ragged_layout(sizes: np.ndarray) -> dict[str, np.ndarray]:
+    """Lays rows of the given sizes end to end: the row (`lane`) and position (`slot`) of each place."""
+    lane = np.repeat(np.arange(len(sizes)), sizes)
+    slot = np.arange(len(lane)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+    return {"lane": lane.astype(np.int32), "slot": slot.astype(np.int32)}
+
+
+def shuffle(batches: Batches, key: jax.Array) -> jax.Array:
+    """Returns the epoch's order, int32 [lanes, steps]: a permutation of the examples.
+
+    With sizes, every stratum is permuted in itself; without, all examples are.
+    """
+    if not batches.layout:
+        return jax.random.permutation(key, batches.strata.reshape(-1)).reshape(batches.strata.shape)
+    draws = jnp.argsort(jax.random.uniform(key, batches.strata.shape), axis=1)
+    return jnp.take_along_axis(batches.strata, draws, axis=1)
+
+
+def take(batches: Batches, order: jax.Array, step: jax.Array) -> dict[str, jax.Array]:
+    """Returns batch number `step` of the epoch.
+
+    The entry `weight` [lanes] is 1 for an example and 0 for padding, whose other entries repeat
+    example 0.
+    """
+    rows = jax.lax.dynamic_index_in_dim(order, step, axis=1, keepdims=False)
+    batch = {name: column[jnp.maximum(rows, 0)] for name, column in batches.columns.items()}
+    weight = (rows >= 0).astype(jnp.float32)
+    return {**batch, **batches.layout, "weight": weight}
+
+
+def _to_device(array: np.ndarray) -> jax.Array:
+    return jnp.asarray(array, jnp.int32 if np.issubdtype(array.dtype, np.integer) else None)

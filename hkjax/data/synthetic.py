@@ -1,0 +1,102 @@
+"""A generated data set whose truth is known: which field and which value each user cares for."""
+
+import dataclasses
+
+import numpy as np
+
+from hkjax.data.dataset import DataConfig, Dataset, assemble
+from hkjax.errors import InputError
+
+
+@dataclasses.dataclass(frozen=True)
+class SyntheticConfig:
+    """The sizes and strengths of a generated data set.
+
+    Attributes:
+        n_users, n_items: how many.
+        n_fields: attribute fields, each a relation of the graph.
+        n_values: values in each field.
+        likes: mean number of liked items per user.
+        zipf: exponent of the items' popularity, the r-th item having weight r^-zipf.
+        preference: how much likelier, as a log-odds, an item with the user's preferred value is.
+        coverage: the share of (item, field) pairs that have a value.
+        branching: values per parent in the taxonomy over each field's values.
+    """
+
+    n_users: int = 2000
+    n_items: int = 600
+    n_fields: int = 4
+    n_values: int = 12
+    likes: float = 20.0
+    zipf: float = 0.6
+    preference: float = 2.5
+    coverage: float = 0.9
+    branching: int = 4
+
+
+def synthetic_dataset(sizes: SyntheticConfig, config: DataConfig, seed: int) -> Dataset:
+    """Generates interactions and a graph.
+
+    Every user prefers one value of one field and likes items by popularity times
+    exp(preference * [the item has that value]). As in RippleNet's data, each liked item comes with
+    one row of label 0: an item drawn uniformly from those that the user did not like. Relation j
+    links items to their values of field j; relation n_fields + j links values of field j to their
+    parents in a taxonomy, level by level up to one root.
+
+    Args:
+        sizes: see `SyntheticConfig`.
+        config: how to split; its fields default to one per relation.
+        seed: seed of everything.
+
+    Returns:
+        A data set whose `truth` holds each user's preferred field.
+    """
+    if sizes.n_fields < 1 or sizes.n_values < 1 or sizes.branching < 2:
+        raise InputError("data.synthetic: expected n_fields >= 1, n_values >= 1 and branching >= 2")
+    random = np.random.default_rng(seed)
+    n_users, n_items, n_fields = sizes.n_users, sizes.n_items, sizes.n_fields
+    item_value = random.integers(sizes.n_values, size=(n_items, n_fields))
+    item_value[random.random((n_items, n_fields)) > sizes.coverage] = -1
+    field = random.integers(n_fields, size=n_users)
+    value = random.integers(sizes.n_values, size=n_users)
+
+    popularity = -sizes.zipf * np.log1p(random.permutation(n_items))
+    match = value[:, None] == item_value[:, field].T
+    # Gumbel's trick: the k largest perturbed scores are k draws without replacement.
+    utility = popularity + sizes.preference * match + random.gumbel(size=(n_users, n_items))
+    rank = np.argsort(np.argsort(-utility, axis=1), axis=1)
+    n_liked = np.clip(random.poisson(sizes.likes, n_users), 1, n_items // 2)
+    liked = rank < n_liked[:, None]
+    noise = np.where(liked, np.inf, random.random((n_users, n_items)))
+    unwatched = np.argsort(np.argsort(noise, axis=1), axis=1) < n_liked[:, None]
+    rows = np.concatenate(
+        [
+            np.column_stack([*np.nonzero(chosen), np.full(chosen.sum(), label)])
+            for chosen, label in ((liked, 1), (unwatched, 0))
+        ]
+    )
+
+    triples, next_entity = [], n_items
+    for j in range(n_fields):
+        items = np.flatnonzero(item_value[:, j] >= 0)
+        triples.append(np.column_stack([items, np.full(items.size, j), next_entity + item_value[items, j]]))
+        links, next_entity = _taxonomy(sizes.n_values, sizes.branching, n_fields + j, next_entity)
+        triples.append(links)
+    fields = config.fields or {f"field_{j}": (j,) for j in range(n_fields)}
+    config = dataclasses.replace(config, fields=fields)
+    data = assemble(rows, np.zeros((0, 3), np.int64), np.concatenate(triples), config, seed)
+    return dataclasses.replace(data, truth=field)
+
+
+def _taxonomy(n_leaves: int, branching: int, relation: int, first: int) -> tuple[np.ndarray, int]:
+    """Links `n_leaves` entities from `first` on to parents, these to theirs, up to one root.
+
+    Returns:
+        The triples, and the first entity id that is still free.
+    """
+    links, level = [np.zeros((0, 3), np.int64)], np.arange(first, first + n_leaves)
+    while level.size > 1:
+        parents = level[-1] + 1 + np.arange(level.size) // branching
+        links.append(np.column_stack([level, np.full(level.size, relation), parents]))
+        level = np.unique(parents)
+    return np.concatenate(links), int(level[-1]) + 1

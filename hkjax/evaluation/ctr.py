@@ -1,0 +1,45 @@
+"""Click-through prediction: scores of given rows, and how sure their metrics are."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from hkjax.data.dataset import Interactions
+from hkjax.evaluation.metrics import weighted_auc
+from hkjax.models.base import Recommender, Representation
+
+
+def predict(recommender: Recommender, representation: Representation, rows: Interactions) -> np.ndarray:
+    """Returns the logits of the rows, float64 [rows]."""
+    users, items = jnp.asarray(rows.users), jnp.asarray(rows.items)
+    return np.asarray(_score(recommender.score, representation, users, items), np.float64)
+
+
+@partial(jax.jit, static_argnums=0)
+def _score(score, representation, users, items):
+    return score(representation, users, items)
+
+
+def bootstrap_weights(users: np.ndarray, n_samples: int, seed: int) -> np.ndarray:
+    """Multiplicities of the rows in bootstrap samples of users, float64 [samples, rows].
+
+    Users are drawn with replacement and bring all their rows: rows of one user are not independent.
+    """
+    _, user = np.unique(users, return_inverse=True)
+    n_users = int(user.max(initial=-1)) + 1
+    draws = np.random.default_rng(seed).integers(n_users, size=(n_samples, n_users))
+    counts = np.stack([np.bincount(draw, minlength=n_users) for draw in draws])
+    return counts[:, user].astype(np.float64)
+
+
+def click_intervals(logits: np.ndarray, rows: Interactions, n_samples: int, seed: int) -> dict[str, list[float]]:
+    """95 % bootstrap intervals of `auc` and `acc`, as [low, high]."""
+    weights = bootstrap_weights(rows.users, n_samples, seed)
+    correct = (logits > 0) == (rows.labels == 1)
+    samples = {
+        "auc": weighted_auc(logits, rows.labels, weights),
+        "acc": weights @ correct / weights.sum(axis=1),
+    }
+    return {name: np.nanpercentile(values, [2.5, 97.5]).tolist() for name, values in samples.items()}

@@ -1,0 +1,106 @@
+"""Evaluation of one recommender on one part of a data set."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import numpy as np
+
+from hkjax.data.dataset import Dataset, Interactions
+from hkjax.errors import InputError
+from hkjax.evaluation.ctr import click_intervals, predict
+from hkjax.evaluation.metrics import click_metrics
+from hkjax.evaluation.ranking import rank_users
+from hkjax.models.base import Params, Recommender, Representation
+
+
+@dataclasses.dataclass(frozen=True)
+class EvaluationConfig:
+    """What to measure.
+
+    Attributes:
+        ks: the cut-offs K of the ranking metrics.
+        bootstrap: bootstrap samples behind each 95 % interval.
+    """
+
+    ks: tuple[int, ...] = (1, 2, 5, 10, 20, 50, 100)
+    bootstrap: int = 200
+
+
+def evaluate(
+    recommender: Recommender, params: Params, data: Dataset, config: EvaluationConfig, seed: int
+) -> tuple[dict[str, Any], Representation]:
+    """Measures a recommender on the test part.
+
+    Click-through metrics need test rows of both labels and are left out without them. The ranking
+    is of all items that the user liked neither in train nor in validation, for every user who
+    liked one in test.
+
+    Returns:
+        The results: `metrics`; `intervals`, the 95 % bootstrap intervals of some of them;
+        `without_history`, the click-through metrics on rows of users who liked nothing in train.
+        And the representation behind them.
+    """
+    representation = jax.jit(recommender.encode)(params, recommender.inputs)
+    metrics, intervals, without_history = {}, {}, {}
+    if _has_both_labels(data.test):
+        logits = predict(recommender, representation, data.test)
+        metrics |= click_metrics(logits, data.test.labels)
+        intervals |= click_intervals(logits, data.test, config.bootstrap, seed)
+        cold = ~np.isin(data.test.users, data.train.positives().users)
+        if cold.any():
+            without_history = click_metrics(logits[cold], data.test.labels[cold])
+    known = _concatenate(data.train.positives(), data.validation.positives())
+    per_user = rank_users(recommender, representation, data.n_items, data.test.positives(), known, config.ks)
+    random = np.random.default_rng(seed)
+    n_users = len(per_user.pop("users"))
+    draws = random.integers(n_users, size=(config.bootstrap, n_users))
+    for name, values in per_user.items():
+        metrics[name] = float(values.mean())
+        intervals[name] = np.percentile(values[draws].mean(axis=1), [2.5, 97.5]).tolist()
+    return {"metrics": metrics, "intervals": intervals, "without_history": without_history}, representation
+
+
+def make_validator(recommender: Recommender, data: Dataset, monitor: str) -> Callable[[Params], dict[str, float]]:
+    """Returns params -> metrics on the validation part.
+
+    Args:
+        recommender: the model; `encode` is compiled once.
+        data: the data set.
+        monitor: `auc`, `acc`, `f1` for click-through metrics, or `METRIC@K` for the ranking
+            metrics at K.
+
+    Raises:
+        InputError: the metric is unknown, or the validation part has one label only and can't
+            give it.
+    """
+    encode = jax.jit(recommender.encode)
+    name, _, k = monitor.partition("@")
+    if name in ("precision", "recall", "ndcg", "hit_rate") and k.isdigit() and int(k) > 0:
+
+        def rank(params: Params) -> dict[str, float]:
+            representation = encode(params, recommender.inputs)
+            liked, known = data.validation.positives(), data.train.positives()
+            per_user = rank_users(recommender, representation, data.n_items, liked, known, (int(k),))
+            return {metric: float(v.mean()) for metric, v in per_user.items() if metric != "users"}
+
+        return rank
+    if monitor not in ("auc", "acc", "f1"):
+        raise InputError(f"training.monitor: unknown metric {monitor!r}; choose auc, acc, f1, recall@20, ndcg@20, ...")
+    if not _has_both_labels(data.validation):
+        raise InputError(f"training.monitor: {monitor} needs validation rows of both labels; choose e.g. recall@20")
+
+    def click(params: Params) -> dict[str, float]:
+        representation = encode(params, recommender.inputs)
+        return click_metrics(predict(recommender, representation, data.validation), data.validation.labels)
+
+    return click
+
+
+def _has_both_labels(rows: Interactions) -> bool:
+    return rows.labels.min() != rows.labels.max()
+
+
+def _concatenate(first: Interactions, second: Interactions) -> Interactions:
+    return Interactions(*(np.concatenate(pair) for pair in zip(first, second, strict=True)))

@@ -1,0 +1,79 @@
+"""Full ranking: every item that a user has not met in train, in blocks of users on the device."""
+
+from collections.abc import Sequence
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from hkjax.data.dataset import Interactions
+from hkjax.evaluation.metrics import ranking_metrics
+from hkjax.models.base import Recommender, Representation
+
+_SCORES_PER_BLOCK = 1 << 24
+
+
+def rank_users(
+    recommender: Recommender,
+    representation: Representation,
+    n_items: int,
+    relevant: Interactions,
+    known: Interactions,
+    ks: Sequence[int],
+) -> dict[str, np.ndarray]:
+    """Ranks all items for each user who has a relevant one.
+
+    Args:
+        recommender, representation: the model and what its `encode` returned.
+        n_items: number of items.
+        relevant: the rows to find, e.g. the liked ones of test.
+        known: rows whose items are left out of their user's ranking, e.g. those liked in train.
+        ks: the cut-offs.
+
+    Returns:
+        `users`, int [users], and the metrics of `ranking_metrics`, [users] each.
+    """
+    users, n_relevant = np.unique(relevant.users, return_counts=True)
+    size = max(1, min(len(users), _SCORES_PER_BLOCK // n_items))
+    blocks = [users[i : i + size] for i in range(0, len(users), size)]
+    found = _blocked_pairs(relevant, blocks)
+    left_out = _blocked_pairs(known, blocks)
+    depth = min(max(ks), n_items)
+    hits = []
+    for block, found_pairs, left_out_pairs in zip(blocks, found, left_out, strict=True):
+        padded = jnp.asarray(np.pad(block, (0, size - len(block))))
+        block_hits = _top_hits(recommender.rank_scores, depth, representation, padded, found_pairs, left_out_pairs)
+        hits.append(np.asarray(block_hits)[: len(block)])
+    return {"users": users, **ranking_metrics(np.concatenate(hits), n_relevant, ks)}
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def _top_hits(rank_scores, depth, representation, users, relevant, known):
+    """Whether each of a user's `depth` best items is relevant: bool [users, depth]."""
+    scores = rank_scores(representation, users)
+    scores = scores.at[known[0], known[1]].set(-jnp.inf, mode="drop")
+    is_relevant = jnp.zeros(scores.shape, bool).at[relevant[0], relevant[1]].set(True, mode="drop")
+    _, top = jax.lax.top_k(scores, depth)
+    return jnp.take_along_axis(is_relevant, top, axis=1)
+
+
+def _blocked_pairs(rows: Interactions, blocks: list[np.ndarray]) -> list[tuple[np.ndarray, np.ndarray]]:
+    """For each block of ascending users the (row in block, item) pairs, padded to one length.
+
+    Padding names the row after the last, which a scatter drops.
+    """
+    order = np.argsort(rows.users, kind="stable")
+    users, items = rows.users[order], rows.items[order]
+    pairs = []
+    for block in blocks:
+        first, last = np.searchsorted(users, [block[0], block[-1] + 1])
+        row = np.searchsorted(block, users[first:last])
+        inside = block[np.minimum(row, len(block) - 1)] == users[first:last]
+        pairs.append((row[inside].astype(np.int32), items[first:last][inside]))
+    length = max(len(row) for row, _ in pairs)
+    pad = len(blocks[0])
+    return [
+        (np.pad(row, (0, length - len(row)), constant_values=pad), np.pad(item, (0, length - len(item))))
+        for row, item in pairs
+    ]

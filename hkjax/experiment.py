@@ -1,0 +1,107 @@
+"""One experiment: its whole configuration, its data and its model."""
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import jax
+from ml_collections import ConfigDict
+
+from hkjax.config import build, to_config_dict
+from hkjax.data.dataset import DataConfig, Dataset, read_dataset
+from hkjax.data.synthetic import SyntheticConfig, synthetic_dataset
+from hkjax.errors import InputError
+from hkjax.evaluation.evaluate import EvaluationConfig, make_validator
+from hkjax.evaluation.report import make_report, print_report, write_report
+from hkjax.models.base import Recommender
+from hkjax.models.hkrm import HKRMConfig, hkrm
+from hkjax.training.checkpoint import Checkpoints
+from hkjax.training.loop import TrainingConfig, fit
+from hkjax.training.state import OptimizerConfig
+from hkjax.training.workdir import claim_workdir, read_config
+
+ModelConfig = HKRMConfig
+
+
+@dataclass(frozen=True)
+class Experiment:
+    """All that a run depends on.
+
+    Attributes:
+        seed: seed of the split, the initialisation, the batches and the bootstrap.
+        data: where the data come from.
+        synthetic: what to generate where `data.format` is `synthetic`.
+        model: the model and its choices.
+        optimizer: how to descend.
+        training: how long, in which batches.
+        evaluation: what to measure.
+    """
+
+    seed: int = 0
+    data: DataConfig = field(default_factory=DataConfig)
+    synthetic: SyntheticConfig = field(default_factory=SyntheticConfig)
+    model: ModelConfig = field(default_factory=HKRMConfig)
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    training: TrainingConfig = field(default_factory=TrainingConfig)
+    evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+
+
+def default_config(model: ModelConfig | None = None) -> ConfigDict:
+    """Returns every setting with its default, locked against unknown keys, for a config file to change."""
+    config = to_config_dict(Experiment(model=model or HKRMConfig()))
+    config.data.fields = ConfigDict(convert_dict=False)
+    return config.lock()
+
+
+def read_experiment(config: Mapping[str, Any]) -> Experiment:
+    """Checks a configuration; see `hkjax.config.build` for what it refuses."""
+    return build(Experiment, config)
+
+
+def load_data(experiment: Experiment) -> Dataset:
+    """Reads or generates the experiment's data set."""
+    if experiment.data.format == "synthetic":
+        return synthetic_dataset(experiment.synthetic, experiment.data, experiment.seed)
+    return read_dataset(experiment.data, experiment.seed)
+
+
+def build_model(experiment: Experiment, data: Dataset) -> Recommender:
+    """Builds the experiment's recommender."""
+    return hkrm(experiment.model, data, experiment.training.batch_size)
+
+
+def train_experiment(experiment: Experiment, workdir: Path) -> list[dict[str, Any]]:
+    """Trains in the work directory, or resumes there; returns one record per epoch."""
+    data = load_data(experiment)
+    for remark in data.remarks:
+        print(remark)
+    recommender = build_model(experiment, data)
+    validate = make_validator(recommender, data, experiment.training.monitor)
+    claim_workdir(workdir, experiment)
+    return fit(recommender, validate, experiment.training, experiment.optimizer, experiment.seed, workdir)
+
+
+def evaluate_workdir(workdir: Path) -> dict[str, Any]:
+    """Evaluates the work directory's best checkpoint; prints the table, writes and returns the report."""
+    experiment = read_experiment(read_config(workdir))
+    data = load_data(experiment)
+    recommender = build_model(experiment, data)
+    monitor = experiment.training.monitor
+    with Checkpoints(workdir.resolve() / "checkpoints", monitor) as checkpoints:
+        if checkpoints.best is None:
+            raise InputError(f"{workdir}: no finished checkpoint yet; train first")
+        like = jax.eval_shape(recommender.init, jax.random.key(0))
+        params = checkpoints.restore_params(checkpoints.best, like)
+    report, representation = make_report(
+        recommender, params, data, experiment.evaluation, experiment.model.name, experiment.seed
+    )
+    write_report(workdir, report, recommender, representation, data, experiment.evaluation, monitor)
+    print_report(report)
+    return report
+
+
+def data_folder(name: str) -> str:
+    """Returns the path of a data set below $HKJAX_DATA, which defaults to ../shared/data."""
+    return str(Path(os.environ.get("HKJAX_DATA", "../shared/data")) / name)

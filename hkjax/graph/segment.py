@@ -1,0 +1,109 @@
+"""Sums and softmaxes over the members of a segment: the edges of a node, the items of a history."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.custom_derivatives import linear_call
+
+_WIDTH = 8
+
+
+class Pieces(NamedTuple):
+    """Segments cut into pieces of at most eight members, so that hubs cost no more than their edges.
+
+    Attributes:
+        members: int32 [pieces, 8], source row of each member; padded with the number of sources.
+        owner: int32 [pieces], ascending, the segment that a piece belongs to.
+    """
+
+    members: jax.Array
+    owner: jax.Array
+
+
+class Incidence(NamedTuple):
+    """A fixed relation between sources and segments, kept in both directions.
+
+    Attributes:
+        forward: for each segment its sources.
+        transpose: for each source its segments.
+    """
+
+    forward: Pieces
+    transpose: Pieces
+
+
+def incidence(sources: np.ndarray, segments: np.ndarray, n_sources: int, n_segments: int) -> Incidence:
+    """Builds the incidence of pairs (source, segment), given as two int arrays [pairs], on the host."""
+    return Incidence(
+        _pieces(sources, segments, n_sources, n_segments),
+        _pieces(segments, sources, n_segments, n_sources),
+    )
+
+
+def incident_sum(x: jax.Array, pairs: Incidence, n_segments: int) -> jax.Array:
+    """Sums the sources of every segment: y_s = sum of x_i over the pairs (i, s).
+
+    Linear in x, with the transpose written out: a gather in either direction, where autodiff would
+    scatter without order. No intermediate of the size [pairs, d] is built.
+
+    Args:
+        x: [n_sources, d].
+        pairs: who belongs where; n_sources and n_segments are those it was built with.
+
+    Returns:
+        [n_segments, d]; zero for a segment without sources.
+    """
+    n_sources = x.shape[0]
+    return linear_call(
+        lambda pairs, x: _sum_pieces(x, pairs.forward, n_segments),
+        lambda pairs, y: _sum_pieces(y, pairs.transpose, n_sources),
+        pairs,
+        x,
+    )
+
+
+def segment_sum(x: jax.Array, segments: jax.Array, n_segments: int) -> jax.Array:
+    """Sums x [members, ...] by ascending segment numbers [members] into [n_segments, ...]."""
+    return jax.ops.segment_sum(x, segments, n_segments, indices_are_sorted=True)
+
+
+def segment_softmax(logits: jax.Array, segments: jax.Array, n_segments: int, where: jax.Array) -> jax.Array:
+    """Softmax over the members of each segment.
+
+    Args:
+        logits: [members].
+        segments: int [members], ascending.
+        n_segments: number of segments.
+        where: bool [members]; members that are left out get 0.
+
+    Returns:
+        [members], summing to 1 over each segment that has a member, and finite for all.
+    """
+    masked = jax.lax.stop_gradient(jnp.where(where, logits, -jnp.inf))
+    top = jax.ops.segment_max(masked, segments, n_segments, indices_are_sorted=True)
+    shift = jnp.where(jnp.isfinite(top), top, 0)[segments]
+    weights = jnp.where(where, jnp.exp(jnp.where(where, logits - shift, 0)), 0)
+    total = segment_sum(weights, segments, n_segments)
+    return weights / jnp.where(total > 0, total, 1)[segments]
+
+
+def _pieces(sources: np.ndarray, segments: np.ndarray, n_sources: int, n_segments: int) -> Pieces:
+    order = np.argsort(segments, kind="stable")
+    sources, segments = sources[order], segments[order]
+    degree = np.bincount(segments, minlength=n_segments)
+    count = -(-degree // _WIDTH)
+    rank = np.arange(len(segments)) - (np.cumsum(degree) - degree)[segments]
+    piece = (np.cumsum(count) - count)[segments] + rank // _WIDTH
+    members = np.full((int(count.sum()), _WIDTH), n_sources, np.int32)
+    members[piece, rank % _WIDTH] = sources
+    owner = np.repeat(np.arange(n_segments, dtype=np.int32), count)
+    return Pieces(jnp.asarray(members), jnp.asarray(owner))
+
+
+def _sum_pieces(x: jax.Array, pieces: Pieces, n_segments: int) -> jax.Array:
+    padded = jnp.concatenate([x, jnp.zeros((1, *x.shape[1:]), x.dtype)])
+    # A sum of gathers fuses into one loop over the pieces; a gather of all members would not.
+    partial = sum(padded[pieces.members[:, k]] for k in range(_WIDTH))
+    return segment_sum(jnp.asarray(partial), pieces.owner, n_segments)

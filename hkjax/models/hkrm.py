@@ -1,0 +1,363 @@
+"""HKRM: which attribute fields matter to a user, and which to an item.
+
+Equations are numbered as in "A Hierarchical Knowledge-based Joint Learning Framework for
+Recommendation" (Sun, Ni, Yang; CNCI 2020, DOI 10.23977/CNCI2020076). Throughout, n is the number of
+attribute fields, d the embedding size, a *query* the history of items that a user liked in train,
+and o_j the sum of the embeddings of an item's values in field j.
+"""
+
+import dataclasses
+from typing import Literal, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import optax
+from flax import linen as nn
+
+from hkjax.data.dataset import Dataset
+from hkjax.data.fields import attribute_fields
+from hkjax.data.sampling import ragged_layout, stratify
+from hkjax.errors import InputError
+from hkjax.graph.segment import Incidence, incidence, incident_sum, segment_softmax, segment_sum
+from hkjax.models.base import Batch, Metrics, Recommender
+
+
+@dataclasses.dataclass(frozen=True)
+class HKRMConfig:
+    """The choices that the paper states, leaves open, or contradicts itself about.
+
+    Attributes:
+        name: this model's name in a configuration.
+        dim: embedding size d.
+        relation: R_j of eq. 4 and 5. `diagonal`: a vector (DistMult). `full`: a d x d matrix, as
+            eq. 4 is printed (o^T R q).
+        pooling: eq. 4 over the query's items. `mean`: the mean of the items' softmaxes. `joint`:
+            one softmax with the sum over items inside its numerator and denominator.
+        query_weight: p of eq. 2. `item`: one per item. `interaction`: one per user-item pair, the
+            literal reading. `uniform`: none, every item weighs 1/m.
+        missing_fields: fields in which an item has no value. `mask`: probability 0, and the
+            uniform distribution where an item has no field at all. `zero_logit`: o_j = 0 and so
+            logit 0, the literal reading.
+        leave_one_out: take the target out of its own query in training. Without it q_s contains
+            e_t in training and never in test.
+        divergence: L_a of eq. 9. `kl`: KL(P(A|q), P^(A|t)), over the fields that the target has.
+            `cross_entropy`: what eq. 9 prints once it omits the entropy as a constant, though it
+            is none.
+        levels: `both`; `item` (HKRM-Item) or `attribute` (HKRM-Attr) score by one level alone.
+        divergence_weight: lambda1 of eq. 13; 0 is HKRM-woKL.
+        l2: lambda2 of eq. 13, on the entity and relation tables.
+        item_bias: add a learned b_t to eq. 10 (not in the paper).
+    """
+
+    name: Literal["hkrm"] = "hkrm"
+    dim: int = 50
+    relation: Literal["diagonal", "full"] = "diagonal"
+    pooling: Literal["mean", "joint"] = "mean"
+    query_weight: Literal["item", "interaction", "uniform"] = "item"
+    missing_fields: Literal["mask", "zero_logit"] = "mask"
+    leave_one_out: bool = True
+    divergence: Literal["kl", "cross_entropy"] = "kl"
+    levels: Literal["both", "item", "attribute"] = "both"
+    divergence_weight: float = 1.0
+    l2: float = 1e-5
+    item_bias: bool = False
+
+
+class HKRMInputs(NamedTuple):
+    """The arrays that HKRM reads and nobody trains.
+
+    Attributes:
+        values: which entities sum to which o_j: sources are rows of the entity table, segments are
+            item * n + field.
+        present: bool [items, n], whether the item has a value in the field.
+        history: int32 [positives], the items liked in train, by user.
+        start, length: int32 [users], where a user's history lies.
+        everyone: the layout (`lane`, `slot`) that holds the history of every user.
+    """
+
+    values: Incidence
+    present: jax.Array
+    history: jax.Array
+    start: jax.Array
+    length: jax.Array
+    everyone: Batch
+
+
+class Side(NamedTuple):
+    """One side of the model, the queries or the targets of B rows.
+
+    Attributes:
+        item_level: q_s or t_s, [B, d].
+        probabilities: P(A|q) or P^(A|t), [B, n].
+    """
+
+    item_level: jax.Array
+    probabilities: jax.Array
+
+
+class HKRMRepresentation(NamedTuple):
+    """All that ranking and explaining need.
+
+    Attributes:
+        user, item: [users, d] and [items, d]; eq. 10 is their inner product.
+        bias: [items].
+        preference: P(A|q) of each user, [users, n].
+        importance: P^(A|t) of each item, [items, n].
+    """
+
+    user: jax.Array
+    item: jax.Array
+    bias: jax.Array
+    preference: jax.Array
+    importance: jax.Array
+
+
+def proximity_logits(values: jax.Array, relations: jax.Array, vector: jax.Array) -> jax.Array:
+    """o_j . R_j . q_s for every field j: the exponents of eq. 4 and 5.
+
+    Args:
+        values: o, [n, d].
+        relations: R, [n, d] for diagonal relations or [n, d, d].
+        vector: q_s or t_s, [d].
+
+    Returns:
+        [n].
+    """
+    return (values * relate(relations, vector)).sum(-1)
+
+
+def relate(relations: jax.Array, vector: jax.Array) -> jax.Array:
+    """R_j q_s for every field: [n, d] from relations [n, d] or [n, d, d] and a vector [d]."""
+    return relations * vector if relations.ndim == 2 else relations @ vector
+
+
+def proximity_log_softmax(logits: jax.Array, present: jax.Array) -> jax.Array:
+    """Logarithm of `proximity_softmax`, finite for any logits; 0 for the fields that are not present."""
+    none = ~present.any(axis=-1, keepdims=True)
+    # Where no field is present all logits are replaced by 0, whose softmax is the uniform one.
+    counted = present | none
+    return jnp.where(counted, jax.nn.log_softmax(jnp.where(none, 0, logits), axis=-1, where=counted), 0)
+
+
+def proximity_softmax(logits: jax.Array, present: jax.Array) -> jax.Array:
+    """Softmax over the fields that are present; uniform over all fields where none is.
+
+    Args:
+        logits: [..., n].
+        present: bool [..., n]; fields that are not get probability 0.
+
+    Returns:
+        [..., n], summing to 1.
+    """
+    counted = present | ~present.any(axis=-1, keepdims=True)
+    return jnp.where(counted, jnp.exp(proximity_log_softmax(logits, present)), 0)
+
+
+def kl_divergence(p: jax.Array, log_q: jax.Array, present: jax.Array) -> jax.Array:
+    """KL(p, q) over the fields that are present, to which p is conditioned.
+
+    A field that the target lacks has q = 0, where the divergence would be infinite whatever the
+    parameters. So p is restricted to the target's fields and normalised; it counts as equal to q
+    where it has no mass there.
+
+    Args:
+        p: probabilities [..., n].
+        log_q: log-probabilities [..., n], normalised over the fields that are present.
+        present: bool [..., n].
+
+    Returns:
+        [...], non-negative, zero only where the conditioned distributions are equal.
+    """
+    inside = jnp.where(present, p, 0)
+    mass = inside.sum(-1, keepdims=True)
+    conditioned = inside / jnp.where(mass > 0, mass, 1)
+    log_p = jnp.log(jnp.where(conditioned > 0, conditioned, 1))
+    return (conditioned * (log_p - log_q)).sum(-1)
+
+
+def cross_entropy(p: jax.Array, log_q: jax.Array, present: jax.Array) -> jax.Array:
+    """-sum_j p_j log q_j over the fields that are present: eq. 9 as printed, [...] from [..., n]."""
+    return -(jnp.where(present, p, 0) * log_q).sum(-1)
+
+
+class HKRM(nn.Module):
+    """Names HKRM's parameters and applies the equations to them.
+
+    Attributes:
+        config: the choices.
+        n_items, n_fields: sizes I and n.
+        n_entities: rows of the entity table, items first.
+        n_positives: rows of all histories together.
+    """
+
+    config: HKRMConfig
+    n_items: int
+    n_fields: int
+    n_entities: int
+    n_positives: int
+
+    def setup(self) -> None:
+        c, xavier, zeros = self.config, nn.initializers.xavier_uniform(), nn.initializers.zeros
+        matrix = () if c.relation == "diagonal" else (c.dim,)
+        self.entity = self.param("entity", xavier, (self.n_entities, c.dim))
+        self.relation = self.param("relation", xavier, (self.n_fields, c.dim, *matrix))
+        self.empty_query = self.param("empty_query", nn.initializers.normal(0.1), (c.dim,))
+        self.hidden, self.output = nn.Dense(c.dim), nn.Dense(c.dim)
+        n_weights = {"item": self.n_items, "interaction": self.n_positives, "uniform": 0}[c.query_weight]
+        if n_weights:
+            self.query_weight = self.param("query_weight", nn.initializers.uniform(1.0), (n_weights,))
+        if c.item_bias:
+            self.bias = self.param("bias", zeros, (self.n_items,))
+
+    def attribute_values(self, inputs: HKRMInputs) -> jax.Array:
+        """o_j of every item (eq. 3): [items, n, d]."""
+        sums = incident_sum(self.entity, inputs.values, self.n_items * self.n_fields)
+        return sums.reshape(self.n_items, self.n_fields, -1)
+
+    def targets(self, inputs: HKRMInputs, values: jax.Array, items: jax.Array) -> tuple[Side, jax.Array]:
+        """t_s, P^(A|t) and its logarithm for the items [B] (eq. 1 and 5), given o of all items."""
+        vectors = self.entity[items]
+        logits = jax.vmap(proximity_logits, (0, None, 0))(values[items], self.relation, vectors)
+        counted = self.counted(inputs, items)
+        return Side(vectors, proximity_softmax(logits, counted)), proximity_log_softmax(logits, counted)
+
+    def counted(self, inputs: HKRMInputs, items: jax.Array) -> jax.Array:
+        """The fields [..., n] that take part in the softmaxes of these items."""
+        if self.config.missing_fields == "mask":
+            return inputs.present[items]
+        return jnp.ones((*items.shape, self.n_fields), bool)
+
+    def queries(
+        self, inputs: HKRMInputs, values: jax.Array, users: jax.Array, layout: Batch, left_out: jax.Array
+    ) -> Side:
+        """q_s and P(A|q) of the users [B] (eq. 1, 2 and 4).
+
+        Args:
+            inputs: the graph and the histories.
+            values: o of all items.
+            users: int [B].
+            layout: `lane` and `slot` [places], room for each user's history.
+            left_out: int [B], an item to leave out of each history, or -1.
+        """
+        lane, slot, size = layout["lane"], layout["slot"], users.shape[0]
+        owner = users[lane]
+        place = jnp.minimum(inputs.start[owner] + slot, self.n_positives - 1)
+        items = inputs.history[place]
+        kept = (slot < inputs.length[owner]) & (items != left_out[lane])
+        count = segment_sum(kept.astype(self.entity.dtype), lane, size)
+        share = 1 / jnp.maximum(count, 1)
+        weights = self.weights(items, place, kept, lane, share)
+        vectors = segment_sum(weights[:, None] * self.entity[items], lane, size)
+        vectors = jnp.where(count[:, None] > 0, vectors, self.empty_query)
+        logits = self.place_logits(values, items, lane, vectors)
+        counted = self.counted(inputs, items)
+        if self.config.pooling == "mean":
+            softmaxes = proximity_softmax(logits, counted)
+            pooled = segment_sum(jnp.where(kept[:, None], softmaxes, 0), lane, size) * share[:, None]
+        else:
+            fields = jnp.broadcast_to(lane[:, None], logits.shape)
+            mask = counted & kept[:, None]
+            joint = segment_softmax(logits.reshape(-1), fields.reshape(-1), size, mask.reshape(-1))
+            pooled = segment_sum(joint.reshape(logits.shape), lane, size)
+        # An empty history, and under `joint` one without any field, leave nothing to pool.
+        empty = pooled.sum(-1, keepdims=True) == 0
+        return Side(vectors, jnp.where(empty, 1 / self.n_fields, pooled))
+
+    def weights(
+        self, items: jax.Array, place: jax.Array, kept: jax.Array, lane: jax.Array, share: jax.Array
+    ) -> jax.Array:
+        """w of eq. 2: softmax of p_i / m over each history, [places]."""
+        if self.config.query_weight == "uniform":
+            return jnp.where(kept, share[lane], 0)
+        logits = self.query_weight[items if self.config.query_weight == "item" else place]
+        return segment_softmax(logits * share[lane], lane, share.shape[0], kept)
+
+    def place_logits(self, values: jax.Array, items: jax.Array, lane: jax.Array, vectors: jax.Array) -> jax.Array:
+        """o_j . R_j . q_s of every place [places, n]: `proximity_logits`, with R_j q_s once per lane."""
+        keys = jax.vmap(relate, (None, 0))(self.relation, vectors)
+        # One field at a time: no intermediate of the size [places, n, d].
+        columns = [(values[:, j][items] * keys[:, j][lane]).sum(-1) for j in range(self.n_fields)]
+        return jnp.stack(columns, axis=-1)
+
+    def combine(self, side: Side) -> jax.Array:
+        """The vector [B, d] whose inner product with the other side's is eq. 10.
+
+        Eq. 10's four terms factor: q_s.t_s + q_A.t_A + q_s.t_A + q_A.t_s = (q_s + q_A).(t_s + t_A).
+        The second level is q_A = MLP(P(A|q)) of eq. 6 and 7.
+        """
+        if self.config.levels == "item":
+            return side.item_level
+        attribute_level = self.output(nn.tanh(self.hidden(side.probabilities)))
+        return attribute_level if self.config.levels == "attribute" else side.item_level + attribute_level
+
+    def loss(self, inputs: HKRMInputs, batch: Batch) -> tuple[jax.Array, Metrics]:
+        """Eq. 13 and its parts, as means over the batch's lanes."""
+        c = self.config
+        values = self.attribute_values(inputs)
+        left_out = batch["item"] if c.leave_one_out else jnp.full_like(batch["item"], -1)
+        query = self.queries(inputs, values, batch["user"], batch, left_out)
+        target, log_importance = self.targets(inputs, values, batch["item"])
+        logits = (self.combine(query) * self.combine(target)).sum(-1) + self.biases()[batch["item"]]
+        labels = batch["label"].astype(logits.dtype)
+        entropy = jnp.mean(batch["weight"] * optax.sigmoid_binary_cross_entropy(logits, labels))
+        measure = kl_divergence if c.divergence == "kl" else cross_entropy
+        divergences = measure(query.probabilities, log_importance, self.counted(inputs, batch["item"]))
+        divergence = jnp.mean(batch["weight"] * labels * divergences)
+        norm = jnp.sum(self.entity**2) + jnp.sum(self.relation**2)
+        loss = entropy + c.divergence_weight * divergence + c.l2 * norm
+        return loss, {"loss": loss, "cross_entropy": entropy, "divergence": divergence}
+
+    def encode(self, inputs: HKRMInputs) -> HKRMRepresentation:
+        """The representation of all users and items."""
+        values = self.attribute_values(inputs)
+        everyone = jnp.arange(inputs.start.shape[0])
+        query = self.queries(inputs, values, everyone, inputs.everyone, jnp.full_like(everyone, -1))
+        target, _ = self.targets(inputs, values, jnp.arange(self.n_items))
+        return HKRMRepresentation(
+            self.combine(query), self.combine(target), self.biases(), query.probabilities, target.probabilities
+        )
+
+    def biases(self) -> jax.Array:
+        return self.bias if self.config.item_bias else jnp.zeros(self.n_items, self.entity.dtype)
+
+
+def hkrm(config: HKRMConfig, data: Dataset, batch_size: int) -> Recommender:
+    """Builds HKRM for a data set with labelled rows and attribute fields.
+
+    Args:
+        config: the choices.
+        data: the interactions, the graph, and the fields' relations in `data.fields`.
+        batch_size: rows per training step.
+
+    Raises:
+        InputError: fields are missing or unknown, or no train row has label 0 or none has label 1.
+    """
+    fields = attribute_fields(data.triples, data.n_items, data.fields, data.names.relations)
+    liked = data.train.positives()
+    if not 0 < liked.users.size < data.train.users.size:
+        raise InputError("HKRM learns from train rows of both labels: found only one")
+    n_fields, n_entities = len(fields.names), len(fields.entities)
+    slots = fields.item.astype(np.int64) * n_fields + fields.field
+    present = np.zeros(data.n_items * n_fields, bool)
+    present[slots] = True
+    length = np.bincount(liked.users, minlength=data.n_users).astype(np.int32)
+    inputs = HKRMInputs(
+        values=incidence(fields.value, slots, n_entities, data.n_items * n_fields),
+        present=jnp.asarray(present.reshape(data.n_items, n_fields)),
+        history=jnp.asarray(liked.items[np.argsort(liked.users, kind="stable")]),
+        start=jnp.asarray(np.cumsum(length) - length),
+        length=jnp.asarray(length),
+        everyone=jax.tree.map(jnp.asarray, ragged_layout(length)),
+    )
+    module = HKRM(config, data.n_items, n_fields, n_entities, liked.users.size)
+    columns = {"user": data.train.users, "item": data.train.items, "label": data.train.labels}
+    return Recommender(
+        inputs=inputs,
+        batches=stratify(columns, batch_size, sizes=length[data.train.users]),
+        init=lambda key: module.init(key, inputs, method="encode"),
+        loss=lambda params, inputs, batch, key: module.apply(params, inputs, batch, method="loss"),
+        encode=lambda params, inputs: module.apply(params, inputs, method="encode"),
+        score=lambda r, users, items: (r.user[users] * r.item[items]).sum(-1) + r.bias[items],
+        rank_scores=lambda r, users: r.user[users] @ r.item.T + r.bias,
+    )

@@ -1,0 +1,93 @@
+"""Checkpoints: the latest and the best, written by orbax, each complete or absent."""
+
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import jax
+import orbax.checkpoint as ocp
+
+from hkjax.errors import InputError
+from hkjax.models.base import Params
+from hkjax.training.state import TrainState
+
+_policy = ocp.checkpoint_managers.preservation_policy
+
+
+class Checkpoints:
+    """The checkpoints below a directory; to be used in a `with` statement.
+
+    A checkpoint holds the parameters as an item of their own, so that they can be restored alone,
+    and the rest of the state beside them. Writing is asynchronous and ends with an atomic rename:
+    a process that is killed while it writes leaves the previous checkpoint as the latest.
+
+    Args:
+        directory: absolute path; created where absent.
+        monitor: the validation metric, higher is better, by which one checkpoint is the best.
+    """
+
+    def __init__(self, directory: Path, monitor: str):
+        def metric(metrics: dict[str, float]) -> float:
+            return metrics[monitor]
+
+        keep = [
+            _policy.LatestN(1),
+            _policy.BestN(get_metric_fn=metric, n=1, reverse=False, keep_checkpoints_without_metrics=False),
+        ]
+        options = ocp.CheckpointManagerOptions(
+            best_fn=metric,
+            preservation_policy=_policy.AnyPreservationPolicy(keep),
+            cleanup_tmp_directories=True,
+        )
+        self._manager = ocp.CheckpointManager(directory, options=options)
+
+    def __enter__(self) -> "Checkpoints":
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._manager.close()
+
+    @property
+    def latest(self) -> int | None:
+        """The step of the latest checkpoint, or None."""
+        return self._manager.latest_step()
+
+    @property
+    def best(self) -> int | None:
+        """The step of the checkpoint whose monitored metric is highest, or None."""
+        return self._manager.best_step()
+
+    def save(self, state: TrainState, metrics: dict[str, float]) -> None:
+        """Saves the state with the metrics that it reached."""
+        rest = {"step": state.step, "opt_state": state.opt_state, "sums": state.sums}
+        items = ocp.args.Composite(params=ocp.args.StandardSave(state.params), rest=ocp.args.StandardSave(rest))
+        self._manager.save(int(state.step), args=items, metrics=metrics)
+
+    def restore(self, step: int, like: TrainState) -> TrainState:
+        """Restores the whole state of a step; `like` gives its shapes and devices."""
+        target = {"step": like.step, "opt_state": like.opt_state, "sums": like.sums}
+        items = ocp.args.Composite(params=_restore(like.params), rest=_restore(target))
+        restored = self._restored(step, items)
+        return TrainState(params=restored["params"], **restored["rest"])
+
+    def restore_params(self, step: int, like: Params) -> Params:
+        """Restores the parameters alone; `like` gives their shapes and devices."""
+        return self._restored(step, ocp.args.Composite(params=_restore(like)))["params"]
+
+    def _restored(self, step: int, items: ocp.args.Composite) -> Any:
+        try:
+            return self._manager.restore(step, args=items)
+        except ValueError as error:
+            raise InputError(f"checkpoint {step} does not fit this model: {str(error).splitlines()[0]}") from error
+
+
+def _restore(like: Any) -> ocp.args.StandardRestore:
+    device = jax.sharding.SingleDeviceSharding(jax.devices()[0])
+
+    def abstract(leaf: jax.Array | jax.ShapeDtypeStruct) -> jax.ShapeDtypeStruct:
+        sharding = leaf.sharding if isinstance(leaf, jax.Array) else device
+        return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding)
+
+    return ocp.args.StandardRestore(jax.tree.map(abstract, like))

@@ -1,0 +1,119 @@
+"""The training loop: epochs on the device, early stopping, checkpoints and logs."""
+
+import dataclasses
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from hkjax.data.sampling import shuffle
+from hkjax.errors import InputError
+from hkjax.models.base import Params, Recommender
+from hkjax.training.checkpoint import Checkpoints
+from hkjax.training.progress import EpochBar, EventLog
+from hkjax.training.state import OptimizerConfig, TrainState, create_state, make_optimizer
+from hkjax.training.step import make_stretch
+
+_SECONDS_PER_STRETCH = 1.0
+
+
+@dataclasses.dataclass(frozen=True)
+class TrainingConfig:
+    """How long to train, and in which batches.
+
+    Attributes:
+        batch_size: examples per step.
+        epochs: at most so many.
+        patience: stop after so many epochs without a better validation metric.
+        monitor: the validation metric that decides, higher is better: `auc`, or one of the ranking
+            metrics such as `recall@20` or `ndcg@20`.
+    """
+
+    batch_size: int = 256
+    epochs: int = 30
+    patience: int = 3
+    monitor: str = "auc"
+
+
+def fit(
+    recommender: Recommender,
+    validate: Callable[[Params], dict[str, float]],
+    training: TrainingConfig,
+    optimizer: OptimizerConfig,
+    seed: int,
+    workdir: Path,
+) -> list[dict[str, Any]]:
+    """Trains until the validation metric stops rising, resuming where the work directory left off.
+
+    Step k draws its randomness from the seed and k alone, and epoch e its order from the seed and
+    e; so a run that was interrupted and resumed ends with the parameters of one that was not.
+
+    Args:
+        recommender: what to train.
+        validate: params -> metrics on the validation part, among them `training.monitor`.
+        training, optimizer: see their classes.
+        seed: seed of initialisation, batches and dropout.
+        workdir: receives checkpoints/, metrics.jsonl and tensorboard/.
+
+    Returns:
+        One record per epoch: epoch, step, the mean train metrics as `train_*` and the validation
+        metrics as `validation_*`.
+    """
+    if training.epochs < 1 or training.patience < 1:
+        raise InputError("training.epochs and training.patience: expected at least 1")
+    init_key, shuffle_key, step_key = jax.random.split(jax.random.key(seed), 3)
+    steps_per_epoch = recommender.batches.steps_per_epoch
+    transformation = make_optimizer(optimizer, steps_per_epoch)
+    state = jax.jit(lambda key: create_state(recommender, transformation, key))(init_key)
+    stretch, reorder = make_stretch(recommender, transformation), jax.jit(shuffle)
+    with Checkpoints(workdir.resolve() / "checkpoints", training.monitor) as checkpoints:
+        if checkpoints.latest is not None:
+            state = checkpoints.restore(checkpoints.latest, state)
+        log = EventLog(workdir, after_step=int(state.step))
+        while not _finished(log.records, training):
+            epoch = len(log.records)
+            order = reorder(recommender.batches, jax.random.fold_in(shuffle_key, epoch))
+            with EpochBar(epoch, steps_per_epoch, recommender.batches.batch_size) as bar:
+                state = _run_epoch(state, recommender, stretch, order, step_key, bar)
+            means = {f"train_{k}": float(v) / steps_per_epoch for k, v in state.sums.items()}
+            metrics = validate(state.params)
+            state = state.replace(sums=jax.tree.map(jnp.zeros_like, state.sums))
+            validation = {f"validation_{k}": v for k, v in metrics.items()}
+            log.write({"epoch": epoch + 1, "step": int(state.step), "seconds": bar.seconds, **means, **validation})
+            checkpoints.save(state, {training.monitor: metrics[training.monitor]})
+    return log.records
+
+
+def _run_epoch(
+    state: TrainState, recommender: Recommender, stretch: Callable, order: jax.Array, key: jax.Array, bar: EpochBar
+) -> TrainState:
+    """Runs the epoch in stretches of about a second, so that the bar moves."""
+    total = recommender.batches.steps_per_epoch
+    done, n_steps = int(state.step) % total, 1
+    while done < total:
+        n_steps = min(n_steps, total - done)
+        start = time.perf_counter()
+        state = stretch(state, recommender.inputs, recommender.batches, order, jnp.int32(n_steps), key)
+        jax.block_until_ready(state.step)
+        rate = n_steps / (time.perf_counter() - start)
+        done += n_steps
+        bar.update(done, {k: float(v) / done for k, v in state.sums.items()})
+        n_steps = max(1, int(rate * _SECONDS_PER_STRETCH))
+    return state
+
+
+def _finished(records: list[dict[str, Any]], training: TrainingConfig) -> bool:
+    if len(records) >= training.epochs:
+        return True
+    values = [record[f"validation_{training.monitor}"] for record in records]
+    return bool(values) and len(values) - 1 - values.index(max(values)) >= training.patience
+
+
+def read_records(workdir: Path) -> list[dict[str, Any]]:
+    """Reads a work directory's metrics.jsonl; empty where there is none."""
+    path = workdir / "metrics.jsonl"
+    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []

@@ -1,0 +1,82 @@
+"""What a run shows while it trains, and what it leaves in files for later."""
+
+import json
+import sys
+import time
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from tensorboardX import SummaryWriter
+
+
+class EpochBar:
+    """One epoch's progress bar, with the loss and the examples per second; silent without a terminal."""
+
+    def __init__(self, epoch: int, n_steps: int, batch_size: int):
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn())
+        self._progress = Progress(*columns, disable=not sys.stderr.isatty(), transient=True)
+        self._task = self._progress.add_task(f"epoch {epoch + 1}", total=n_steps)
+        self._title, self._batch_size = f"epoch {epoch + 1}", batch_size
+        self.seconds = 0.0
+
+    def __enter__(self) -> "EpochBar":
+        self._start = time.perf_counter()
+        self._progress.start()
+        return self
+
+    def update(self, n_done: int, means: dict[str, float]) -> None:
+        """Shows that `n_done` steps are done, with the means of the metrics so far."""
+        rate = n_done * self._batch_size / (time.perf_counter() - self._start)
+        text = f"{self._title}  loss {means['loss']:.4f}  {rate:,.0f} examples/s"
+        self._progress.update(self._task, completed=n_done, description=text)
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+        self.seconds = time.perf_counter() - self._start
+
+
+class EventLog:
+    """The run's records: a line of metrics.jsonl each, TensorBoard events, and a line on the terminal.
+
+    Args:
+        workdir: where the files are.
+        after_step: the step from which training goes on. Later records, written by a run that was
+            killed before it saved that far, are dropped: the steps will be taken again.
+    """
+
+    def __init__(self, workdir: Path, after_step: int):
+        self._path = workdir / "metrics.jsonl"
+        lines = self._path.read_text().splitlines() if self._path.exists() else []
+        self.records: list[dict[str, Any]] = []
+        for line in lines:
+            try:
+                record = json.loads(line)
+            except json.JSONDecodeError:
+                break  # The last line of a run that was killed while it wrote.
+            if record["step"] > after_step:
+                break
+            self.records.append(record)
+        rewritten = self._path.with_suffix(".tmp")
+        rewritten.write_text("".join(json.dumps(record) + "\n" for record in self.records))
+        rewritten.replace(self._path)
+        self._writer = SummaryWriter(str(workdir / "tensorboard"), purge_step=after_step + 1)
+
+    def write(self, record: dict[str, Any]) -> None:
+        """Appends one epoch's record."""
+        self.records.append(record)
+        with self._path.open("a") as file:
+            file.write(json.dumps(record) + "\n")
+        for name, value in record.items():
+            if name not in ("epoch", "step"):
+                self._writer.add_scalar(name.replace("_", "/", 1), value, record["step"])
+        self._writer.flush()
+        shown = "  ".join(
+            f"{name.replace('_', ' ', 1)} {value:.4f}"
+            for name, value in record.items()
+            if name not in ("epoch", "step", "seconds")
+        )
+        print(f"epoch {record['epoch']}  {record['seconds']:.1f} s  {shown}", flush=True)

@@ -1,0 +1,54 @@
+"""The work directory: it belongs to one configuration."""
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+from hkjax.errors import InputError
+
+
+def claim_workdir(workdir: Path, experiment: Any) -> None:
+    """Creates the directory and writes config.json, or checks that it already holds this one.
+
+    Args:
+        workdir: the directory; its parents are created too.
+        experiment: the configuration, a dataclass instance.
+
+    Raises:
+        InputError: the directory belongs to another configuration, or can't be written.
+    """
+    new = _flatten(json.loads(json.dumps(dataclasses.asdict(experiment))))
+    path = workdir / "config.json"
+    if path.exists():
+        old = _flatten(read_config(workdir))
+        changed = [k for k in {**old, **new} if old.get(k) != new.get(k)]
+        if changed:
+            differences = ", ".join(f"{k}: {old.get(k)!r} there, {new.get(k)!r} here" for k in changed)
+            raise InputError(f"{workdir}: belongs to another configuration ({differences}); choose another --workdir")
+        return
+    try:
+        workdir.mkdir(parents=True, exist_ok=True)
+        draft = path.with_suffix(".tmp")
+        draft.write_text(json.dumps(dataclasses.asdict(experiment), indent=2) + "\n")
+        draft.replace(path)
+    except OSError as error:
+        raise InputError(f"{workdir}: can't be written ({error.strerror})") from error
+
+
+def read_config(workdir: Path) -> dict[str, Any]:
+    """Reads the configuration of a work directory.
+
+    Raises:
+        InputError: there is none.
+    """
+    path = workdir / "config.json"
+    if not path.exists():
+        raise InputError(f"{path}: no such file; train first: python train.py --workdir={workdir}")
+    return json.loads(path.read_text())
+
+
+def _flatten(tree: Any, prefix: str = "") -> dict[str, Any]:
+    if not isinstance(tree, dict) or not tree:
+        return {prefix: tree}
+    return {k: v for key, sub in tree.items() for k, v in _flatten(sub, f"{prefix}.{key}".lstrip(".")).items()}
