@@ -8,6 +8,6 @@ from hkjax.experiment import default_config
 
 def get_config():
     config = default_config()
-    config.model.l2 = 1e-5
+    config.model.l2 = 1e-6
     config.training.epochs = 12
     return config

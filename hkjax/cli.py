@@ -1,35 +1,40 @@
-"""What the command line does: errors that a person can mend are one line and exit code 2."""
+"""What both doors share: an error that a person can mend is one line on stderr and exit code 2."""
 
 import sys
 from collections.abc import Callable
-from pathlib import Path
 
-from absl import flags, logging
+from absl import app, flags, logging
 
 from hkjax.errors import InputError
-from hkjax.experiment import evaluate_workdir, read_experiment, train_experiment
 
 
-def run(command: Callable[[], None]) -> None:
-    """Parses the flags, runs the command and exits: 0, or 2 with one line for a mendable error."""
+def run(define_flags: Callable[[], None], main: Callable[[], None]) -> None:
+    """Defines and parses the flags, runs `main`, and exits with 0, or with 2 after one line on stderr."""
     logging.set_verbosity(logging.ERROR)
     try:
+        _parse(define_flags)
+        main()
+    except InputError as error:
+        _fail(error)
+    except OSError as error:
+        _fail(f"{error.filename}: {error.strerror}" if error.filename else error)
+
+
+def _parse(define_flags: Callable[[], None]) -> None:
+    try:
+        app.define_help_flags()
+        define_flags()
         unused = flags.FLAGS(sys.argv)[1:]
-        if unused:
-            raise InputError(f"unexpected argument {unused[0]!r}")
-        if flags.FLAGS.workdir is None:
-            raise InputError("name a work directory: --workdir=runs/NAME")
-        command()
-    except (InputError, flags.Error, AttributeError, KeyError) as error:
-        print(f"error: {error}", file=sys.stderr)
-        sys.exit(2)
+    # ml_collections raises the last two for a key that the configuration lacks.
+    except (flags.Error, AttributeError, KeyError) as error:
+        raise InputError(str(error)) from error
+    if unused:
+        raise InputError(f"unexpected argument {unused[0]!r}")
+    if flags.FLAGS.workdir is None:
+        raise InputError("name a work directory: --workdir=runs/NAME")
 
 
-def train() -> None:
-    """Trains --config in --workdir."""
-    train_experiment(read_experiment(flags.FLAGS.config), Path(flags.FLAGS.workdir))
-
-
-def evaluate() -> None:
-    """Evaluates the best checkpoint in --workdir."""
-    evaluate_workdir(Path(flags.FLAGS.workdir))
+def _fail(message: object) -> None:
+    line = " ".join(str(message).replace("\\n", " ").replace("\\", "").replace("'\"", "").split())
+    print(f"error: {line}", file=sys.stderr)
+    sys.exit(2)

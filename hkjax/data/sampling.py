@@ -56,18 +56,16 @@ def stratify(columns: dict[str, np.ndarray], batch_size: int, sizes: np.ndarray 
     padding = steps * batch_size - n_examples
     order = np.arange(n_examples) if sizes is None else np.argsort(sizes, kind="stable")
     strata = np.concatenate([np.full(padding, -1), order]).reshape(batch_size, steps)
-    layout: dict[str, np.ndarray] = {}
-    if sizes is not None:
-        room = np.where(strata < 0, 0, sizes[strata]).max(axis=1)
-        layout = ragged_layout(room)
-    return jax.tree.map(_to_device, Batches(dict(columns), strata, layout))
+    layout = {} if sizes is None else ragged_layout(np.where(strata < 0, 0, sizes[strata]).max(axis=1))
+    on_device = {name: jnp.asarray(column) for name, column in columns.items()}
+    return Batches(on_device, jnp.asarray(strata, jnp.int32), layout)
 
 
-def ragged_layout(sizes: np.ndarray) -> dict[str, np.ndarray]:
+def ragged_layout(sizes: np.ndarray) -> dict[str, jax.Array]:
     """Lays rows of the given sizes end to end: the row (`lane`) and position (`slot`) of each place."""
     lane = np.repeat(np.arange(len(sizes)), sizes)
     slot = np.arange(len(lane)) - np.repeat(np.cumsum(sizes) - sizes, sizes)
-    return {"lane": lane.astype(np.int32), "slot": slot.astype(np.int32)}
+    return {"lane": jnp.asarray(lane, jnp.int32), "slot": jnp.asarray(slot, jnp.int32)}
 
 
 def shuffle(batches: Batches, key: jax.Array) -> jax.Array:
@@ -81,7 +79,7 @@ def shuffle(batches: Batches, key: jax.Array) -> jax.Array:
     return jnp.take_along_axis(batches.strata, draws, axis=1)
 
 
-def take(batches: Batches, order: jax.Array, step: jax.Array) -> dict[str, jax.Array]:
+def take(batches: Batches, order: jax.Array, step: jax.Array | int) -> dict[str, jax.Array]:
     """Returns batch number `step` of the epoch.
 
     The entry `weight` [lanes] is 1 for an example and 0 for padding, whose other entries repeat
@@ -91,7 +89,3 @@ def take(batches: Batches, order: jax.Array, step: jax.Array) -> dict[str, jax.A
     batch = {name: column[jnp.maximum(rows, 0)] for name, column in batches.columns.items()}
     weight = (rows >= 0).astype(jnp.float32)
     return {**batch, **batches.layout, "weight": weight}
-
-
-def _to_device(array: np.ndarray) -> jax.Array:
-    return jnp.asarray(array, jnp.int32 if np.issubdtype(array.dtype, np.integer) else None)

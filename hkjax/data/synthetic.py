@@ -24,12 +24,12 @@ class SyntheticConfig:
     """
 
     n_users: int = 2000
-    n_items: int = 600
+    n_items: int = 300
     n_fields: int = 4
-    n_values: int = 12
-    likes: float = 20.0
+    n_values: int = 6
+    likes: float = 30.0
     zipf: float = 0.6
-    preference: float = 2.5
+    preference: float = 3.0
     coverage: float = 0.9
     branching: int = 4
 

@@ -43,7 +43,9 @@ def evaluate(
         And the representation behind them.
     """
     representation = jax.jit(recommender.encode)(params, recommender.inputs)
-    metrics, intervals, without_history = {}, {}, {}
+    metrics: dict[str, float] = {}
+    intervals: dict[str, list[float]] = {}
+    without_history: dict[str, float] = {}
     if _has_both_labels(data.test):
         logits = predict(recommender, representation, data.test)
         metrics |= click_metrics(logits, data.test.labels)

@@ -21,11 +21,11 @@ def auc(scores: np.ndarray, labels: np.ndarray) -> float:
 
 def weighted_auc(scores: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """`auc` of rows counted with the given multiplicities: [samples] from weights [samples, rows]."""
+    if not len(scores):
+        return np.full(len(weights), np.nan)
     order = np.argsort(scores, kind="stable")
     scores, labels, weights = scores[order], labels[order], weights[:, order]
-    first = np.flatnonzero(np.append(True, scores[1:] != scores[:-1])) if len(scores) else []
-    if not len(first):
-        return np.full(len(weights), np.nan)
+    first = np.flatnonzero(np.append(True, scores[1:] != scores[:-1]))
     positives = np.add.reduceat(weights * labels, first, axis=1)
     negatives = np.add.reduceat(weights * (1 - labels), first, axis=1)
     below = np.cumsum(negatives, axis=1) - negatives / 2

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import jax
 import numpy as np
 from rich.console import Console
 from rich.table import Table
@@ -47,7 +48,7 @@ def make_report(
     }
     for baseline in (popularity, balance_and_popularity):
         other = baseline(data)
-        results, _ = evaluate(other, other.init(None), data, config, seed)
+        results, _ = evaluate(other, other.init(jax.random.key(seed)), data, config, seed)
         report["baselines"][baseline.__name__] = results["metrics"]
         report["intervals"][baseline.__name__] = results["intervals"]
         report["without_history"][baseline.__name__] = results["without_history"]
@@ -133,10 +134,7 @@ def _markdown(report: Mapping[str, Any], pictures: Mapping[str, str]) -> str:
 
 def _table(report: Mapping[str, Any], part: str, metrics: tuple[str, ...]) -> list[str]:
     models = ["test", *report["baselines"]]
-    if part == "test":
-        values = {"test": report["test"], **report["baselines"]}
-    else:
-        values = report[part]
+    values = {"test": report["test"], **report["baselines"]} if part == "test" else report[part]
     titles = [report["model"], *report["baselines"]]
     lines = ["", f"| metric | {' | '.join(titles)} |", "|---" * (len(titles) + 1) + "|"]
     for metric in metrics:

@@ -7,7 +7,8 @@ and o_j the sum of the embeddings of an item's values in field j.
 """
 
 import dataclasses
-from typing import Literal, NamedTuple
+from collections.abc import Callable
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -348,16 +349,17 @@ def hkrm(config: HKRMConfig, data: Dataset, batch_size: int) -> Recommender:
         history=jnp.asarray(liked.items[np.argsort(liked.users, kind="stable")]),
         start=jnp.asarray(np.cumsum(length) - length),
         length=jnp.asarray(length),
-        everyone=jax.tree.map(jnp.asarray, ragged_layout(length)),
+        everyone=ragged_layout(length),
     )
     module = HKRM(config, data.n_items, n_fields, n_entities, liked.users.size)
+    apply: Callable[..., Any] = module.apply
     columns = {"user": data.train.users, "item": data.train.items, "label": data.train.labels}
     return Recommender(
         inputs=inputs,
         batches=stratify(columns, batch_size, sizes=length[data.train.users]),
         init=lambda key: module.init(key, inputs, method="encode"),
-        loss=lambda params, inputs, batch, key: module.apply(params, inputs, batch, method="loss"),
-        encode=lambda params, inputs: module.apply(params, inputs, method="encode"),
+        loss=lambda params, inputs, batch, key: apply(params, inputs, batch, method="loss"),
+        encode=lambda params, inputs: apply(params, inputs, method="encode"),
         score=lambda r, users, items: (r.user[users] * r.item[items]).sum(-1) + r.bias[items],
         rank_scores=lambda r, users: r.user[users] @ r.item.T + r.bias,
     )

@@ -1,0 +1,37 @@
+"""Four host devices for every test, one compilation of equal programs, and the data sets that tests share."""
+
+import os
+import tempfile
+
+os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=4"
+os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="hkjax-tests-")
+os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.2"
+
+from pathlib import Path
+
+import hypothesis
+import pytest
+
+from hkjax.data.dataset import DataConfig, Dataset
+from hkjax.data.synthetic import SyntheticConfig, synthetic_dataset
+
+# The first example of a shape compiles.
+hypothesis.settings.register_profile("compiled", deadline=None)
+hypothesis.settings.load_profile("compiled")
+
+TINY = SyntheticConfig(n_users=40, n_items=25, n_fields=3, n_values=4, likes=5.0, coverage=0.7)
+
+
+@pytest.fixture(scope="session")
+def tiny_data() -> Dataset:
+    """40 users and 25 items, some items without any attribute and some users without history."""
+    return synthetic_dataset(TINY, DataConfig(), seed=0)
+
+
+@pytest.fixture(scope="session")
+def real_data() -> Path:
+    """The folder of real data sets; skips where it is absent."""
+    folder = Path(os.environ.get("HKJAX_DATA", "../shared/data"))
+    if not folder.is_dir():
+        pytest.skip(f"real data: no folder {folder}; set HKJAX_DATA")
+    return folder

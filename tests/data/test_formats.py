@@ -1,0 +1,82 @@
+import numpy as np
+import pytest
+
+from hkjax.data.formats import read_adjacency, read_names, read_rows
+from hkjax.errors import InputError
+
+COLUMNS = "user item label"
+
+
+def write(tmp_path, text, name="ratings_final.txt"):
+    path = tmp_path / name
+    path.write_text(text)
+    return path
+
+
+def test_rows_of_tabs_spaces_and_windows_line_ends_are_read(tmp_path):
+    path = write(tmp_path, "0\t12 1\r\n\n7  305\t0\n2 3 1")
+    np.testing.assert_array_equal(read_rows(path, COLUMNS), [[0, 12, 1], [7, 305, 0], [2, 3, 1]])
+
+
+def test_rows_are_read_as_numpy_reads_them(tmp_path):
+    table = np.random.default_rng(0).integers(0, 2**31 - 2, (500, 3))
+    path = tmp_path / "kg_final.txt"
+    np.savetxt(path, table, fmt="%d")
+    np.testing.assert_array_equal(read_rows(path, "head relation tail"), table)
+
+
+def test_an_empty_file_has_no_rows(tmp_path):
+    assert read_rows(write(tmp_path, "\n \n"), COLUMNS).shape == (0, 3)
+
+
+def test_npy_is_read_where_txt_is_absent(tmp_path):
+    np.save(tmp_path / "ratings_final.npy", np.array([[0, 1, 1], [1, 0, 0]], np.int32))
+    np.testing.assert_array_equal(read_rows(tmp_path / "ratings_final.txt", COLUMNS), [[0, 1, 1], [1, 0, 0]])
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("0 1 1\n0 1\n", r"ratings_final.txt:2: expected 3 columns \(user item label\), found 2"),
+        ("0 1 1\n\n0 1 1 4\n", r"ratings_final.txt:3: expected 3 columns \(user item label\), found 4"),
+        ("0 1 1\n3 x7 0\n", r"ratings_final.txt:2: expected non-negative integers, found '3 x7 0'"),
+        ("0 1 1\n3 -7 0\n", r"ratings_final.txt:2: expected non-negative integers, found '3 -7 0'"),
+        ("0 1 1\n0 4294967296 1\n", r"ratings_final.txt:2: id 4294967296 is out of range"),
+        ("0 1 1\n0 10000000000000000000000 1\n", r"ratings_final.txt:2: an id has more than 18 digits"),
+    ],
+)
+def test_a_bad_row_is_named_by_file_and_line(tmp_path, text, message):
+    with pytest.raises(InputError, match=message):
+        read_rows(write(tmp_path, text), COLUMNS)
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [
+        (np.zeros((2, 2), int), r"shape \[rows, 3\].*found int64 \[2, 2\]"),
+        (np.zeros((2, 3)), "expected integers"),
+        (np.array([[0, 0, 1], [0, -1, 1]]), "row 1: id out of range"),
+    ],
+)
+def test_a_bad_npy_is_refused(tmp_path, table, message):
+    np.save(tmp_path / "ratings_final.npy", table)
+    with pytest.raises(InputError, match=message):
+        read_rows(tmp_path / "ratings_final.txt", COLUMNS)
+
+
+def test_a_missing_file_is_named(tmp_path):
+    with pytest.raises(InputError, match=r"ratings_final.txt: no such file"):
+        read_rows(tmp_path / "ratings_final.txt", COLUMNS)
+
+
+def test_adjacency_lines_become_pairs(tmp_path):
+    path = write(tmp_path, "0 5 6\n1\n3 5\n", "train.txt")
+    np.testing.assert_array_equal(read_adjacency(path), [[0, 5], [0, 6], [3, 5]])
+
+
+def test_names_are_listed_by_their_id(tmp_path):
+    path = write(tmp_path, "org_id remap_id\nfilm star 1\nfilm\t0\n", "relation_list.txt")
+    assert read_names(path) == ["film", "film star"]
+    assert read_names(tmp_path / "absent.txt") is None
+    with pytest.raises(InputError, match=r"relation_list.txt:2: expected 'org_id remap_id'"):
+        read_names(write(tmp_path, "org_id remap_id\nlonely\n", "relation_list.txt"))

@@ -1,0 +1,53 @@
+import jax
+import numpy as np
+import pytest
+
+from hkjax.data.sampling import shuffle, stratify, take
+from hkjax.errors import InputError
+
+SIZES = np.random.default_rng(0).zipf(1.6, 1003).clip(max=400) - 1
+
+
+def epoch(batches, key):
+    order = shuffle(batches, jax.random.key(key))
+    return [take(batches, order, step) for step in range(batches.steps_per_epoch)]
+
+
+@pytest.mark.parametrize("sizes", [None, SIZES])
+def test_an_epoch_takes_every_example_once(sizes):
+    batches = stratify({"row": np.arange(1003)}, 64, sizes)
+    taken = np.concatenate([np.asarray(b["row"])[np.asarray(b["weight"]) == 1] for b in epoch(batches, 0)])
+    np.testing.assert_array_equal(np.sort(taken), np.arange(1003))
+
+
+@pytest.mark.parametrize("sizes", [None, SIZES])
+def test_epochs_differ_by_their_key_alone(sizes):
+    batches = stratify({"row": np.arange(1003)}, 64, sizes)
+    first, again, other = (np.asarray(shuffle(batches, jax.random.key(k))) for k in (1, 1, 2))
+    np.testing.assert_array_equal(first, again)
+    assert (first != other).mean() > 0.9
+
+
+def test_every_lane_has_room_for_its_example():
+    batches = stratify({"size": SIZES}, 64, SIZES)
+    room = np.bincount(np.asarray(batches.layout["lane"]), minlength=64)
+    for batch in epoch(batches, 0):
+        assert (np.asarray(batch["size"] * batch["weight"]) <= room).all()
+
+
+def test_lanes_have_at_most_one_example_more_room_than_the_average_batch_needs():
+    batches = stratify({"size": SIZES}, 64, SIZES)
+    assert len(batches.layout["lane"]) <= SIZES.sum() / batches.steps_per_epoch + SIZES.max()
+
+
+def test_slots_count_from_zero_in_every_lane():
+    layout = stratify({"size": SIZES}, 64, SIZES).layout
+    lane, slot = np.asarray(layout["lane"]), np.asarray(layout["slot"])
+    starts = np.flatnonzero(np.diff(lane, prepend=-1))
+    np.testing.assert_array_equal(slot[starts], 0)
+    np.testing.assert_array_equal(np.diff(slot)[np.diff(lane) == 0], 1)
+
+
+def test_a_batch_of_nothing_is_refused():
+    with pytest.raises(InputError, match=r"training.batch_size"):
+        stratify({"row": np.arange(3)}, 0)

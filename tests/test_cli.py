@@ -1,0 +1,68 @@
+"""The two doors, as a person meets them."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SMALL = ("--config.synthetic.n_users=60", "--config.synthetic.n_items=120", "--config.training.epochs=2")
+
+
+def call(door, *arguments):
+    environment = {**os.environ, "XLA_FLAGS": ""}
+    return subprocess.run([sys.executable, door, *arguments], cwd=ROOT, capture_output=True, text=True, env=environment)
+
+
+def assert_one_line(result, message):
+    assert result.returncode == 2
+    assert message in result.stderr
+    assert result.stderr.count("\n") == 1
+    assert "Traceback" not in result.stderr
+
+
+def test_train_and_evaluate_leave_a_whole_work_directory(tmp_path):
+    assert call("train.py", *SMALL, f"--workdir={tmp_path}").returncode == 0
+    result = call("evaluate.py", f"--workdir={tmp_path}")
+    assert result.returncode == 0, result.stderr
+    assert "popularity" in result.stdout
+    report = json.loads((tmp_path / "report.json").read_text())
+    assert 0 < report["test"]["auc"] < 1
+    assert {"recall@20", "ndcg@20", "precision@1", "hit_rate@100"} <= report["test"].keys()
+    assert report["test"].keys() == report["baselines"]["popularity"].keys()
+    low, high = report["intervals"]["test"]["auc"]
+    assert low < report["test"]["auc"] < high
+    assert "test_without_history" in report["rows"]
+    for picture in ("training", "top_k", "preference"):
+        assert (tmp_path / f"plots/{picture}.png").stat().st_size > 10_000
+        assert f"plots/{picture}.png" in (tmp_path / "report.md").read_text()
+    other = call("train.py", *SMALL, "--config.model.dim=7", f"--workdir={tmp_path}")
+    assert_one_line(other, "belongs to another configuration (model.dim: 50 there, 7 here)")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--config.model.poling=mean"], 'Did you mean "pooling" instead of "poling"?'),
+        (["--config.model.dim=wide"], "invalid literal for int()"),
+        (["--config=configs/nowhere.py"], "configs/nowhere.py"),
+        (["--config.data.format=ripplenet", "--config.data.path=nowhere"], "nowhere: no such data folder"),
+        (["--config.training.monitor=auk"], "training.monitor: unknown metric 'auk'"),
+        (["stray"], "unexpected argument 'stray'"),
+    ],
+)
+def test_a_mistake_is_one_line_and_writes_nothing(tmp_path, arguments, message):
+    workdir = tmp_path / "run"
+    assert_one_line(call("train.py", *arguments, f"--workdir={workdir}"), message)
+    assert not workdir.exists()
+
+
+def test_evaluating_what_was_never_trained_is_one_line(tmp_path):
+    assert_one_line(call("evaluate.py", f"--workdir={tmp_path}"), "config.json: no such file; train first")
+
+
+def test_a_work_directory_must_be_named():
+    assert_one_line(call("train.py"), "name a work directory: --workdir=")

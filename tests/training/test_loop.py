@@ -1,0 +1,133 @@
+"""Whole runs on tiny data: they learn, resume to the bit, compile once and stop early."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from hkjax.data.sampling import shuffle
+from hkjax.errors import InputError
+from hkjax.evaluation.evaluate import make_validator
+from hkjax.models.hkrm import HKRMConfig, hkrm
+from hkjax.training.checkpoint import Checkpoints
+from hkjax.training.loop import TrainingConfig, fit, read_records
+from hkjax.training.state import OptimizerConfig, create_state, make_optimizer
+from hkjax.training.step import make_stretch
+
+ROOT = Path(__file__).parents[2]
+OPTIMIZER = OptimizerConfig(learning_rate=0.01)
+
+
+@pytest.fixture(scope="module")
+def recommender(tiny_data):
+    return hkrm(HKRMConfig(dim=8, l2=1e-6), tiny_data, batch_size=32)
+
+
+def run(recommender, data, workdir, epochs, patience=100):
+    workdir.mkdir(exist_ok=True)
+    training = TrainingConfig(32, epochs, patience)
+    return fit(recommender, make_validator(recommender, data, "auc"), training, OPTIMIZER, 0, workdir)
+
+
+def latest(recommender, workdir):
+    state = jax.eval_shape(lambda k: create_state(recommender, make_optimizer(OPTIMIZER, 1), k), jax.random.key(0))
+    with Checkpoints(workdir / "checkpoints", "auc") as checkpoints:
+        return checkpoints.restore(checkpoints.latest, state)
+
+
+def assert_equal(a, b):
+    jax.tree.map(np.testing.assert_array_equal, a, b)
+
+
+def test_the_loss_falls_and_records_are_written(recommender, tiny_data, tmp_path):
+    records = run(recommender, tiny_data, tmp_path, 8)
+    assert records[-1]["train_loss"] < records[0]["train_loss"]
+    assert [r["epoch"] for r in records] == list(range(1, 9))
+    assert records == read_records(tmp_path)
+    assert list((tmp_path / "tensorboard").iterdir())
+
+
+def test_a_resumed_run_is_the_run_that_was_not_interrupted(recommender, tiny_data, tmp_path):
+    run(recommender, tiny_data, tmp_path / "whole", 5)
+    for epochs in (2, 3, 5):
+        run(recommender, tiny_data, tmp_path / "parts", epochs)
+    assert_equal(latest(recommender, tmp_path / "whole"), latest(recommender, tmp_path / "parts"))
+    whole, parts = (read_records(tmp_path / name) for name in ("whole", "parts"))
+    assert [{**r, "seconds": 0} for r in whole] == [{**r, "seconds": 0} for r in parts]
+
+
+def test_a_record_without_its_checkpoint_is_taken_again(recommender, tiny_data, tmp_path):
+    run(recommender, tiny_data, tmp_path, 2)
+    with (tmp_path / "metrics.jsonl").open("a") as file:
+        file.write(json.dumps({"epoch": 3, "step": 10**6}) + '\n{"epoch": 4, "st')
+    assert [r["epoch"] for r in run(recommender, tiny_data, tmp_path, 3)] == [1, 2, 3]
+
+
+def test_training_stops_once_the_metric_no_longer_rises(recommender, tiny_data, tmp_path):
+    metrics = iter([0.5, 0.7, 0.6, 0.65, 0.9])
+    training = TrainingConfig(32, 10, patience=2)
+    records = fit(recommender, lambda params: {"auc": next(metrics)}, training, OPTIMIZER, 0, tmp_path)
+    assert [r["validation_auc"] for r in records] == [0.5, 0.7, 0.6, 0.65]
+    with Checkpoints(tmp_path / "checkpoints", "auc") as checkpoints:
+        assert checkpoints.best == records[1]["step"]
+        assert checkpoints.latest == records[3]["step"]
+
+
+def test_stretches_compile_once_donate_and_do_not_depend_on_their_length(recommender):
+    optimizer = make_optimizer(OPTIMIZER, recommender.batches.steps_per_epoch)
+    stretch, order = make_stretch(recommender, optimizer), shuffle(recommender.batches, jax.random.key(1))
+    ends = []
+    for lengths in ([6], [1, 2, 3]):
+        state = jax.jit(lambda k: create_state(recommender, optimizer, k))(jax.random.key(0))
+        for n in lengths:
+            before = state
+            state = stretch(state, recommender.inputs, recommender.batches, order, jnp.int32(n), jax.random.key(2))
+            assert all(leaf.is_deleted() for leaf in jax.tree.leaves(before))
+        ends.append(state)
+    assert_equal(*ends)
+    assert stretch._cache_size() == 1
+
+
+def test_a_checkpoint_of_another_shape_is_refused(recommender, tiny_data, tmp_path):
+    run(recommender, tiny_data, tmp_path, 1)
+    other = hkrm(HKRMConfig(dim=4), tiny_data, batch_size=32)
+    with pytest.raises(InputError, match="does not fit this model"):
+        run(other, tiny_data, tmp_path, 2)
+
+
+def test_epochs_and_patience_are_at_least_one(recommender, tiny_data, tmp_path):
+    with pytest.raises(InputError, match=r"training.epochs"):
+        run(recommender, tiny_data, tmp_path, 0)
+
+
+FLAGS = ("--config.synthetic.n_users=60", "--config.training.epochs=5", "--config.training.patience=9")
+
+
+def command(workdir):
+    return [sys.executable, "train.py", *FLAGS, "--config.synthetic.n_items=40", f"--workdir={workdir}"]
+
+
+def test_a_killed_run_ends_with_the_parameters_of_one_that_was_not(tmp_path):
+    environment = {**os.environ, "XLA_FLAGS": ""}
+    subprocess.run(command(tmp_path / "whole"), cwd=ROOT, check=True, env=environment, stdout=subprocess.DEVNULL)
+    killed = subprocess.Popen(command(tmp_path / "killed"), cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
+    finished = lambda: sorted((tmp_path / "killed/checkpoints").glob("[0-9]*[0-9]"))
+    while not finished() and killed.poll() is None:
+        time.sleep(0.002)
+    killed.send_signal(signal.SIGKILL)
+    assert killed.wait() == -signal.SIGKILL
+    assert len(read_records(tmp_path / "killed")) < 5
+    subprocess.run(command(tmp_path / "killed"), cwd=ROOT, check=True, env=environment, stdout=subprocess.DEVNULL)
+    trees = []
+    for name in ("whole", "killed"):
+        with Checkpoints(tmp_path / name / "checkpoints", "auc") as checkpoints:
+            trees.append(checkpoints._manager.restore(checkpoints.latest)["params"])
+    assert_equal(*trees)
