@@ -162,9 +162,12 @@ def test_gradients_of_the_whole_loss_are_true(tiny_data, choices):
     with jax.enable_x64(True):
         recommender = hkrm(config(**choices), tiny_data, batch_size=16)
         batch = take(recommender.batches, recommender.batches.strata, 7)
-        key = jax.random.key(0)
-        loss = lambda params: recommender.loss(params, recommender.inputs, batch, key)[0]
-        check_grads(jax.jit(loss), (random_params(recommender),), order=1, rtol=1e-6)
+
+        @jax.jit
+        def loss(params):
+            return recommender.loss(params, recommender.inputs, batch, jax.random.key(0))[0]
+
+        check_grads(loss, (random_params(recommender),), order=1, rtol=1e-6)
 
 
 def test_with_leave_one_out_a_training_pair_does_not_depend_on_its_own_row(tiny_data):

@@ -119,8 +119,7 @@ def test_a_killed_run_ends_with_the_parameters_of_one_that_was_not(tmp_path):
     environment = {**os.environ, "XLA_FLAGS": ""}
     subprocess.run(command(tmp_path / "whole"), cwd=ROOT, check=True, env=environment, stdout=subprocess.DEVNULL)
     killed = subprocess.Popen(command(tmp_path / "killed"), cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
-    finished = lambda: sorted((tmp_path / "killed/checkpoints").glob("[0-9]*[0-9]"))
-    while not finished() and killed.poll() is None:
+    while not list((tmp_path / "killed/checkpoints").glob("[0-9]*[0-9]")) and killed.poll() is None:
         time.sleep(0.002)
     killed.send_signal(signal.SIGKILL)
     assert killed.wait() == -signal.SIGKILL

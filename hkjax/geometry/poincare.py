@@ -1,0 +1,199 @@
+"""The Poincare ball of curvature -c: points x of R^d with sqrt(c) |x| < 1.
+
+Every function is written for one point, broadcasts over leading axes, keeps the dtype that it is
+given and takes c > 0 as a number or an array. Notation and definitions are those of Ganea,
+Becigneul, Hofmann, "Hyperbolic Neural Networks" (NeurIPS 2018) and Ungar, "A Gyrovector Space Approach
+to Hyperbolic Geometry" (2008).
+
+Accuracy. The usual formulas subtract nearly equal numbers near the boundary and divide norms by
+norms at 0. Both are avoided: with a = 1 - c|x|^2, b = 1 - c|y|^2 and z = x + y,
+
+    1 + 2c<x,y> + c^2 |x|^2 |y|^2 = c|z|^2 + ab        (a sum of non-negative terms)
+    1 + 2c<x,y> + c |y|^2         = c|z|^2 + a
+
+and maps are written as smooth functions of squared norms (tanh(r)/r is a power series in r^2), so that
+values and derivatives of every order are true and finite at 0 and at x = y.
+
+The boundary. a and b are never taken smaller than `margin(dtype)`: so close to the boundary, where
+distances grow to infinity, every function returns what it returns at that margin, and derivatives
+through a and b are 0. This is the only clamp in this module besides `project`.
+"""
+
+import functools
+from collections.abc import Callable
+
+import jax
+import jax.numpy as jnp
+from jax.typing import ArrayLike
+
+from hkjax.geometry import radial
+
+
+def margin(dtype: jax.typing.DTypeLike) -> float:
+    """The smallest 1 - c|x|^2 that is told from 0: four units in the last place of 1."""
+    return 4 * float(jnp.finfo(dtype).eps)
+
+
+def _pointwise(signature: str) -> Callable[[Callable], Callable]:
+    """Decorates a function of single points, the last argument being c: broadcasting and jitted."""
+
+    def decorate(function: Callable) -> Callable:
+        @jax.jit
+        @functools.wraps(function)
+        def primitive(*args: ArrayLike) -> jax.Array:
+            *points, c = map(jnp.asarray, args)
+            dtype = jnp.result_type(*points)
+            return jnp.vectorize(function, signature=signature)(*points, c.astype(dtype))
+
+        return primitive
+
+    return decorate
+
+
+@_pointwise("(d),()->()")
+def conformal_factor(x: jax.Array, c: jax.Array) -> jax.Array:
+    """lambda_x = 2 / (1 - c|x|^2): the metric at x is lambda_x^2 times the Euclidean one. [d] -> []."""
+    return 2 / _gap(x, c)
+
+
+@_pointwise("(d),(d),()->(d)")
+def mobius_add(x: jax.Array, y: jax.Array, c: jax.Array) -> jax.Array:
+    """Moebius addition x (+) y (Ungar, 3.189), neither commutative nor associative. [d], [d] -> [d].
+
+        ((1 + 2c<x,y> + c|y|^2) x + (1 - c|x|^2) y) / (1 + 2c<x,y> + c^2 |x|^2 |y|^2)
+
+    0 (+) y = y, (-x) (+) x = 0, and (-x) (+) (x (+) y) = y.
+    """
+    a, b, z = _gap(x, c), _gap(y, c), x + y
+    s = c * (z @ z)
+    return (s * x + a * z) / (s + a * b)
+
+
+@_pointwise("(),(d),()->(d)")
+def mobius_scalar_mul(r: jax.Array, x: jax.Array, c: jax.Array) -> jax.Array:
+    """Moebius multiplication r (x) x = tanh(r artanh(sqrt(c)|x|)) x / (sqrt(c)|x|). [], [d] -> [d]."""
+    t = _bounded_square(x, c)
+    ratio = radial.artanhc(t)
+    return r * radial.tanhc(r**2 * t * ratio**2) * ratio * x
+
+
+@_pointwise("(d),()->(d)")
+def exp_map_zero(v: jax.Array, c: jax.Array) -> jax.Array:
+    """Exponential map at 0: tanh(sqrt(c)|v|) v / (sqrt(c)|v|), from any tangent v into the ball. [d] -> [d]."""
+    return radial.tanhc(c * (v @ v)) * v
+
+
+@_pointwise("(d),()->(d)")
+def log_map_zero(y: jax.Array, c: jax.Array) -> jax.Array:
+    """Logarithmic map at 0, the inverse of `exp_map_zero`: artanh(sqrt(c)|y|) y / (sqrt(c)|y|). [d] -> [d]."""
+    return radial.artanhc(_bounded_square(y, c)) * y
+
+
+@_pointwise("(d),(d),()->(d)")
+def exp_map(x: jax.Array, v: jax.Array, c: jax.Array) -> jax.Array:
+    """Exponential map at x: where the geodesic from x with velocity v is at time 1. [d], [d] -> [d].
+
+    x (+) (tanh(sqrt(c) lambda_x |v| / 2) v / (sqrt(c)|v|)).
+    """
+    a = _gap(x, c)
+    t = c * (v @ v) / a**2
+    w = radial.tanhc(t) / a * v
+    z = x + w
+    s = c * (z @ z)
+    b = jnp.maximum(radial.sech2(t), margin(x.dtype))
+    return (s * x + a * z) / (s + a * b)
+
+
+@_pointwise("(d),(d),()->(d)")
+def log_map(x: jax.Array, y: jax.Array, c: jax.Array) -> jax.Array:
+    """Logarithmic map at x, the inverse of `exp_map`: the velocity that takes x to y. [d], [d] -> [d].
+
+    2/(sqrt(c) lambda_x) artanh(sqrt(c)|u|) u/|u| with u = (-x) (+) y; evaluated as a function of
+    t = sinh^2(sqrt(c) distance / 2), whose coefficients have no singularity at x = y.
+    """
+    a, b, z = _gap(x, c), _gap(y, c), y - x
+    s = c * (z @ z)
+    return radial.log_ratio(s / (a * b)) * (a * z - s * x) / b
+
+
+@_pointwise("(d),(d),()->()")
+def distance(x: jax.Array, y: jax.Array, c: jax.Array) -> jax.Array:
+    """Geodesic distance, 2/sqrt(c) artanh(sqrt(c)|(-x) (+) y|). [d], [d] -> [].
+
+    As 2/sqrt(c) arsinh(sqrt(c)|x - y| / sqrt(ab)). At x = y, where it has a cone's tip, the gradient is
+    its subgradient 0.
+    """
+    root = jnp.sqrt(c)
+    return 2 / root * jnp.arcsinh(root * radial.norm(x - y) / jnp.sqrt(_gap(x, c) * _gap(y, c)))
+
+
+@_pointwise("(d),()->()")
+def distance_zero(x: jax.Array, c: jax.Array) -> jax.Array:
+    """Distance from 0, 2/sqrt(c) artanh(sqrt(c)|x|); at 0 the gradient is its subgradient 0. [d] -> []."""
+    root = jnp.sqrt(c)
+    return 2 / root * jnp.arcsinh(root * radial.norm(x) / jnp.sqrt(_gap(x, c)))
+
+
+@_pointwise("(d),(d),(d),()->(d)")
+def gyration(x: jax.Array, y: jax.Array, v: jax.Array, c: jax.Array) -> jax.Array:
+    """gyr[x, y]v = -(x (+) y) (+) (x (+) (y (+) v)), a rotation of v, in closed form (Ungar, 3.197).
+
+    [d], [d], [d] -> [d]; linear in v, which may be any vector.
+    """
+    z = x + y
+    xv, yv = c * (x @ v), c * (y @ v)
+    x2, y2, xy = c * (x @ x), c * (y @ y), c * (x @ y)
+    along_x = -xv * y2 + yv + 2 * xy * yv
+    along_y = -yv * x2 - xv
+    return v + 2 * (along_x * x + along_y * y) / (c * (z @ z) + _gap(x, c) * _gap(y, c))
+
+
+@_pointwise("(d),(d),(d),()->(d)")
+def parallel_transport(x: jax.Array, y: jax.Array, v: jax.Array, c: jax.Array) -> jax.Array:
+    """Carries the tangent v from x to y along their geodesic: lambda_x/lambda_y gyr[y, -x]v. [d] x 3 -> [d]."""
+    return _gap(y, c) / _gap(x, c) * gyration(y, -x, v, c)
+
+
+@_pointwise("(n,d),(n),()->(d)")
+def midpoint(points: jax.Array, weights: jax.Array, c: jax.Array) -> jax.Array:
+    """Weighted gyromidpoint (Ungar, 6.86), the Einstein midpoint in Poincare coordinates. [n, d], [n] -> [d].
+
+        1/2 (x) (sum_i w_i lambda_i x_i / sum_i w_i (lambda_i - 1))
+
+    Weights are non-negative; where all are 0 the midpoint is 0.
+    """
+    gaps = jnp.maximum(1 - c * jnp.sum(points**2, axis=-1), margin(points.dtype))
+    # w (lambda - 1) = w (2 - a)/a and w lambda = 2 w/a; dividing both by sum w/a keeps them bounded.
+    shares = weights / gaps
+    total = shares.sum()
+    shares = shares / jnp.where(total > 0, total, 1)
+    denominator = jnp.sum(shares * (2 - gaps))
+    mean = 2 * (shares @ points) / jnp.where(total > 0, denominator, 1)
+    # 1/2 (x) m = m / (1 + sqrt(1 - c|m|^2)).
+    return mean / (1 + jnp.sqrt(_gap(mean, c)))
+
+
+@functools.partial(jax.jit, static_argnums=2)
+def project(x: jax.Array, c: ArrayLike, eps: float) -> jax.Array:
+    """Moves points outside the ball of radius (1 - eps)/sqrt(c) radially onto its sphere. [..., d] -> [..., d].
+
+    A clamp by definition: inside the ball it is the identity.
+    """
+
+    def one(x: jax.Array, c: jax.Array) -> jax.Array:
+        largest = (1 - eps) / jnp.sqrt(c)
+        length = radial.norm(x)
+        outside = length > largest
+        return jnp.where(outside, x / jnp.where(outside, length, 1) * largest, x)
+
+    return jnp.vectorize(one, signature="(d),()->(d)")(x, jnp.asarray(c, x.dtype))
+
+
+def _gap(x: jax.Array, c: jax.Array) -> jax.Array:
+    """1 - c|x|^2, at least the margin."""
+    return jnp.maximum(1 - c * (x @ x), margin(x.dtype))
+
+
+def _bounded_square(x: jax.Array, c: jax.Array) -> jax.Array:
+    """c|x|^2, at most 1 - margin."""
+    return jnp.minimum(c * (x @ x), 1 - margin(x.dtype))

@@ -1,0 +1,180 @@
+"""The gyrovector laws, the metric, and finite derivatives everywhere on the closed ball."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from hkjax.geometry import poincare as ball
+
+CURVATURES = (0.3, 1.0, 2.5)
+
+
+@pytest.fixture(autouse=True)
+def double_precision():
+    with jax.enable_x64(True):
+        yield
+
+
+def points(seed, c, n=20, d=4, largest=0.95):
+    """Points of log-uniform norm up to `largest` of the radius."""
+    random = np.random.default_rng(seed)
+    directions = random.normal(size=(n, d))
+    directions /= np.linalg.norm(directions, axis=1, keepdims=True)
+    return jnp.asarray(directions * largest * 10 ** random.uniform(-6, 0, (n, 1)) / np.sqrt(c))
+
+
+def close(a, b, tolerance=1e-11):
+    np.testing.assert_allclose(a, b, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("c", CURVATURES)
+def test_gyrovector_laws(c):
+    x, y, v = (points(seed, c) for seed in range(3))
+    close(ball.mobius_add(jnp.zeros_like(x), y, c), y)
+    close(ball.mobius_add(-x, x, c), jnp.zeros_like(x))
+    close(ball.mobius_add(-x, ball.mobius_add(x, y, c), c), y)
+    rotated = ball.gyration(x, y, v, c)
+    close(jnp.linalg.norm(rotated, axis=1), jnp.linalg.norm(v, axis=1))
+    close(ball.mobius_add(x, ball.mobius_add(y, v, c), c), ball.mobius_add(ball.mobius_add(x, y, c), rotated, c))
+    close(ball.mobius_add(x, y, c), ball.gyration(x, y, ball.mobius_add(y, x, c), c))
+    close(ball.mobius_scalar_mul(3.0, x, c), ball.mobius_add(x, ball.mobius_add(x, x, c), c))
+    close(ball.mobius_scalar_mul(0.5, ball.mobius_scalar_mul(2.0, x, c), c), x)
+
+
+@pytest.mark.parametrize("c", CURVATURES)
+def test_exp_and_log_are_inverse_both_ways(c):
+    x, y, v = points(0, c), points(1, c), points(2, 1.0, largest=1.0)
+    close(ball.exp_map(x, ball.log_map(x, y, c), c), y)
+    close(ball.log_map(x, ball.exp_map(x, v, c), c), v, 1e-9)
+    close(ball.exp_map_zero(ball.log_map_zero(y, c), c), y)
+    close(ball.log_map_zero(ball.exp_map_zero(v, c), c), v)
+    close(ball.exp_map(jnp.zeros_like(v), v, c), ball.exp_map_zero(v, c))
+
+
+@pytest.mark.parametrize("c", CURVATURES)
+def test_distance_is_a_metric_and_the_length_of_the_logarithm(c):
+    x, y, z = (points(seed, c) for seed in range(3))
+    d = ball.distance
+    close(d(x, y, c), d(y, x, c))
+    close(d(x, x, c), jnp.zeros(len(x)))
+    assert (d(x, z, c) <= d(x, y, c) + d(y, z, c) + 1e-12).all()
+    close(d(x, y, c), ball.conformal_factor(x, c) * jnp.linalg.norm(ball.log_map(x, y, c), axis=1))
+    close(d(jnp.zeros_like(x), x, c), ball.distance_zero(x, c))
+    moved = d(ball.mobius_add(z, x, c), ball.mobius_add(z, y, c), c)
+    close(moved, d(x, y, c), 1e-9)
+
+
+@pytest.mark.parametrize("c", CURVATURES)
+def test_transport_is_an_isometry_that_carries_the_geodesic_along(c):
+    x, y, v, w = (points(seed, c) for seed in range(4))
+    carried = [ball.parallel_transport(x, y, t, c) for t in (v, w)]
+    products = [ball.conformal_factor(p, c) ** 2 * jnp.sum(a * b, axis=1) for p, (a, b) in ((x, (v, w)), (y, carried))]
+    close(*products)
+    close(ball.parallel_transport(x, y, ball.log_map(x, y, c), c), -ball.log_map(y, x, c), 1e-10)
+
+
+@pytest.mark.parametrize("c", CURVATURES)
+def test_the_midpoint_of_two_points_halves_their_geodesic(c):
+    x, y = points(0, c), points(1, c)
+    half = ball.midpoint(jnp.stack([x, y], axis=1), jnp.ones((len(x), 2)), c)
+    close(half, ball.mobius_add(x, ball.mobius_scalar_mul(0.5, ball.mobius_add(-x, y, c), c), c))
+    same = ball.midpoint(jnp.stack([x] * 5, axis=1), jnp.arange(5.0), c)
+    close(same, x)
+    close(ball.midpoint(jnp.stack([x, y], axis=1), jnp.zeros((len(x), 2)), c), jnp.zeros_like(x))
+
+
+def test_as_the_curvature_vanishes_space_is_euclidean():
+    x, y = points(0, 1.0), points(1, 1.0)
+    c = 1e-14
+    close(ball.mobius_add(x, y, c), x + y)
+    close(ball.exp_map(x, y, c), x + y)
+    close(ball.log_map(x, y, c), y - x)
+    close(ball.distance(x, y, c), 2 * jnp.linalg.norm(x - y, axis=1))
+
+
+def test_scaling_a_point_by_the_root_of_c_scales_the_result():
+    x, y = points(0, 2.5), points(1, 2.5)
+    root = np.sqrt(2.5)
+    for function in (ball.mobius_add, ball.exp_map, ball.log_map):
+        close(root * function(x, y, 2.5), function(root * x, root * y, 1.0))
+    close(root * ball.distance(x, y, 2.5), ball.distance(root * x, root * y, 1.0))
+
+
+def test_project_is_the_identity_inside_and_lands_on_its_sphere_outside():
+    x = jnp.array([[0.3, 0.4], [3.0, 4.0], [0.0, 0.0]])
+    close(ball.project(x, 1.0, 4e-3), jnp.array([[0.3, 0.4], [0.6 * 0.996, 0.8 * 0.996], [0.0, 0.0]]))
+
+
+PAIRS = {
+    "mobius_add": ball.mobius_add,
+    "exp_map": ball.exp_map,
+    "log_map": ball.log_map,
+    "distance": ball.distance,
+    "parallel_transport": lambda x, y, c: ball.parallel_transport(x, y, 2 * y - x, c),
+    "gyration": lambda x, y, c: ball.gyration(x, y, x + y, c),
+    "midpoint": lambda x, y, c: ball.midpoint(jnp.stack([x, y]), jnp.array([1.0, 2.0], x.dtype), c),
+    "mobius_scalar_mul": lambda x, y, c: ball.mobius_scalar_mul(y[0], x, c),
+    "zero": lambda x, y, c: ball.exp_map_zero(ball.log_map_zero(x, c) + y, c),
+    "distance_zero": lambda x, y, c: ball.distance_zero(x, c) + y[0],
+}
+
+
+@pytest.mark.parametrize("name", PAIRS)
+def test_first_and_second_derivatives_are_true(name):
+    x, y = jnp.array([0.3, -0.2, 0.1]), jnp.array([-0.5, 0.1, 0.4])
+
+    def function(p):
+        return jnp.sum(PAIRS[name](p[:3], p[3:6], p[6]) ** 2)
+
+    p, steps = jnp.concatenate([x, y, jnp.array([0.8])]), 1e-5 * jnp.eye(7)
+
+    @jax.jit
+    def differences(p):
+        slopes = [(jax.vmap(f)(p + steps) - jax.vmap(f)(p - steps)) / 2e-5 for f in (function, jax.grad(function))]
+        return slopes, [jax.grad(function)(p), jax.hessian(function)(p)]
+
+    numerical, exact = differences(p)
+    close(exact[0], numerical[0], 1e-8)
+    close(exact[1], numerical[1], 1e-7)
+
+
+@pytest.mark.parametrize("dtype", [jnp.bfloat16, jnp.float32, jnp.float64])
+@pytest.mark.parametrize("name", PAIRS)
+def test_values_gradients_and_hessians_are_finite_on_the_closed_ball(name, dtype):
+    """At 0, at x = y, at x = -y, on the boundary, and at norms from 1e-15 up to it."""
+    norms = np.concatenate([[0, 1], 10 ** np.linspace(-15, 0, 6), 1 - 10 ** np.linspace(-7, -1, 4)])
+    e = np.array([1.0, 0.0, 0.0])
+    other = np.array([0.6, 0.8, 0.0])
+    directions = ((e, e), (e, -e), (e, other))
+    pairs = [(r * u, s * v) for u, v in directions for r in norms for s in norms]
+    x, y = (jnp.asarray(np.stack(side), dtype) for side in zip(*pairs, strict=True))
+
+    def total(x, y):
+        return jnp.sum(PAIRS[name](x, y, 1.0))
+
+    values = jax.jit(jax.vmap(lambda x, y: (PAIRS[name](x, y, 1.0), jax.grad(total, (0, 1))(x, y))))(x, y)
+    hessians = jax.jit(jax.vmap(jax.hessian(total, (0, 1))))(x, y)
+    for leaf in jax.tree.leaves((values, hessians)):
+        assert leaf.dtype == dtype
+        assert bool(jnp.isfinite(leaf).all())
+
+
+def test_the_sweep_would_catch_a_clamped_norm():
+    """The usual port of torch's norm.clamp_min(eps) has a gradient that is not finite at 0."""
+
+    def clamped(v):
+        norm = jnp.maximum(jnp.linalg.norm(v), 1e-15)
+        return jnp.sum(jnp.tanh(norm) * v / norm)
+
+    assert not jnp.isfinite(jax.grad(clamped)(jnp.zeros(3))).all()
+
+
+@given(st.floats(1e-6, 1.0), st.floats(-0.999999, 0.999999), st.floats(-0.999999, 0.999999))
+def test_on_a_diameter_addition_is_that_of_velocities(c, x, y):
+    with jax.enable_x64(True):
+        root = np.sqrt(c)
+        total = ball.mobius_add(jnp.array([x / root]), jnp.array([y / root]), c)
+        np.testing.assert_allclose(total[0] * root, (x + y) / (1 + x * y), rtol=1e-9, atol=1e-15)
