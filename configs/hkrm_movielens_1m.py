@@ -2,7 +2,8 @@
 
     python train.py --config=configs/hkrm_movielens_1m.py --workdir=runs/movielens-1m
 
-Needs $HKJAX_DATA/movielens-1m.
+Needs $HKJAX_DATA/movielens-1m. The paper's lambda1 stands; its learning rate of 0.01, batch of 1024 and
+lambda2 of 1e-7 reach a lower AUC than these (see the README for what each gives).
 """
 
 from hkjax.experiment import data_folder, default_config
@@ -20,9 +21,10 @@ def get_config():
         "language": ("film.film.language",),
         "country": ("film.film.country",),
     }
+    config.model.item_bias = True
     config.model.l2 = 1e-6
     config.optimizer.learning_rate = 0.02
     config.optimizer.decay_epochs = 10
     config.training.epochs = 10
-    config.training.batch_size = 1024
+    config.training.batch_size = 512
     return config

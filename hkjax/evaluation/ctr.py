@@ -9,6 +9,7 @@ import numpy as np
 from hkjax.data.dataset import Interactions
 from hkjax.evaluation.metrics import weighted_auc
 from hkjax.models.base import Recommender, Representation
+from hkjax.models.baselines import fit_logistic
 
 
 def predict(recommender: Recommender, representation: Representation, rows: Interactions) -> np.ndarray:
@@ -20,6 +21,12 @@ def predict(recommender: Recommender, representation: Representation, rows: Inte
 @partial(jax.jit, static_argnums=0)
 def _score(score, representation, users, items):
     return score(representation, users, items)
+
+
+def calibrate(logits: np.ndarray, labels: np.ndarray, others: np.ndarray) -> np.ndarray:
+    """Platt's scaling: fits labels [rows] by intercept + slope * logits [rows], and maps `others` alike."""
+    intercept, slope = fit_logistic(logits[:, None], labels)
+    return intercept + slope * others
 
 
 def bootstrap_weights(users: np.ndarray, n_samples: int, seed: int) -> np.ndarray:

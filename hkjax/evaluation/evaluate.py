@@ -9,7 +9,7 @@ import numpy as np
 
 from hkjax.data.dataset import Dataset, Interactions
 from hkjax.errors import InputError
-from hkjax.evaluation.ctr import click_intervals, predict
+from hkjax.evaluation.ctr import calibrate, click_intervals, predict
 from hkjax.evaluation.metrics import click_metrics
 from hkjax.evaluation.ranking import rank_users
 from hkjax.models.base import Params, Recommender, Representation
@@ -38,9 +38,10 @@ def evaluate(
     liked one in test.
 
     Returns:
-        The results: `metrics`; `intervals`, the 95 % bootstrap intervals of some of them;
+        The results and the representation behind them. The results are `metrics`, where
+        `acc_calibrated` and the like are measured after a logistic regression on the logit, fitted on
+        the validation part; `intervals`, the 95 % bootstrap intervals of some of them; and
         `without_history`, the click-through metrics on rows of users who liked nothing in train.
-        And the representation behind them.
     """
     representation = jax.jit(recommender.encode)(params, recommender.inputs)
     metrics: dict[str, float] = {}
@@ -49,6 +50,10 @@ def evaluate(
     if _has_both_labels(data.test):
         logits = predict(recommender, representation, data.test)
         metrics |= click_metrics(logits, data.test.labels)
+        if _has_both_labels(data.validation):
+            fitted = calibrate(predict(recommender, representation, data.validation), data.validation.labels, logits)
+            calibrated = click_metrics(fitted, data.test.labels)
+            metrics |= {f"{name}_calibrated": calibrated[name] for name in ("acc", "log_loss", "calibration_error")}
         intervals |= click_intervals(logits, data.test, config.bootstrap, seed)
         cold = ~np.isin(data.test.users, data.train.positives().users)
         if cold.any():

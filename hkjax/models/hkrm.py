@@ -47,7 +47,7 @@ class HKRMConfig:
             is none.
         levels: `both`; `item` (HKRM-Item) or `attribute` (HKRM-Attr) score by one level alone.
         divergence_weight: lambda1 of eq. 13; 0 is HKRM-woKL.
-        l2: lambda2 of eq. 13, on the entity and relation tables.
+        l2: lambda2 of eq. 13, on the tables of entities, relations and, if there are any, item biases.
         item_bias: add a learned b_t to eq. 10 (not in the paper).
     """
 
@@ -305,7 +305,7 @@ class HKRM(nn.Module):
         measure = kl_divergence if c.divergence == "kl" else cross_entropy
         divergences = measure(query.probabilities, log_importance, self.counted(inputs, batch["item"]))
         divergence = jnp.mean(batch["weight"] * labels * divergences)
-        norm = jnp.sum(self.entity**2) + jnp.sum(self.relation**2)
+        norm = sum(jnp.sum(table**2) for table in (self.entity, self.relation, self.biases()))
         loss = entropy + c.divergence_weight * divergence + c.l2 * norm
         return loss, {"loss": loss, "cross_entropy": entropy, "divergence": divergence}
 

@@ -131,7 +131,7 @@ def test_loss_and_scores_are_those_of_the_equations(tiny_data, choices):
         value, metrics = jax.jit(recommender.loss)(params, recommender.inputs, batch, jax.random.key(0))
         examples = zip(*(np.asarray(batch[k]) for k in ("user", "item", "label")), strict=True)
         rows = np.array([oracle.row(*row, training=True) for row in examples]) * np.asarray(batch["weight"])[:, None]
-        norm = (oracle.p["entity"] ** 2).sum() + (oracle.p["relation"] ** 2).sum()
+        norm = sum((table**2).sum() for name, table in oracle.p.items() if name in ("entity", "relation", "bias"))
         _, entropy, divergence = rows.sum(0) / len(rows)
         np.testing.assert_allclose(metrics["cross_entropy"], entropy, rtol=1e-10)
         np.testing.assert_allclose(metrics["divergence"], divergence, rtol=1e-10, atol=1e-14)
