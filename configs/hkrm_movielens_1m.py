@@ -24,7 +24,7 @@ def get_config():
     config.model.item_bias = True
     config.model.l2 = 1e-6
     config.optimizer.learning_rate = 0.02
-    config.optimizer.decay_epochs = 10
-    config.training.epochs = 10
+    config.optimizer.decay_epochs = 5
+    config.training.epochs = 5
     config.training.batch_size = 512
     return config

@@ -12,5 +12,7 @@ from hkjax.errors import InputError as InputError
 from hkjax.models.base import Recommender as Recommender
 from hkjax.models.baselines import balance_and_popularity as balance_and_popularity
 from hkjax.models.baselines import popularity as popularity
+from hkjax.models.hakg import HAKGConfig as HAKGConfig
+from hkjax.models.hakg import hakg as hakg
 from hkjax.models.hkrm import HKRMConfig as HKRMConfig
 from hkjax.models.hkrm import hkrm as hkrm

@@ -64,10 +64,7 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
             )
         return value
     if isinstance(hint, types.UnionType):
-        if value is None:
-            return None
-        hint = next(arm for arm in typing.get_args(hint) if arm is not types.NoneType)
-        return _convert(hint, value, where)
+        return build(_by_name(hint, value, where), value, where)
     kind = typing.get_origin(hint) or hint
     if kind is tuple and isinstance(value, (list, tuple)):
         return tuple(value)
@@ -78,6 +75,17 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise InputError(f"{where}: expected {kind.__name__}, found {value!r}")
     return value
+
+
+def _by_name(union: types.UnionType, value: Any, where: str) -> type:
+    """The dataclass of a union whose `name` the mapping gives."""
+    if not isinstance(value, (Mapping, ConfigDict)):
+        raise InputError(f"{where}: expected a mapping, found {value!r}")
+    by_name = {arm.name: arm for arm in typing.get_args(union)}
+    name = value.get("name", next(iter(by_name)))
+    if name not in by_name:
+        raise InputError(f"{where}.name: unknown value {name!r}; choose one of {', '.join(by_name)}")
+    return by_name[name]
 
 
 def _nearest(word: str, candidates: Any) -> str:

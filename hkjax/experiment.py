@@ -16,13 +16,14 @@ from hkjax.errors import InputError
 from hkjax.evaluation.evaluate import EvaluationConfig, make_validator
 from hkjax.evaluation.report import make_report, print_report, write_report
 from hkjax.models.base import Recommender
+from hkjax.models.hakg import HAKGConfig, hakg
 from hkjax.models.hkrm import HKRMConfig, hkrm
 from hkjax.training.checkpoint import Checkpoints
 from hkjax.training.loop import TrainingConfig, fit
 from hkjax.training.state import OptimizerConfig
 from hkjax.training.workdir import claim_workdir, read_config
 
-ModelConfig = HKRMConfig
+ModelConfig = HKRMConfig | HAKGConfig
 
 
 @dataclass(frozen=True)
@@ -69,7 +70,8 @@ def load_data(experiment: Experiment) -> Dataset:
 
 def build_model(experiment: Experiment, data: Dataset) -> Recommender:
     """Builds the experiment's recommender."""
-    return hkrm(experiment.model, data, experiment.training.batch_size)
+    model, batch_size = experiment.model, experiment.training.batch_size
+    return hakg(model, data, batch_size) if isinstance(model, HAKGConfig) else hkrm(model, data, batch_size)
 
 
 def train_experiment(experiment: Experiment, workdir: Path) -> list[dict[str, Any]]:

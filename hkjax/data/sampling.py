@@ -89,3 +89,54 @@ def take(batches: Batches, order: jax.Array, step: jax.Array | int) -> dict[str,
     batch = {name: column[jnp.maximum(rows, 0)] for name, column in batches.columns.items()}
     weight = (rows >= 0).astype(jnp.float32)
     return {**batch, **batches.layout, "weight": weight}
+
+
+class Histories(NamedTuple):
+    """The items that each user liked in train, ascending by user and then by item.
+
+    Attributes:
+        items: int32 [positives].
+        start, length: int32 [users], where a user's items lie.
+    """
+
+    items: jax.Array
+    start: jax.Array
+    length: jax.Array
+
+
+def make_histories(users: np.ndarray, items: np.ndarray, n_users: int) -> Histories:
+    """Groups liked rows, given as int arrays [positives], by user."""
+    order = np.lexsort((items, users))
+    length = np.bincount(users, minlength=n_users)
+    start = np.cumsum(length) - length
+    return Histories(*(jnp.asarray(a, jnp.int32) for a in (items[order], start, length)))
+
+
+def draw_unseen(key: jax.Array, histories: Histories, users: jax.Array, n_draws: int, n_items: int) -> jax.Array:
+    """Draws items that the users have not liked, exactly uniformly and without rejection.
+
+    A user with m liked items p_0 < p_1 < ... has n_items - m others; the one of rank r among them is
+    r + k, where k counts the liked items with p_k - k <= r, found by bisection.
+
+    Args:
+        key: PRNG key.
+        histories: liked items.
+        users: int [B], each of whom has an item that they did not like.
+        n_draws: draws per user, with replacement.
+        n_items: number of items.
+
+    Returns:
+        int32 [B, n_draws].
+    """
+    start, length = histories.start[users][:, None], histories.length[users][:, None]
+    rank = jax.random.randint(key, (users.shape[0], n_draws), 0, n_items - length)
+
+    def halve(_: int, bounds: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+        low, high = bounds
+        middle = (low + high) // 2
+        passed = (low < high) & (histories.items[start + jnp.minimum(middle, length - 1)] - middle <= rank)
+        return jnp.where(passed, middle + 1, low), jnp.where(passed, high, middle)
+
+    n_halvings = int(histories.items.shape[0]).bit_length()
+    low, _ = jax.lax.fori_loop(0, n_halvings, halve, (jnp.zeros_like(rank), jnp.broadcast_to(length, rank.shape)))
+    return rank + low

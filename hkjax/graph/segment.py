@@ -7,14 +7,14 @@ import jax.numpy as jnp
 import numpy as np
 from jax.custom_derivatives import linear_call
 
-_WIDTH = 8
+WIDTH = 4
 
 
 class Pieces(NamedTuple):
-    """Segments cut into pieces of at most eight members, so that hubs cost no more than their edges.
+    """Segments cut into pieces of at most WIDTH members, so that hubs cost no more than their edges.
 
     Attributes:
-        members: int32 [pieces, 8], source row of each member; padded with the number of sources.
+        members: int32 [pieces, WIDTH]; padded with the number of all members.
         owner: int32 [pieces], ascending, the segment that a piece belongs to.
     """
 
@@ -36,10 +36,9 @@ class Incidence(NamedTuple):
 
 def incidence(sources: np.ndarray, segments: np.ndarray, n_sources: int, n_segments: int) -> Incidence:
     """Builds the incidence of pairs (source, segment), given as two int arrays [pairs], on the host."""
-    return Incidence(
-        _pieces(sources, segments, n_sources, n_segments),
-        _pieces(segments, sources, n_segments, n_sources),
-    )
+    forward, _ = make_pieces(sources, segments, n_sources, n_segments)
+    transpose, _ = make_pieces(segments, sources, n_segments, n_sources)
+    return Incidence(forward, transpose)
 
 
 def incident_sum(x: jax.Array, pairs: Incidence, n_segments: int) -> jax.Array:
@@ -89,21 +88,33 @@ def segment_softmax(logits: jax.Array, segments: jax.Array, n_segments: int, whe
     return weights / jnp.where(total > 0, total, 1)[segments]
 
 
-def _pieces(sources: np.ndarray, segments: np.ndarray, n_sources: int, n_segments: int) -> Pieces:
+def make_pieces(
+    members: np.ndarray, segments: np.ndarray, n_members: int, n_segments: int
+) -> tuple[Pieces, np.ndarray]:
+    """Cuts segments into pieces, on the host.
+
+    Args:
+        members, segments: int [pairs], who is a member of which segment.
+        n_members, n_segments: how many there are.
+
+    Returns:
+        The pieces, and the place of each pair in the flattened `members` of the pieces.
+    """
     order = np.argsort(segments, kind="stable")
-    sources, segments = sources[order], segments[order]
+    owner = segments[order]
     degree = np.bincount(segments, minlength=n_segments)
-    count = -(-degree // _WIDTH)
-    rank = np.arange(len(segments)) - (np.cumsum(degree) - degree)[segments]
-    piece = (np.cumsum(count) - count)[segments] + rank // _WIDTH
-    members = np.full((int(count.sum()), _WIDTH), n_sources, np.int32)
-    members[piece, rank % _WIDTH] = sources
-    owner = np.repeat(np.arange(n_segments, dtype=np.int32), count)
-    return Pieces(jnp.asarray(members), jnp.asarray(owner))
+    count = -(-degree // WIDTH)
+    rank = np.arange(len(order)) - (np.cumsum(degree) - degree)[owner]
+    place = np.empty(len(order), np.int64)
+    place[order] = (np.cumsum(count) - count)[owner] * WIDTH + rank
+    padded = np.full(int(count.sum()) * WIDTH, n_members, np.int32)
+    padded[place] = members
+    owners = np.repeat(np.arange(n_segments, dtype=np.int32), count)
+    return Pieces(jnp.asarray(padded.reshape(-1, WIDTH)), jnp.asarray(owners)), place
 
 
 def _sum_pieces(x: jax.Array, pieces: Pieces, n_segments: int) -> jax.Array:
     padded = jnp.concatenate([x, jnp.zeros((1, *x.shape[1:]), x.dtype)])
     # A sum of gathers fuses into one loop over the pieces; a gather of all members would not.
-    partial = sum(padded[pieces.members[:, k]] for k in range(_WIDTH))
+    partial = sum(padded[pieces.members[:, k]] for k in range(WIDTH))
     return segment_sum(jnp.asarray(partial), pieces.owner, n_segments)

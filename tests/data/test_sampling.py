@@ -2,7 +2,7 @@ import jax
 import numpy as np
 import pytest
 
-from hkjax.data.sampling import shuffle, stratify, take
+from hkjax.data.sampling import draw_unseen, make_histories, shuffle, stratify, take
 from hkjax.errors import InputError
 
 SIZES = np.random.default_rng(0).zipf(1.6, 1003).clip(max=400) - 1
@@ -51,3 +51,18 @@ def test_slots_count_from_zero_in_every_lane():
 def test_a_batch_of_nothing_is_refused():
     with pytest.raises(InputError, match=r"training.batch_size"):
         stratify({"row": np.arange(3)}, 0)
+
+
+def test_unseen_items_are_drawn_uniformly_and_never_liked_ones():
+    random = np.random.default_rng(0)
+    n_items, liked = 12, [[], [0], [11], [0, 1, 2, 5, 11], list(range(11))]
+    users = np.concatenate([np.full(len(items), user) for user, items in enumerate(liked)]).astype(int)
+    shuffled = random.permutation(len(users))
+    histories = make_histories(users[shuffled], np.concatenate(liked).astype(int)[shuffled], len(liked))
+    draws = np.asarray(draw_unseen(jax.random.key(0), histories, np.arange(len(liked)), 60_000, n_items))
+    for user, items in enumerate(liked):
+        counts = np.bincount(draws[user], minlength=n_items)
+        unseen = np.setdiff1d(np.arange(n_items), items)
+        assert counts[items].sum() == 0
+        expected = 60_000 / len(unseen)
+        assert np.abs(counts[unseen] - expected).max() < 5 * np.sqrt(expected)

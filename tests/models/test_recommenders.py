@@ -7,11 +7,20 @@ import pytest
 
 from hkjax.data.sampling import shuffle, take
 from hkjax.models.baselines import balance_and_popularity, popularity
+from hkjax.models.hakg import OFFICIAL, HAKGConfig, hakg
 from hkjax.models.hkrm import HKRMConfig, hkrm
+
+SMALL = {"dim": 8, "layers": 2, "negatives": 5}
 
 MODELS = {
     "hkrm": lambda data: hkrm(HKRMConfig(dim=8), data, batch_size=32),
     "hkrm with item bias": lambda data: hkrm(HKRMConfig(dim=8, item_bias=True), data, batch_size=32),
+    "hakg": lambda data: hakg(HAKGConfig(**SMALL), data, batch_size=32),
+    "hakg, official": lambda data: hakg(HAKGConfig(**SMALL, **OFFICIAL), data, batch_size=32),
+    "hakg without dual items": lambda data: hakg(HAKGConfig(**SMALL, dual_items=False), data, batch_size=32),
+    "hakg without gate, euclidean": lambda data: hakg(
+        HAKGConfig(**SMALL, gate=False, message="euclidean"), data, batch_size=32
+    ),
     "popularity": popularity,
     "balance and popularity": balance_and_popularity,
 }
@@ -48,15 +57,16 @@ def test_loss_and_gradients_are_finite(recommender, params):
 
 
 def test_loss_is_a_function_of_its_arguments(recommender, params):
-    batch, key = a_batch(recommender), jax.random.key(3)
-    first, again = (jax.jit(recommender.loss)(params, recommender.inputs, batch, key)[0] for _ in range(2))
+    batch, key, loss = a_batch(recommender), jax.random.key(3), jax.jit(recommender.loss)
+    first, again = (loss(params, recommender.inputs, batch, key)[0] for _ in range(2))
     assert first == again
 
 
 def test_padding_changes_nothing(recommender, params):
     batch, key = a_batch(recommender), jax.random.key(0)
     batch = {**batch, "weight": batch["weight"].at[0].set(0)}
-    other = {**batch, "item": batch["item"].at[0].set(0), "label": batch["label"].at[0].set(1 - batch["label"][0])}
+    changes = {"item": 0, "label": 1 - batch.get("label", jnp.zeros(1, int))[0]}
+    other = {k: v.at[0].set(changes[k]) if k in changes else v for k, v in batch.items()}
     loss = jax.jit(recommender.loss)
     values = [loss(params, recommender.inputs, b, key)[0] for b in (batch, other)]
     np.testing.assert_allclose(*values, rtol=1e-6)

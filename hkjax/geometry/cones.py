@@ -1,0 +1,83 @@
+"""Entailment cones on the Poincare ball of curvature -1 (Ganea, Becigneul, Hofmann, ICML 2018).
+
+The cone at x opens away from 0. What lies in the cone of a general concept is one of its kind; the
+nearer x is to 0, the wider its cone.
+"""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+
+from hkjax.geometry import radial
+
+# How near to 1 the argument of the arcsine may come: HAKG's code, where it bounds the gradient.
+APERTURE_MARGIN = 1e-6
+
+
+@jax.jit
+@partial(jnp.vectorize, signature="(d),()->()")
+def half_aperture(x: jax.Array, k: jax.Array) -> jax.Array:
+    """psi_x = arcsin(K (1 - |x|^2) / |x|), the half-angle of the cone at x: [d] -> [].
+
+    The argument is cut at 1 - 1e-6: at and near 0, where it would exceed 1, the cone is all but a
+    half-space and the gradient is 0.
+    """
+    return half_aperture_of(x @ x, k)
+
+
+def half_aperture_of(square: jax.Array, k: jax.Array | float) -> jax.Array:
+    """`half_aperture` as a function of |x|^2, of any shape."""
+    largest = 1 - APERTURE_MARGIN
+    norm = jnp.sqrt(jnp.where(square > 0, square, 1))
+    sine = jnp.where(square > 0, k * (1 - square) / norm, largest)
+    return jnp.arcsin(jnp.clip(sine, 0, largest))
+
+
+@jax.jit
+@partial(jnp.vectorize, signature="(d),(d)->()")
+def angle_at_apex(x: jax.Array, y: jax.Array) -> jax.Array:
+    """The angle at x between the axis of its cone and the geodesic to y, in [0, pi]: [d], [d] -> [].
+
+        arccos( (<x,y>(1 + |x|^2) - |x|^2 (1 + |y|^2)) / (|x| |x - y| sqrt(1 + |x|^2 |y|^2 - 2<x,y>)) )
+
+    evaluated as an arctangent, so that value and gradient are true where the arccosine's derivative
+    is infinite. On the axis itself, the tip of a cone of angles, the gradient is its subgradient 0;
+    for x = 0 or x = y, where no angle is defined, value and gradient are 0.
+    """
+    length = radial.norm(x)
+    axis = x / jnp.where(length > 0, length, 1)
+    return _angle(length, axis @ y, radial.norm(y - (axis @ y) * axis), y @ y)
+
+
+def angle_at_apex_of(xx: jax.Array, xy: jax.Array, yy: jax.Array) -> jax.Array:
+    """`angle_at_apex` as a function of |x|^2, <x,y> and |y|^2, of any shape; in float32 for |x| above 1e-11."""
+    length = _root(xx)
+    foot = xy / jnp.where(length > 0, length, 1)
+    return _angle(length, foot, _root(yy - foot**2), yy)
+
+
+def clipped_angle_of(xx: jax.Array, xy: jax.Array, yy: jax.Array, eps: float = 1e-6) -> jax.Array:
+    """The angle as HAKG's code computes it: eps added to the denominator, the cosine cut at 1 - eps.
+
+    Its gradient is 0 within 0.08 degrees of the axis. Arguments as in `angle_at_apex_of`.
+    """
+    denominator = _root(xx * jnp.maximum(xx + yy - 2 * xy, 0) * (1 + xx * yy - 2 * xy)) + eps
+    return jnp.arccos(jnp.clip((xy * (1 + xx) - xx * (1 + yy)) / denominator, -1 + eps, 1 - eps))
+
+
+def _angle(length: jax.Array, along: jax.Array, across: jax.Array, yy: jax.Array) -> jax.Array:
+    """The angle at x, of |x|, the parts of y along and across the axis, and |y|^2."""
+    # The geodesic leaves x along (1 - |x|^2)(y - x) - |x - y|^2 x.
+    ahead = along * (1 + length**2) - length * (1 + yy)
+    aside = (1 - length**2) * across
+    scale = jax.lax.stop_gradient(jnp.maximum(jnp.abs(ahead), jnp.abs(aside)))
+    defined = (length > 0) & (scale > 0)
+    scale = jnp.where(defined, scale, 1)
+    return jnp.where(defined, jnp.arctan2(aside / scale, jnp.where(defined, ahead / scale, 1)), 0)
+
+
+def _root(square: jax.Array) -> jax.Array:
+    """Square root of what rounding may have made negative, with gradient 0 where it is 0."""
+    positive = square > 0
+    return jnp.where(positive, jnp.sqrt(jnp.where(positive, square, 1)), 0)

@@ -1,0 +1,62 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from hkjax.geometry import cones
+from hkjax.geometry import poincare as ball
+
+
+@pytest.fixture(autouse=True)
+def double_precision():
+    with jax.enable_x64(True):
+        yield
+
+
+def points(seed, n=40):
+    random = np.random.default_rng(seed)
+    x = random.normal(size=(n, 3))
+    return jnp.asarray(x / np.linalg.norm(x, axis=1, keepdims=True) * random.uniform(0.05, 0.95, (n, 1)))
+
+
+def test_the_angle_is_that_of_its_definition():
+    x, y = points(0), points(1)
+    xx, yy, xy = (jnp.sum(a * b, axis=1) for a, b in ((x, x), (y, y), (x, y)))
+    cosine = (xy * (1 + xx) - xx * (1 + yy)) / (
+        jnp.sqrt(xx) * jnp.linalg.norm(x - y, axis=1) * jnp.sqrt(1 + xx * yy - 2 * xy)
+    )
+    np.testing.assert_allclose(cones.angle_at_apex(x, y), jnp.arccos(cosine), rtol=1e-9)
+    np.testing.assert_allclose(cones.angle_at_apex_of(xx, xy, yy), jnp.arccos(cosine), rtol=1e-9)
+    np.testing.assert_allclose(cones.clipped_angle_of(xx, xy, yy, 0.0), jnp.arccos(cosine), rtol=1e-9)
+
+
+def test_the_angle_is_that_between_the_axis_and_the_geodesic():
+    x, y = points(0), points(1)
+    v = ball.log_map(x, y, 1.0)
+    cosine = jnp.sum(v * x, axis=1) / jnp.linalg.norm(v, axis=1) / jnp.linalg.norm(x, axis=1)
+    np.testing.assert_allclose(jnp.cos(cones.angle_at_apex(x, y)), cosine, rtol=1e-9, atol=1e-12)
+
+
+def test_points_beyond_the_apex_lie_on_the_axis_and_points_before_it_behind():
+    x = jnp.array([0.3, 0.0])
+    np.testing.assert_allclose(cones.angle_at_apex(x, 2 * x), 0, atol=1e-12)
+    np.testing.assert_allclose(cones.angle_at_apex(x, -x), np.pi, rtol=1e-12)
+
+
+def test_the_aperture_narrows_outwards_and_is_a_half_space_near_zero():
+    apertures = cones.half_aperture(jnp.array([[0.0], [0.05], [0.2], [0.5], [0.9]]), 0.1)
+    assert (jnp.diff(apertures) <= 0).all()
+    np.testing.assert_allclose(apertures[2], np.arcsin(0.1 * (1 - 0.04) / 0.2), rtol=1e-12)
+    np.testing.assert_allclose(apertures[:2], np.arcsin(1 - 1e-6), rtol=1e-12)
+
+
+@pytest.mark.parametrize("dtype", [jnp.float32, jnp.float64])
+def test_values_and_gradients_are_finite_everywhere(dtype):
+    e, f = np.array([1.0, 0.0]), np.array([0.6, 0.8])
+    sizes = (0, 1e-15, 1e-6, 0.3, 0.999, 1.0)
+    pairs = [(a * u, b * v) for u in (e, -e, f) for v in (e, f) for a in sizes for b in sizes]
+    x, y = (jnp.asarray(np.stack(side), dtype) for side in zip(*pairs, strict=True))
+    functions = (cones.angle_at_apex, lambda x, y: cones.half_aperture(x, 0.1))
+    for function in functions:
+        value, gradients = jax.value_and_grad(lambda x, y, f=function: jnp.sum(f(x, y)), (0, 1))(x, y)
+        assert all(bool(jnp.isfinite(leaf).all()) for leaf in (value, *gradients))

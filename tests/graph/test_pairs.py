@@ -1,0 +1,38 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+from jax.test_util import check_grads
+
+from hkjax.graph import pairs
+
+
+@pytest.fixture(autouse=True)
+def double_precision():
+    with jax.enable_x64(True):
+        yield
+
+
+def test_gathered_products_are_inner_products_with_true_gradients():
+    random = np.random.default_rng(0)
+    rows, table = (jnp.asarray(random.normal(size=(n, 3))) for n in (4, 6))
+    index = jnp.asarray(random.integers(6, size=(4, 11)))
+    products = pairs.gathered_products(rows, table, index)
+    np.testing.assert_allclose(products, np.einsum("bd,bkd->bk", rows, np.asarray(table)[index]), rtol=1e-12)
+    loss = jax.jit(lambda rows, table: jnp.sum(jnp.sin(pairs.gathered_products(rows, table, index))))
+    check_grads(loss, (rows, table), order=1, modes=["rev"], rtol=1e-6)
+
+
+def test_masked_gram_counts_the_dimensions_whose_bit_is_set(monkeypatch):
+    monkeypatch.setattr(pairs, "_PAIRS_PER_BLOCK", 4)
+    random = np.random.default_rng(0)
+    x = jnp.asarray(random.normal(size=(7, 40)))
+    first, second = random.integers(7, size=(2, 10))
+    bits = jnp.asarray(random.integers(2**32, size=(10, 2), dtype=np.uint64).astype(np.uint32))
+    mask = np.asarray(pairs.unpack_bits(bits, 40))
+    assert mask[3, 33] == bool(int(bits[3, 1]) >> 1 & 1)
+    a, b = np.asarray(x)[first], np.asarray(x)[second]
+    expected = np.stack([(mask * p * q).sum(-1) for p, q in ((a, a), (a, b), (b, b))], axis=-1)
+    np.testing.assert_allclose(pairs.masked_gram(x, first, second, bits), expected, rtol=1e-12)
+    loss = jax.jit(lambda x: jnp.sum(jnp.sin(pairs.masked_gram(x, first, second, bits))))
+    check_grads(loss, (x,), order=1, modes=["rev"], rtol=1e-6)

@@ -1,0 +1,179 @@
+"""Parity: what the official HAKG computes on a small graph, reproduced array by array.
+
+The files are read from the folder that HKJAX_PARITY names; every setting comes from the file.
+"""
+
+import os
+from pathlib import Path
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from hkjax.data.dataset import DataConfig, Interactions, assemble
+from hkjax.geometry import cones
+from hkjax.graph import message
+from hkjax.graph.pairs import masked_gram
+from hkjax.models import hakg as model
+from hkjax.models.hakg import HAKG, OFFICIAL, HAKGConfig, angle_loss, contrastive_loss, hakg, unit_rows
+
+FOLDER = Path(os.environ.get("HKJAX_PARITY", "../shared/parity"))
+FILES = sorted(FOLDER.glob("model_*_*.npz"))
+
+pytestmark = pytest.mark.skipif(not FILES, reason=f"parity: no model_*_*.npz in {FOLDER}; set HKJAX_PARITY")
+
+
+class Case:
+    """One file, with our model built from it."""
+
+    def __init__(self, path):
+        self.z = z = dict(np.load(path))
+        # A file computed in float32 is compared as such; the others in float64, unless cast below.
+        self.dtype = z["param/all_embed"].dtype
+        n_users, n_items, n_relations = (int(z[k]) for k in ("n_users", "n_items", "n_relations"))
+        liked = np.column_stack([z["train_pairs"], np.ones(len(z["train_pairs"]), int)])
+        test = np.column_stack([z["test_pairs"], np.ones(len(z["test_pairs"]), int)])
+        data = assemble(liked, test, z["triples_raw"], DataConfig("kgat", ratios=(8, 2)), seed=0)
+        train = Interactions(*liked.T.astype(np.int32))
+        sizes = {"n_users": n_users, "n_items": n_items, "n_entities": int(z["n_entities"])}
+        self.data = type(data)(**{**vars(data), **sizes, "n_relations": (n_relations - 1) // 2, "train": train})
+        gates = sorted({k.split(".")[2] for k in z if k.startswith("param/gcn.convs")})
+        self.config = HAKGConfig(
+            **OFFICIAL,
+            dim=z["param/all_embed"].shape[1],
+            layers=len(gates),
+            ball_eps=float(z["ball_eps"]),
+            margin=float(z["margin"]),
+            angle_weight=float(z["angle_loss_w"]),
+            edge_keep=1.0,
+            interaction_keep=1.0,
+        )
+        params = {
+            "node": z["param/all_embed"],
+            "item": z["param/item_emb_cf"],
+            "relation": self.relations(z["param/gcn.relation_weight"], z),
+        }
+        for layer in gates:
+            for side in (1, 2):
+                kernel = z[f"param/gcn.convs.{layer}.gate{side}.weight"].T
+                params[f"gates_{layer}_{side - 1}"] = {"kernel": kernel}
+        self.params = {"params": jax.tree.map(jnp.asarray, params)}
+        recommender = hakg(self.config, self.data, batch_size=int(z["batch"]))
+        # They divide by the degree in float32 whatever the precision of the rest.
+        degree = np.ones(n_users, self.dtype)
+        degree[z["interact/row"]] = 1 / z["interact/val"]
+        self.recommender = recommender._replace(inputs=recommender.inputs._replace(degree=jnp.asarray(degree)))
+        self.module = HAKG(self.config, *sizes.values(), self.data.n_relations, z["edge_index"].shape[1])
+
+    def relations(self, weight, z):
+        """Their relation rows in the order of ours: (edge type - 1) of each of our relation ids."""
+        n = self.data.n_relations
+        order = np.zeros(2 * n, int)
+        types = {(int(h), int(t), int(k)): k for h, t, k in zip(*z["edge_index"], z["edge_type"], strict=True)}
+        kinds = {}
+        for h, t, k in types:
+            kinds.setdefault((h, t), set()).add(k)
+        for relation in range(n):
+            rows = z["triples_raw"][z["triples_raw"][:, 1] == relation]
+            ahead = set.intersection(*(kinds[int(h), int(t)] for h, _, t in rows))
+            behind = set.intersection(*(kinds[int(t), int(h)] for h, _, t in rows))
+            assert len(ahead) == len(behind) == 1
+            order[relation], order[relation + n] = ahead.pop() - 1, behind.pop() - 1
+        return weight[order]
+
+    def apply(self, method, *args, params=None):
+        return self.module.apply(params or self.params, *args, method=method)
+
+
+@pytest.fixture(params=FILES, ids=lambda path: path.stem, scope="module")
+def case(request):
+    with jax.enable_x64(True):
+        yield Case(request.param)
+
+
+@pytest.fixture(autouse=True)
+def double_precision():
+    with jax.enable_x64(True):
+        yield
+
+
+def tolerance(case):
+    return 1e-9 if case.dtype == np.float64 else 2e-5
+
+
+def close(actual, expected, case):
+    expected = np.asarray(expected)
+    scale = np.abs(expected).max()
+    np.testing.assert_allclose(actual, expected, rtol=tolerance(case), atol=tolerance(case) * scale)
+
+
+def test_parity_of_the_message_of_every_edge(case):
+    z = case.z
+    entity = jnp.asarray(z["param/all_embed"][int(z["n_users"]) :])
+    relation = jnp.asarray(z["param/gcn.relation_weight"])[z["edge_type"] - 1]
+    h, t = entity[z["edge_index"][0]], entity[z["edge_index"][1]]
+    pairs = ((h, h), (t, t), (relation, relation), (h, t), (h, relation), (t, relation))
+    gram = message.Gram(*(jnp.sum(a * b, axis=-1) for a, b in pairs))
+    alpha, beta, gamma = message.official_message(gram, case.config.ball_eps)
+    found = alpha[:, None] * h + beta[:, None] * t + gamma[:, None] * relation
+    close(found, z["hop0/edge_message"], case)
+
+
+def test_parity_of_every_layer(case):
+    z = case.z
+    inputs = case.recommender.inputs
+    keep, weights = case.apply("kept", inputs, None)
+    x = total = case.apply("initial")
+    for hop in range(case.config.layers):
+        x = case.apply("layer", hop, x, inputs, keep, weights)
+        for name, rows in zip(("user", "entity", "item_cf"), x, strict=True):
+            close(rows, z[f"hop{hop}/raw_{name}"], case)
+        x = model.Embeddings(*map(unit_rows, x))
+        total = jax.tree.map(jnp.add, total, x)
+    for name, rows in zip(("user", "entity", "item_cf"), total, strict=True):
+        close(rows, z[f"gcn/{name}"], case)
+    jax.tree.map(lambda a, b: close(a, b, case), case.apply("propagate", inputs, None), total)
+
+
+@pytest.mark.parametrize(
+    ("name", "margin"), [("contrastive", None), ("contrastive_m01", 0.1), ("contrastive_m-05", -0.5)]
+)
+def test_parity_of_the_ranking_loss(case, name, margin):
+    z = case.z
+    x = case.apply("propagate", case.recommender.inputs, None)
+    tables = [unit_rows(table) for table in case.apply("tables", x)]
+    margin = case.config.margin if margin is None else margin
+    losses = contrastive_loss(unit_rows(x.user)[z["users"]], tables, z["pos"], jnp.asarray(z["neg"]), margin)
+    close(losses.mean(), z[f"loss/{name}"], case)
+
+
+def test_parity_of_the_angle_loss(case):
+    z = case.z
+    entity = jnp.asarray(z["param/all_embed"][int(z["n_users"]) :])
+    apex, other = z["triplet_item_att"]
+    pack = 1 << np.arange(32, dtype=np.uint64)
+    masks = {"angle": np.ones((len(apex), 64), int), "angle_masked": z["angle/mask"].astype(int)}
+    for name, mask in masks.items():
+        bits = (mask.reshape(len(apex), 2, 32) * pack).sum(-1).astype(np.uint32)
+        xx, xy, yy = masked_gram(entity, apex, other, jnp.asarray(bits)).T
+        angles, apertures = cones.clipped_angle_of(xx, xy, yy), cones.half_aperture_of(xx, case.config.aperture)
+        if name == "angle":
+            close(angles, z["angle/angle_at_u"], case)
+            close(apertures, z["angle/half_aperture"], case)
+        loss = case.config.angle_weight * angle_loss(angles, apertures, np.ones(len(apex), bool))
+        close(loss, z[f"loss/{name}"], case)
+
+
+def test_parity_of_the_pairs(case):
+    pairs = jax.tree.map(np.asarray, case.recommender.inputs.pairs.forward)
+    real = pairs.members < case.data.n_entities
+    owner = np.broadcast_to(pairs.owner[:, None], real.shape)
+    ours = np.stack([owner[real], pairs.members[real]])
+    assert sorted(ours.T.tolist()) == sorted(case.z["triplet_item_att"].T.tolist())
+
+
+def test_parity_of_the_ratings(case):
+    representation = case.recommender.encode(case.params, case.recommender.inputs)
+    scores = case.recommender.rank_scores(representation, jnp.arange(case.data.n_users))
+    close(scores, case.z["rating/cosine"], case)
