@@ -3,6 +3,7 @@
 The files are read from the folder that HKJAX_PARITY names; every setting comes from the file.
 """
 
+import functools
 import os
 from pathlib import Path
 
@@ -82,8 +83,22 @@ class Case:
             order[relation], order[relation + n] = ahead.pop() - 1, behind.pop() - 1
         return weight[order]
 
-    def apply(self, method, *args, params=None):
-        return self.module.apply(params or self.params, *args, method=method)
+    @functools.cached_property
+    def propagated(self):
+        """Every layer before its rows are normalised, their sum, and the sum that the model itself computes."""
+
+        def layers(module, inputs):
+            keep, weights = module.kept(inputs, None)
+            raw, x = [], module.initial()
+            total = x
+            for hop in range(self.config.layers):
+                raw.append(module.layer(hop, x, inputs, keep, weights))
+                x = model.Embeddings(*map(unit_rows, raw[-1]))
+                total = jax.tree.map(jnp.add, total, x)
+            return raw, total, module.propagate(inputs, None)
+
+        apply = jax.jit(lambda params, inputs: self.module.apply(params, inputs, method=layers))
+        return apply(self.params, self.recommender.inputs)
 
 
 @pytest.fixture(params=FILES, ids=lambda path: path.stem, scope="module")
@@ -121,19 +136,13 @@ def test_parity_of_the_message_of_every_edge(case):
 
 
 def test_parity_of_every_layer(case):
-    z = case.z
-    inputs = case.recommender.inputs
-    keep, weights = case.apply("kept", inputs, None)
-    x = total = case.apply("initial")
-    for hop in range(case.config.layers):
-        x = case.apply("layer", hop, x, inputs, keep, weights)
+    raw, total, propagated = case.propagated
+    for hop, x in enumerate(raw):
         for name, rows in zip(("user", "entity", "item_cf"), x, strict=True):
-            close(rows, z[f"hop{hop}/raw_{name}"], case)
-        x = model.Embeddings(*map(unit_rows, x))
-        total = jax.tree.map(jnp.add, total, x)
-    for name, rows in zip(("user", "entity", "item_cf"), total, strict=True):
-        close(rows, z[f"gcn/{name}"], case)
-    jax.tree.map(lambda a, b: close(a, b, case), case.apply("propagate", inputs, None), total)
+            close(rows, case.z[f"hop{hop}/raw_{name}"], case)
+    for x in (total, propagated):
+        for name, rows in zip(("user", "entity", "item_cf"), x, strict=True):
+            close(rows, case.z[f"gcn/{name}"], case)
 
 
 @pytest.mark.parametrize(
@@ -141,8 +150,9 @@ def test_parity_of_every_layer(case):
 )
 def test_parity_of_the_ranking_loss(case, name, margin):
     z = case.z
-    x = case.apply("propagate", case.recommender.inputs, None)
-    tables = [unit_rows(table) for table in case.apply("tables", x)]
+    _, _, x = case.propagated
+    n_items = int(z["n_items"])
+    tables = [unit_rows(table) for table in (x.entity[:n_items], x.item)]
     margin = case.config.margin if margin is None else margin
     losses = contrastive_loss(unit_rows(x.user)[z["users"]], tables, z["pos"], jnp.asarray(z["neg"]), margin)
     close(losses.mean(), z[f"loss/{name}"], case)
@@ -174,6 +184,6 @@ def test_parity_of_the_pairs(case):
 
 
 def test_parity_of_the_ratings(case):
-    representation = case.recommender.encode(case.params, case.recommender.inputs)
+    representation = jax.jit(case.recommender.encode)(case.params, case.recommender.inputs)
     scores = case.recommender.rank_scores(representation, jnp.arange(case.data.n_users))
     close(scores, case.z["rating/cosine"], case)
