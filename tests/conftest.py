@@ -4,7 +4,9 @@ import os
 import tempfile
 
 os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=4"
-os.environ["JAX_COMPILATION_CACHE_DIR"] = tempfile.mkdtemp(prefix="hkjax-tests-")
+if "JAX_COMPILATION_CACHE_DIR" not in os.environ:  # Worker processes share the directory of the first.
+    _cache = tempfile.TemporaryDirectory(prefix="hkjax-tests-")
+    os.environ["JAX_COMPILATION_CACHE_DIR"] = _cache.name
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.2"
 
 from pathlib import Path

@@ -21,9 +21,10 @@ from hkjax.data.sampling import Histories, draw_unseen, make_histories, stratify
 from hkjax.errors import InputError
 from hkjax.geometry import cones, radial
 from hkjax.graph import message, sparse
-from hkjax.graph.pairs import gathered_products, masked_gram
+from hkjax.graph.pairs import masked_gram
 from hkjax.graph.segment import segment_sum
 from hkjax.models.base import Batch, Metrics, Recommender
+from hkjax.models.losses import angle_loss, contrastive_loss, unit_rows
 
 
 @dataclasses.dataclass(frozen=True)
@@ -141,48 +142,6 @@ class HAKGRepresentation(NamedTuple):
 
     user: jax.Array
     item: jax.Array
-
-
-def unit_rows(x: jax.Array) -> jax.Array:
-    """Scales rows to length 1; rows of length below 1e-12 are divided by that instead. [..., d] -> [..., d]."""
-    square = jnp.sum(x**2, axis=-1, keepdims=True)
-    long = square > 1e-24
-    return x / jnp.where(long, jnp.sqrt(jnp.where(long, square, 1)), 1e-12)
-
-
-def contrastive_loss(
-    user: jax.Array, tables: list[jax.Array], positive: jax.Array, negative: jax.Array, margin: float
-) -> jax.Array:
-    """HAKG's ranking loss of each row.
-
-        relu(T - sum_t cos(u, t_i)) + sum_t sum_j relu(cos(u, t_j) - margin) / (active j + 1e-5)
-
-    over T item tables t, 2 with dual items, a negative j being active where its cosine exceeds the
-    margin.
-
-    Args:
-        user: unit rows [B, d].
-        tables: unit rows [items, d] each.
-        positive: int [B].
-        negative: int [B, K].
-        margin: in [-1, 1].
-
-    Returns:
-        [B].
-    """
-    agreement = jnp.stack([jnp.sum(user * table[positive], axis=-1) for table in tables])
-    loss = nn.relu(len(tables) - agreement.sum(axis=0))
-    for table in tables:
-        excess = nn.relu(gathered_products(user, table, negative) - margin)
-        # In float32 whatever the precision of the rest, as in the official code.
-        active = jnp.sum(excess > 0, axis=-1, dtype=jnp.float32) + 1e-5
-        loss += excess.sum(axis=-1) / active
-    return loss
-
-
-def angle_loss(angles: jax.Array, apertures: jax.Array, counted: jax.Array) -> jax.Array:
-    """Mean over the counted pairs of max(angle - half-aperture, 0); arrays of one shape."""
-    return jnp.sum(jnp.where(counted, nn.relu(angles - apertures), 0)) / jnp.maximum(counted.sum(), 1)
 
 
 class HAKG(nn.Module):

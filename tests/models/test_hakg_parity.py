@@ -17,7 +17,8 @@ from hkjax.geometry import cones
 from hkjax.graph import message
 from hkjax.graph.pairs import masked_gram
 from hkjax.models import hakg as model
-from hkjax.models.hakg import HAKG, OFFICIAL, HAKGConfig, angle_loss, contrastive_loss, hakg, unit_rows
+from hkjax.models.hakg import HAKG, OFFICIAL, HAKGConfig, hakg
+from hkjax.models.losses import angle_loss, contrastive_loss, unit_rows
 
 FOLDER = Path(os.environ.get("HKJAX_PARITY", "../shared/parity"))
 FILES = sorted(FOLDER.glob("model_*_*.npz"))

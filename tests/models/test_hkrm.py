@@ -6,14 +6,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 from jax.test_util import check_grads
 
 from hkjax.data.fields import attribute_fields
 from hkjax.data.sampling import ragged_layout, take
 from hkjax.errors import InputError
-from hkjax.models.hkrm import HKRMConfig, cross_entropy, hkrm, kl_divergence, proximity_log_softmax, proximity_softmax
+from hkjax.models.hkrm import HKRMConfig, hkrm
 
 VARIANTS = [
     {},
@@ -224,45 +222,3 @@ def test_one_label_alone_is_refused(tiny_data):
     only = dataclasses.replace(tiny_data, train=tiny_data.train.positives())
     with pytest.raises(InputError, match="rows of both labels"):
         hkrm(config(), only, batch_size=16)
-
-
-logits = st.lists(st.floats(-1e4, 1e4), min_size=4, max_size=4).map(np.array)
-masks = st.lists(st.booleans(), min_size=4, max_size=4).map(np.array)
-
-
-@given(logits, masks, st.floats(-100, 100))
-def test_proximity_softmax_is_a_distribution_over_the_present_fields(x, present, shift):
-    with jax.enable_x64(True):
-        p = proximity_softmax(jnp.asarray(x), present)
-        np.testing.assert_allclose(p.sum(), 1, rtol=1e-12)
-        np.testing.assert_allclose(proximity_softmax(jnp.asarray(x + shift), present), p, atol=1e-9)
-        if present.any():
-            assert (p[~present] == 0).all()
-            changed = jnp.where(present, x, 3.0)
-            np.testing.assert_array_equal(proximity_softmax(changed, present), p)
-
-
-@given(logits, logits, masks)
-def test_kl_is_non_negative_and_zero_at_equality(x, y, present):
-    with jax.enable_x64(True):
-        p, log_q = proximity_softmax(jnp.asarray(x), present), proximity_log_softmax(jnp.asarray(y), present)
-        assert kl_divergence(p, log_q, present) >= -1e-12
-        equal = kl_divergence(p, proximity_log_softmax(jnp.asarray(x), present), present)
-        np.testing.assert_allclose(equal, 0, atol=1e-10)
-
-
-def test_kl_of_unequal_distributions_is_that_of_hand():
-    p, q = jnp.array([0.5, 0.25, 0.25]), jnp.array([0.25, 0.5, 0.25])
-    everything, two = jnp.array([True] * 3), jnp.array([True, True, False])
-    np.testing.assert_allclose(kl_divergence(p, jnp.log(q), everything), 0.25 * np.log(2), rtol=1e-6)
-    # Conditioned to two fields: (2/3, 1/3) against (1/3, 2/3).
-    log_q = jnp.log(jnp.array([1 / 3, 2 / 3, 1.0]))
-    np.testing.assert_allclose(kl_divergence(p, log_q, two), np.log(2) / 3, rtol=1e-6)
-    np.testing.assert_allclose(cross_entropy(p, jnp.log(q), everything), 1.75 * np.log(2), rtol=1e-6)
-
-
-def test_the_divergence_is_finite_for_logits_that_underflow():
-    x, present = jnp.array([0.0, 500.0, -500.0]), jnp.ones(3, bool)
-    p = jnp.array([0.2, 0.3, 0.5])
-    gradient = jax.grad(lambda x: kl_divergence(p, proximity_log_softmax(x, present), present))(x)
-    assert jnp.isfinite(gradient).all()

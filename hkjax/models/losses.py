@@ -1,0 +1,48 @@
+"""HAKG's two losses, as functions of unit rows and of angles (Du et al., SIGIR 2022, arXiv 2204.04959)."""
+
+import jax
+import jax.numpy as jnp
+
+from hkjax.graph.pairs import gathered_products
+
+
+def unit_rows(x: jax.Array) -> jax.Array:
+    """Scales rows to length 1; rows of length below 1e-12 are divided by that instead. [..., d] -> [..., d]."""
+    square = jnp.sum(x**2, axis=-1, keepdims=True)
+    long = square > 1e-24
+    return x / jnp.where(long, jnp.sqrt(jnp.where(long, square, 1)), 1e-12)
+
+
+def contrastive_loss(
+    user: jax.Array, tables: list[jax.Array], positive: jax.Array, negative: jax.Array, margin: float
+) -> jax.Array:
+    """HAKG's ranking loss of each row.
+
+        relu(T - sum_t cos(u, t_i)) + sum_t sum_j relu(cos(u, t_j) - margin) / (active j + 1e-5)
+
+    over T item tables t, 2 with dual items, a negative j being active where its cosine exceeds the
+    margin.
+
+    Args:
+        user: unit rows [B, d].
+        tables: unit rows [items, d] each.
+        positive: int [B].
+        negative: int [B, K].
+        margin: in [-1, 1].
+
+    Returns:
+        [B].
+    """
+    agreement = jnp.stack([jnp.sum(user * table[positive], axis=-1) for table in tables])
+    loss = jax.nn.relu(len(tables) - agreement.sum(axis=0))
+    for table in tables:
+        excess = jax.nn.relu(gathered_products(user, table, negative) - margin)
+        # In float32 whatever the precision of the rest, as in the official code.
+        active = jnp.sum(excess > 0, axis=-1, dtype=jnp.float32) + 1e-5
+        loss += excess.sum(axis=-1) / active
+    return loss
+
+
+def angle_loss(angles: jax.Array, apertures: jax.Array, counted: jax.Array) -> jax.Array:
+    """Mean over the counted pairs of max(angle - half-aperture, 0); arrays of one shape."""
+    return jnp.sum(jnp.where(counted, jax.nn.relu(angles - apertures), 0)) / jnp.maximum(counted.sum(), 1)

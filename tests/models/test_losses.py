@@ -1,0 +1,35 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.test_util import check_grads
+
+from hkjax.models.losses import angle_loss, contrastive_loss, unit_rows
+
+
+def test_the_ranking_loss_by_hand():
+    user = jnp.array([[1.0, 0.0]])
+    entity, item = jnp.array([[0.6, 0.8], [0.8, 0.6], [0.0, 1.0]]), jnp.array([[1.0, 0.0], [0.6, 0.8], [0.28, 0.96]])
+    loss = contrastive_loss(user, [entity, item], jnp.array([0]), jnp.array([[1, 2, 2]]), margin=0.5)
+    # relu(2 - 0.6 - 1) + (0.8 - 0.5) / 1 active + (0.6 - 0.5) / 1 active.
+    np.testing.assert_allclose(loss, [0.4 + 0.3 + 0.1], rtol=1e-4)
+
+
+def test_without_an_active_negative_only_the_positive_counts():
+    user, table = jnp.array([[1.0, 0.0]]), jnp.array([[1.0, 0.0], [-1.0, 0.0]])
+    np.testing.assert_allclose(contrastive_loss(user, [table], jnp.array([0]), jnp.array([[1, 1]]), 0.5), [0.0])
+
+
+def test_the_angle_loss_is_zero_exactly_inside_the_cone():
+    apertures, counted = jnp.array([0.5, 0.5, 0.5, 0.5]), jnp.array([True, True, True, False])
+    angles = jnp.array([0.2, 0.5, 0.9, 3.0])
+    np.testing.assert_allclose(angle_loss(angles, apertures, counted), 0.4 / 3, rtol=1e-6)
+    gradient = jax.grad(angle_loss)(angles, apertures, counted)
+    np.testing.assert_allclose(gradient, [0, 0, 1 / 3, 0], rtol=1e-6)
+
+
+def test_rows_of_length_zero_stay_so_with_a_finite_gradient():
+    with jax.enable_x64(True):
+        x = jnp.array([[3.0, 4.0], [0.0, 0.0]])
+        np.testing.assert_allclose(unit_rows(x), [[0.6, 0.8], [0.0, 0.0]], rtol=1e-12)
+        assert bool(jnp.isfinite(jax.jacobian(unit_rows)(x)).all())
+        check_grads(lambda row: jnp.sin(unit_rows(row)), (x[:1],), order=2)
