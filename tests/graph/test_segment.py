@@ -60,4 +60,5 @@ def test_softmax_gradients_are_true_and_finite_without_members():
     with jax.enable_x64(True):
         segments, where = jnp.array([0, 0, 1, 2]), jnp.array([True, True, False, True])
         weigh = jnp.arange(4.0)
-        check_grads(lambda x: segment_softmax(x, segments, 4, where) @ weigh, (jnp.array([0.1, -2.0, 0.0, 30.0]),), 2)
+        softmax = jax.jit(lambda x: segment_softmax(x, segments, 4, where) @ weigh)
+        check_grads(softmax, (jnp.array([0.1, -2.0, 0.0, 30.0]),), order=1)
