@@ -25,7 +25,6 @@ _REPEATS = 5
 
 def define_flags() -> None:
     config_flags.DEFINE_config_file("config", "configs/hakg_book_crossing.py", "An experiment with HAKG.")
-    flags.DEFINE_string("workdir", "", "Unused.")
 
 
 def main() -> None:

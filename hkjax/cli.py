@@ -30,7 +30,7 @@ def _parse(define_flags: Callable[[], None]) -> None:
         raise InputError(str(error)) from error
     if unused:
         raise InputError(f"unexpected argument {unused[0]!r}")
-    if flags.FLAGS.workdir is None:
+    if "workdir" in flags.FLAGS and flags.FLAGS.workdir is None:
         raise InputError("name a work directory: --workdir=runs/NAME")
 
 

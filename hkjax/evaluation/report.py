@@ -18,7 +18,7 @@ from hkjax.explain import field_recovery, typical_pair
 from hkjax.models.base import Params, Recommender, Representation
 from hkjax.models.baselines import balance_and_popularity, popularity
 from hkjax.models.hkrm import HKRMRepresentation
-from hkjax.training.loop import read_records
+from hkjax.training.progress import read_records
 
 _CLICK_METRICS = ("auc", "acc", "f1", "log_loss", "calibration_error")
 

@@ -134,8 +134,9 @@ def _log(x: _Vector, y: _Vector, g: Gram, reach: float = math.inf) -> _Vector:
     a, b = _gap(x, g), _gap(y, g)
     s = _square(_combine(1, y, -1, x), g)
     t = s / (a * b)
-    ratio = radial.log_ratio(t)
-    if reach < math.inf:
+    if reach == math.inf:
+        ratio = radial.log_ratio(t)
+    else:
         # arsinh(sqrt(t)) is the artanh in question; past the reach its ratio to sqrt(t) is replaced.
         far = t > math.sinh(reach) ** 2
         cut = reach / jnp.sqrt(jnp.where(far, t * (1 + t), 1))

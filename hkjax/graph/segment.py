@@ -56,8 +56,8 @@ def incident_sum(x: jax.Array, pairs: Incidence, n_segments: int) -> jax.Array:
     """
     n_sources = x.shape[0]
     return linear_call(
-        lambda pairs, x: _sum_pieces(x, pairs.forward, n_segments),
-        lambda pairs, y: _sum_pieces(y, pairs.transpose, n_sources),
+        lambda pairs, x: sum_pieces(x, pairs.forward, n_segments),
+        lambda pairs, y: sum_pieces(y, pairs.transpose, n_sources),
         pairs,
         x,
     )
@@ -113,8 +113,16 @@ def make_pieces(
     return Pieces(jnp.asarray(padded.reshape(-1, WIDTH)), jnp.asarray(owners)), place
 
 
-def _sum_pieces(x: jax.Array, pieces: Pieces, n_segments: int) -> jax.Array:
-    padded = jnp.concatenate([x, jnp.zeros((1, *x.shape[1:]), x.dtype)])
+def pad_row(x: jax.Array) -> jax.Array:
+    """Appends to x [members, d] the row of zeros that padding points to."""
+    return jnp.concatenate([x, jnp.zeros((1, *x.shape[1:]), x.dtype)])
+
+
+def sum_pieces(x: jax.Array, pieces: Pieces, n_segments: int, weights: jax.Array | None = None) -> jax.Array:
+    """Sums the members of every segment, x [members, d], weighted by [pieces, WIDTH] if given: [n_segments, d]."""
+    padded = pad_row(x)
     # A sum of gathers fuses into one loop over the pieces; a gather of all members would not.
-    partial = sum(padded[pieces.members[:, k]] for k in range(WIDTH))
-    return segment_sum(jnp.asarray(partial), pieces.owner, n_segments)
+    terms = [padded[pieces.members[:, k]] for k in range(WIDTH)]
+    if weights is not None:
+        terms = [weights[:, k, None] * term for k, term in enumerate(terms)]
+    return segment_sum(sum(terms[1:], start=terms[0]), pieces.owner, n_segments)

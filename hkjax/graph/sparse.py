@@ -19,7 +19,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from hkjax.graph.segment import WIDTH, Pieces, make_pieces, segment_sum
+from hkjax.graph.segment import WIDTH, Pieces, make_pieces, pad_row, sum_pieces
 
 
 class Adjacency(NamedTuple):
@@ -94,14 +94,14 @@ def weighted_sum(weights: jax.Array, x: jax.Array, adjacency: Adjacency, n_segme
     Returns:
         [n_segments, d].
     """
-    return _gather_sum(weights, x, adjacency.forward, n_segments)
+    return sum_pieces(x, adjacency.forward, n_segments, weights)
 
 
 @partial(jax.custom_vjp, nondiff_argnums=(3,))
 def weighted_sum_transposed(weights: jax.Array, y: jax.Array, adjacency: Adjacency, n_members: int) -> jax.Array:
     """Sums, for each member, its weighted segments: [n_members, d] from weights [pieces, WIDTH], y [segments, d]."""
     padded = jnp.append(weights.reshape(-1), jnp.zeros(1, weights.dtype))
-    return _gather_sum(padded[adjacency.to_transpose], y, adjacency.transpose, n_members)
+    return sum_pieces(y, adjacency.transpose, n_members, padded[adjacency.to_transpose])
 
 
 @jax.custom_vjp
@@ -110,7 +110,7 @@ def edge_products(y: jax.Array, x: jax.Array, adjacency: Adjacency) -> jax.Array
 
     Padding gets 0.
     """
-    pieces, padded = adjacency.forward, _pad(x)
+    pieces, padded = adjacency.forward, pad_row(x)
     owners = y[pieces.owner]
     return jnp.stack([jnp.sum(owners * padded[pieces.members[:, k]], axis=-1) for k in range(WIDTH)], axis=-1)
 
@@ -148,15 +148,3 @@ def _edge_products_backward(residuals, cotangent):
 weighted_sum.defvjp(_weighted_sum_forward, _weighted_sum_backward)
 weighted_sum_transposed.defvjp(_transposed_forward, _transposed_backward)
 edge_products.defvjp(_edge_products_forward, _edge_products_backward)
-
-
-def _pad(x: jax.Array) -> jax.Array:
-    """Appends the row of zeros that padding points to."""
-    return jnp.concatenate([x, jnp.zeros((1, x.shape[1]), x.dtype)])
-
-
-def _gather_sum(weights: jax.Array, x: jax.Array, pieces: Pieces, n_segments: int) -> jax.Array:
-    padded = _pad(x)
-    # A sum of gathers fuses into one loop over the pieces; a gather of all edges would not.
-    terms = [weights[:, k, None] * padded[pieces.members[:, k]] for k in range(WIDTH)]
-    return segment_sum(sum(terms[1:], start=terms[0]), pieces.owner, n_segments)

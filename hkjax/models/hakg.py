@@ -273,13 +273,13 @@ class HAKG(nn.Module):
             x = radial.tanhc(jnp.sum(x**2, axis=-1, keepdims=True)) * x
         apex = jnp.broadcast_to(inputs.pairs.forward.owner[:, None], inputs.pairs.forward.members.shape)
         other = inputs.pairs.forward.members
-        square = jnp.append(jnp.sum(x**2, axis=-1), 0)
         if c.angle_mask:
             bits = jax.random.bits(key, (apex.size, -(-c.dim // 32)), jnp.uint32)
             inside = jnp.minimum(other, self.n_entities - 1)
             gram = masked_gram(x, apex.reshape(-1), inside.reshape(-1), bits)
             xx, xy, yy = (column.reshape(apex.shape) for column in gram.T)
         else:
+            square = jnp.append(jnp.sum(x**2, axis=-1), 0)
             xx, xy, yy = square[apex], sparse.edge_products(x, x, inputs.pairs), square[other]
         angle = cones.angle_at_apex_of if c.angle == "exact" else cones.clipped_angle_of
         counted = sparse.is_edge(inputs.pairs, self.n_entities)

@@ -1,7 +1,6 @@
 """The training loop: epochs on the device, early stopping, checkpoints and logs."""
 
 import dataclasses
-import json
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -111,9 +110,3 @@ def _finished(records: list[dict[str, Any]], training: TrainingConfig) -> bool:
         return True
     values = [record[f"validation_{training.monitor}"] for record in records]
     return bool(values) and len(values) - 1 - values.index(max(values)) >= training.patience
-
-
-def read_records(workdir: Path) -> list[dict[str, Any]]:
-    """Reads a work directory's metrics.jsonl; empty where there is none."""
-    path = workdir / "metrics.jsonl"
-    return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []

@@ -39,6 +39,17 @@ class EpochBar:
         self.seconds = time.perf_counter() - self._start
 
 
+def read_records(workdir: Path) -> list[dict[str, Any]]:
+    """Reads a work directory's metrics.jsonl; empty where there is none."""
+    path, records = workdir / "metrics.jsonl", []
+    for line in path.read_text().splitlines() if path.exists() else ():
+        try:
+            records.append(json.loads(line))
+        except json.JSONDecodeError:
+            break  # The last line of a run that was killed while it wrote.
+    return records
+
+
 class EventLog:
     """The run's records: a line of metrics.jsonl each, TensorBoard events, and a line on the terminal.
 
@@ -50,16 +61,7 @@ class EventLog:
 
     def __init__(self, workdir: Path, after_step: int):
         self._path = workdir / "metrics.jsonl"
-        lines = self._path.read_text().splitlines() if self._path.exists() else []
-        self.records: list[dict[str, Any]] = []
-        for line in lines:
-            try:
-                record = json.loads(line)
-            except json.JSONDecodeError:
-                break  # The last line of a run that was killed while it wrote.
-            if record["step"] > after_step:
-                break
-            self.records.append(record)
+        self.records = [record for record in read_records(workdir) if record["step"] <= after_step]
         rewritten = self._path.with_suffix(".tmp")
         rewritten.write_text("".join(json.dumps(record) + "\n" for record in self.records))
         rewritten.replace(self._path)

@@ -18,7 +18,8 @@ from hkjax.errors import InputError
 from hkjax.evaluation.evaluate import make_validator
 from hkjax.models.hkrm import HKRMConfig, hkrm
 from hkjax.training.checkpoint import Checkpoints
-from hkjax.training.loop import TrainingConfig, fit, read_records
+from hkjax.training.loop import TrainingConfig, fit
+from hkjax.training.progress import read_records
 from hkjax.training.state import OptimizerConfig, create_state, make_optimizer
 from hkjax.training.step import make_stretch
 
