@@ -50,7 +50,7 @@ def main() -> None:
     print(f"peak memory                {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:8.2f} GB")
 
     params, batch = state.params, take(batches, order, 0)
-    module = HAKG(config, data.n_users, data.n_items, data.n_entities, data.n_relations, 2 * len(data.triples))
+    module = HAKG(config, data.n_users, data.n_items, data.n_entities, data.n_relations)
     parts: dict[str, Callable] = {
         "propagation": lambda p: module.apply(p, inputs, key, method="propagate"),
         "angle loss": lambda p: module.apply(p, inputs, key, method="angle"),

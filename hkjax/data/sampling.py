@@ -140,3 +140,19 @@ def draw_unseen(key: jax.Array, histories: Histories, users: jax.Array, n_draws:
     n_halvings = int(histories.items.shape[0]).bit_length()
     low, _ = jax.lax.fori_loop(0, n_halvings, halve, (jnp.zeros_like(rank), jnp.broadcast_to(length, rank.shape)))
     return rank + low
+
+
+def random_subset(key: jax.Array, n: int, size: int) -> jax.Array:
+    """Chooses `size` of `n` things, every such subset being as likely: bool [n], without sorting.
+
+    The things whose random words are smallest; their bound is found bit by bit.
+    """
+    words = jax.random.bits(key, (n,), jnp.uint32)
+
+    def refine(i: jax.Array, bound: jax.Array) -> jax.Array:
+        raised = bound | (jnp.uint32(1 << 31) >> i)
+        return jnp.where(jnp.sum(words < raised) <= size, raised, bound)
+
+    bound = jax.lax.fori_loop(jnp.uint32(0), jnp.uint32(32), refine, jnp.uint32(0))
+    below, tied = words < bound, words == bound
+    return below | (tied & (jnp.cumsum(tied) <= size - below.sum()))

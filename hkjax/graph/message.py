@@ -20,6 +20,7 @@ import jax.numpy as jnp
 
 from hkjax.geometry import radial
 from hkjax.geometry.poincare import margin
+from hkjax.graph.blocks import map_rows
 
 
 class Gram(NamedTuple):
@@ -70,19 +71,14 @@ def euclidean_message(gram: Gram) -> Coordinates:
     return Coordinates(-one, one, one)
 
 
-def in_blocks(function: Callable[[Gram], Coordinates], gram: Gram) -> Coordinates:
-    """Applies a message function to blocks of edges, small enough for a cache; arrays [edges].
+def of_edges(function: Callable[[Gram], Coordinates], gram: Gram) -> Coordinates:
+    """Applies a message function to many edges; arrays [edges].
 
-    The reverse pass computes a block's intermediates anew: they would take more memory, and more
-    time to read, than their arithmetic.
+    The reverse pass computes the intermediates anew: they would take more memory, and more time to
+    read, than their arithmetic.
     """
-    n = gram.hh.shape[0]
-    blocks = jax.tree.map(lambda x: jnp.pad(x, (0, -n % _BLOCK)).reshape(-1, _BLOCK), gram)
-    result = jax.lax.map(jax.checkpoint(function), blocks)
-    return jax.tree.map(lambda x: x.reshape(-1)[:n], result)
+    return map_rows(jax.checkpoint(function), gram)
 
-
-_BLOCK = 2048
 
 # A vector by its coefficients along h, t and r; an axis that is absent has none.
 _Vector = dict[str, jax.Array]

@@ -5,8 +5,9 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 
+from hkjax.graph.blocks import add_rows, inner, map_rows
+
 _BLOCK = 8
-_PAIRS_PER_BLOCK = 1 << 15
 
 
 @jax.custom_vjp
@@ -21,11 +22,12 @@ def gathered_products(rows: jax.Array, table: jax.Array, index: jax.Array) -> ja
     Returns:
         [B, K].
     """
-    blocks, n = _blocks(index)
-    products = jax.lax.map(
-        lambda block: jnp.stack([jnp.sum(rows * table[block[k]], axis=-1) for k in range(_BLOCK)]), blocks
-    )
-    return products.reshape(-1, rows.shape[0])[:n].T
+
+    def products(block: tuple[jax.Array, jax.Array]) -> jax.Array:
+        row, members = block
+        return inner(row[:, None], table[members])
+
+    return map_rows(products, (rows, index), width=index.shape[1])
 
 
 def _products_forward(rows, table, index):
@@ -67,42 +69,36 @@ def masked_gram(x: jax.Array, first: jax.Array, second: jax.Array, bits: jax.Arr
     Returns:
         [pairs, 3].
     """
-    n = first.shape[0]
-    size = min(n, _PAIRS_PER_BLOCK)
-    padding = -n % size
-    blocks = [jnp.pad(a, ((0, padding), *[(0, 0)] * (a.ndim - 1))) for a in (first, second, bits)]
-    gram = _masked_gram(x, *(a.reshape(-1, size, *a.shape[1:]) for a in blocks))
-    return gram.reshape(-1, 3)[:n]
+    return _masked_gram(x, (first, second, bits))
 
 
 @jax.custom_vjp
-def _masked_gram(x: jax.Array, first: jax.Array, second: jax.Array, bits: jax.Array) -> jax.Array:
-    def block(pairs):
+def _masked_gram(x: jax.Array, pairs: tuple[jax.Array, ...]) -> jax.Array:
+    def products(pairs: tuple[jax.Array, ...]) -> jax.Array:
         a, b, mask = _masked_rows(x, *pairs)
-        return jnp.stack([jnp.sum(mask * a * a, -1), jnp.sum(mask * a * b, -1), jnp.sum(mask * b * b, -1)], axis=-1)
+        return jnp.stack([inner(mask * a, a), inner(mask * a, b), inner(mask * b, b)], axis=-1)
 
-    return jax.lax.map(block, (first, second, bits))
+    return map_rows(products, pairs)
 
 
 def _masked_rows(x, first, second, bits):
     return x[first], x[second], unpack_bits(bits, x.shape[1]).astype(x.dtype)
 
 
-def _gram_forward(x, first, second, bits):
-    return _masked_gram(x, first, second, bits), (x, first, second, bits)
+def _gram_forward(x, pairs):
+    return _masked_gram(x, pairs), (x, pairs)
 
 
 def _gram_backward(residuals, cotangent):
-    x, *pairs = residuals
+    x, pairs = residuals
 
-    def body(d_x, block):
+    def add(total, block):
         first, second, bits, g = block
         a, b, mask = _masked_rows(x, first, second, bits)
-        d_x = d_x.at[first].add(mask * (2 * g[:, 0:1] * a + g[:, 1:2] * b))
-        return d_x.at[second].add(mask * (2 * g[:, 2:3] * b + g[:, 1:2] * a)), None
+        total = total.at[first].add(mask * (2 * g[:, 0:1] * a + g[:, 1:2] * b))
+        return total.at[second].add(mask * (2 * g[:, 2:3] * b + g[:, 1:2] * a))
 
-    d_x, _ = jax.lax.scan(body, jnp.zeros_like(x), (*pairs, cotangent))
-    return d_x, None, None, None
+    return add_rows(add, jnp.zeros_like(x), (*pairs, cotangent), (0, 0, 0, 0)), None
 
 
 _masked_gram.defvjp(_gram_forward, _gram_backward)

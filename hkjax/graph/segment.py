@@ -7,6 +7,8 @@ import jax.numpy as jnp
 import numpy as np
 from jax.custom_derivatives import linear_call
 
+from hkjax.graph.blocks import add_rows
+
 WIDTH = 4
 
 
@@ -113,16 +115,23 @@ def make_pieces(
     return Pieces(jnp.asarray(padded.reshape(-1, WIDTH)), jnp.asarray(owners)), place
 
 
-def pad_row(x: jax.Array) -> jax.Array:
-    """Appends to x [members, d] the row of zeros that padding points to."""
-    return jnp.concatenate([x, jnp.zeros((1, *x.shape[1:]), x.dtype)])
-
-
 def sum_pieces(x: jax.Array, pieces: Pieces, n_segments: int, weights: jax.Array | None = None) -> jax.Array:
-    """Sums the members of every segment, x [members, d], weighted by [pieces, WIDTH] if given: [n_segments, d]."""
-    padded = pad_row(x)
-    # A sum of gathers fuses into one loop over the pieces; a gather of all members would not.
-    terms = [padded[pieces.members[:, k]] for k in range(WIDTH)]
-    if weights is not None:
-        terms = [weights[:, k, None] * term for k, term in enumerate(terms)]
-    return segment_sum(sum(terms[1:], start=terms[0]), pieces.owner, n_segments)
+    """Sums the members of every segment: [n_segments, d].
+
+    Args:
+        x: [members, d].
+        pieces: the segments.
+        n_segments: how many.
+        weights: [pieces, WIDTH], 0 in the padding; 1 for every member if absent.
+    """
+
+    def add(total: jax.Array, block: tuple[jax.Array, ...]) -> jax.Array:
+        members, owner, weights = block
+        # A sum of gathers fuses into one loop over the pieces; a gather of all members would not.
+        terms = [weights[:, k, None] * x.at[members[:, k]].get(mode="clip") for k in range(WIDTH)]
+        return total.at[owner].add(sum(terms[1:], start=terms[0]), indices_are_sorted=True)
+
+    if weights is None:
+        weights = (pieces.members < x.shape[0]).astype(x.dtype)
+    zeros = jnp.zeros((n_segments, *x.shape[1:]), x.dtype)
+    return add_rows(add, zeros, (*pieces, weights), (x.shape[0], max(n_segments - 1, 0), 0))

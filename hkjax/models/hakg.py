@@ -9,15 +9,17 @@ of the knowledge graph moves on the ball.
 
 import dataclasses
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from flax import linen as nn
+from jax.ad_checkpoint import checkpoint_name
 
 from hkjax.data.dataset import Dataset
-from hkjax.data.sampling import Histories, draw_unseen, make_histories, stratify
+from hkjax.data.sampling import Histories, draw_unseen, make_histories, random_subset, stratify
 from hkjax.errors import InputError
 from hkjax.geometry import cones, radial
 from hkjax.graph import message, sparse
@@ -106,8 +108,9 @@ class HAKGInputs(NamedTuple):
     """The arrays that HAKG reads and nobody trains.
 
     Attributes:
-        edges: heads and tails of the knowledge graph, every triple in both directions.
-        relation: int32 [pieces, WIDTH], the relation of each edge; inverse relations are apart.
+        edges: heads (rows) and tails (columns) of the knowledge graph, every triple in both
+            directions.
+        relation: int32 [edges], the relation of each edge; inverse relations are apart.
         interactions: users and the items that they liked in train.
         degree: liked items of each user in train, at least 1, [users].
         popularity: users of each item in train, at least 1, [items].
@@ -115,12 +118,12 @@ class HAKGInputs(NamedTuple):
         histories: the liked items of each user, for drawing others.
     """
 
-    edges: sparse.Adjacency
+    edges: sparse.Edges
     relation: jax.Array
-    interactions: sparse.Adjacency
+    interactions: sparse.Edges
     degree: jax.Array
     popularity: jax.Array
-    pairs: sparse.Adjacency
+    pairs: sparse.Edges
     histories: Histories
 
 
@@ -150,7 +153,6 @@ class HAKG(nn.Module):
     Attributes:
         config: the choices.
         n_users, n_items, n_entities, n_relations: sizes, relations without their inverses.
-        n_edges: directed edges of the knowledge graph.
     """
 
     config: HAKGConfig
@@ -158,51 +160,42 @@ class HAKG(nn.Module):
     n_items: int
     n_entities: int
     n_relations: int
-    n_edges: int
 
     def setup(self) -> None:
         c, xavier = self.config, nn.initializers.xavier_uniform()
-        self.node = self.param("node", xavier, (self.n_users + self.n_entities, c.dim))
+        limit = (6 / (self.n_users + self.n_entities + c.dim)) ** 0.5
+        # Users and entities are one matrix to the initialisation, as in the official code.
+        node = partial(jax.random.uniform, dtype=jnp.float32, minval=-limit, maxval=limit)
+        self.user = self.param("user", node, (self.n_users, c.dim))
+        self.entity = self.param("entity", node, (self.n_entities, c.dim))
         self.relation = self.param("relation", xavier, (2 * self.n_relations, c.dim))
         if c.dual_items:
             self.item = self.param("item", xavier, (self.n_items, c.dim))
         if c.dual_items and c.gate:
-            self.gates = [[nn.Dense(c.dim, use_bias=False) for _ in range(2)] for _ in range(c.layers)]
+            dense = nn.initializers.lecun_normal(batch_axis=0)
+            self.item_gate, self.entity_gate = (
+                self.param(name, dense, (c.layers, c.dim, c.dim)) for name in ("item_gate", "entity_gate")
+            )
 
     def initial(self) -> Embeddings:
         """Layer 0; without dual items, the collaborative side is that of the entities."""
-        entity = self.node[self.n_users :]
-        item = self.item if self.config.dual_items else entity[: self.n_items]
-        return Embeddings(self.node[: self.n_users], entity, item)
+        item = self.item if self.config.dual_items else self.entity[: self.n_items]
+        return Embeddings(self.user, self.entity, item)
 
-    def messages(self, entity: jax.Array, inputs: HAKGInputs, keep: jax.Array) -> jax.Array:
-        """The mean message of each entity's kept edges: [entities, d]; 0 without one.
-
-        Args:
-            entity: [entities, d].
-            inputs: the graph.
-            keep: int32 [kept], ascending, the places of the edges that count; past the end is none.
-        """
-        tails = inputs.edges.forward.members
-        head = inputs.edges.forward.owner.at[keep // tails.shape[1]].get(mode="clip")
-        tail, relation = tails.reshape(-1)[keep], inputs.relation.reshape(-1)[keep]
-        products = sparse.edge_products(entity, entity, inputs.edges)
-        square, by_relation = jnp.sum(entity**2, axis=-1), entity @ self.relation.T
-        gram = message.Gram(
-            hh=square[head],
-            tt=square[tail],
-            rr=jnp.sum(self.relation**2, axis=-1)[relation],
-            ht=products.reshape(-1)[keep],
-            hr=by_relation[head, relation],
-            tr=by_relation[tail, relation],
-        )
-        real = keep < tails.size
-        alpha, beta, gamma = (jnp.where(real, part, 0) for part in message.in_blocks(self.coordinates, gram))
-        shares = jnp.zeros_like(by_relation).at[head, relation].add(gamma)
-        placed = jnp.zeros(tails.size, beta.dtype).at[keep].set(beta, mode="drop").reshape(tails.shape)
-        total = segment_sum(alpha, head, self.n_entities)[:, None] * entity + shares @ self.relation
-        total += sparse.weighted_sum(placed, entity, inputs.edges, self.n_entities)
-        count = segment_sum(real.astype(total.dtype), head, self.n_entities)
+    def messages(self, entity: jax.Array, inputs: HAKGInputs) -> jax.Array:
+        """The mean message of each entity's edges: [entities, d], 0 without one, from entity [entities, d]."""
+        edges, relation = inputs.edges, inputs.relation
+        ends = jnp.stack([edges.rows, edges.columns])
+        hh, tt = jnp.sum(entity**2, axis=-1)[ends]
+        hr, tr = (entity @ self.relation.T)[ends, relation]
+        rr = jnp.sum(self.relation**2, axis=-1)[relation]
+        gram = message.Gram(hh, tt, rr, sparse.edge_products(entity, entity, edges), hr, tr)
+        gram = message.Gram(*(checkpoint_name(x, "edge") for x in gram))
+        alpha, beta, gamma = (checkpoint_name(x, "edge") for x in message.of_edges(self.coordinates, gram))
+        shares = jnp.zeros((self.n_entities, 2 * self.n_relations), gamma.dtype).at[edges.rows, relation].add(gamma)
+        total = segment_sum(alpha, edges.rows, self.n_entities)[:, None] * entity + shares @ self.relation
+        total = sparse.add_weighted(total, beta, entity, edges)
+        count = segment_sum(jnp.ones_like(alpha), edges.rows, self.n_entities)
         return total / jnp.maximum(count, 1)[:, None]
 
     def coordinates(self, gram: message.Gram) -> message.Coordinates:
@@ -210,80 +203,87 @@ class HAKG(nn.Module):
             return message.official_message(gram, self.config.ball_eps)
         return {"slides": message.slides_message, "euclidean": message.euclidean_message}[self.config.message](gram)
 
-    def fuse(self, layer: int, x: Embeddings) -> jax.Array:
+    def gates(self) -> tuple[jax.Array, jax.Array] | None:
+        """W1 and W2 of every layer, [layers, d, d] each."""
+        c = self.config
+        return (self.item_gate, self.entity_gate) if c.dual_items and c.gate else None
+
+    def fuse(self, x: Embeddings, gates: tuple[jax.Array, jax.Array] | None) -> jax.Array:
         """What users aggregate of items: [items, d]."""
         entity = x.entity[: self.n_items]
         if not self.config.dual_items:
             return entity
-        if not self.config.gate:
+        if gates is None:
             return (x.item + entity) / 2
-        of_item, of_entity = self.gates[layer]
-        gate = nn.sigmoid(of_item(x.item) + of_entity(entity))
+        gate = nn.sigmoid(x.item @ gates[0] + entity @ gates[1])
         return gate * x.item + (1 - gate) * entity
 
     def propagate(self, inputs: HAKGInputs, key: jax.Array | None) -> Embeddings:
         """The sum of all layers; with a key, edges, interactions and rows are dropped at random."""
         c = self.config
-        keep, weights = self.kept(inputs, key)
-        x = total = self.initial()
-        for layer in range(c.layers):
-            x = self.layer(layer, x, inputs, keep, weights)
+        keys = None
+        if key is not None:
+            sample_key, *dropout_keys = jax.random.split(key, c.layers + 1)
+            inputs, keys = self.sample(inputs, sample_key), jnp.stack(dropout_keys)
+
+        def advance(carry: tuple[Embeddings, Embeddings], layer: Any) -> tuple[tuple[Embeddings, Embeddings], None]:
+            x, total = carry
+            gates, key = layer
+            x = self.layer(x, inputs, gates)
             if key is not None and c.message_dropout:
-                keys = jax.random.split(jax.random.fold_in(key, layer), 3)
-                x = Embeddings(*(_dropout(k, rows, c.message_dropout) for k, rows in zip(keys, x, strict=True)))
+                x = Embeddings(*map(partial(_dropout, rate=c.message_dropout), jax.random.split(key, 3), x))
             if c.normalize_layers:
                 x = Embeddings(*map(unit_rows, x))
-            total = Embeddings(*(a + b for a, b in zip(total, x, strict=True)))
-        return total
+            return (x, Embeddings(*map(jnp.add, total, x))), None
 
-    def layer(self, layer: int, x: Embeddings, inputs: HAKGInputs, keep: jax.Array, weights: jax.Array) -> Embeddings:
-        """One round of propagation, before dropout and normalisation; `keep` and `weights` are of `kept`."""
-        entity = self.messages(x.entity, inputs, keep)
-        user = sparse.weighted_sum(weights, self.fuse(layer, x), inputs.interactions, self.n_users)
+        start = self.initial()
+        # The reverse pass keeps the numbers of every edge and computes the rows of a layer anew.
+        keep = jax.checkpoint_policies.save_only_these_names("edge")
+        advance = jax.checkpoint(advance, prevent_cse=False, policy=keep)
+        return jax.lax.scan(advance, (start, start), (self.gates(), keys), length=c.layers)[0][1]
+
+    def layer(self, x: Embeddings, inputs: HAKGInputs, gates: tuple[jax.Array, jax.Array] | None) -> Embeddings:
+        """One round of propagation on `inputs` or a `sample` of them, before dropout and normalisation."""
+        entity, interactions = self.messages(x.entity, inputs), inputs.interactions
+        n_kept, n_all = interactions.rows.shape[0], inputs.histories.items.shape[0]
+        weights = jnp.full(n_kept, n_all / n_kept, entity.dtype)
+        user = sparse.add_weighted(jnp.zeros_like(x.user), weights, self.fuse(x, gates), interactions)
         user = user / inputs.degree[:, None]
         if not self.config.dual_items:
             return Embeddings(user, entity, entity[: self.n_items])
-        item = sparse.weighted_sum_transposed(weights, x.user, inputs.interactions, self.n_items)
+        item = sparse.add_weighted_transposed(jnp.zeros_like(x.item), weights, x.user, interactions)
         if self.config.item_aggregation == "mean":
             item = item / inputs.popularity[:, None]
         return Embeddings(user, entity, item)
 
-    def kept(self, inputs: HAKGInputs, key: jax.Array | None) -> tuple[jax.Array, jax.Array]:
-        """What a step keeps; everything without a key.
+    def sample(self, inputs: HAKGInputs, key: jax.Array) -> HAKGInputs:
+        """Keeps the shares of edges and interactions that a step keeps."""
 
-        Returns:
-            The places of the kept edges, int32 [kept] (see `sparse.keep_edges`), and the weights of
-            the interactions, [pieces, WIDTH]: 0, or 1 / interaction_keep for those that are kept.
-        """
-        interactions = sparse.is_edge(inputs.interactions, self.n_items).astype(self.node.dtype)
-        real = sparse.is_edge(inputs.edges, self.n_entities)
-        if key is None:
-            return sparse.keep_edges(real, 1.0, self.n_edges), interactions
-        edge_key, interaction_key = jax.random.split(jax.random.fold_in(key, self.config.layers))
-        edges = real & jax.random.bernoulli(edge_key, self.config.edge_keep, real.shape)
-        share = self.config.interaction_keep
-        interactions *= jax.random.bernoulli(interaction_key, share, interactions.shape)
-        return sparse.keep_edges(edges, self.config.edge_keep, self.n_edges), interactions / share
+        def keep(key: jax.Array, edges: sparse.Edges, share: float) -> tuple[sparse.Edges, jax.Array]:
+            n = edges.rows.shape[0]
+            size = max(1, round(n * share))
+            return sparse.keep_edges(edges, random_subset(key, n, size), size)
+
+        edge_key, interaction_key = jax.random.split(key)
+        edges, places = keep(edge_key, inputs.edges, self.config.edge_keep)
+        interactions, _ = keep(interaction_key, inputs.interactions, self.config.interaction_keep)
+        return inputs._replace(edges=edges, relation=inputs.relation[places], interactions=interactions)
 
     def angle(self, inputs: HAKGInputs, key: jax.Array) -> jax.Array:
         """The angle loss on layer 0."""
         c = self.config
-        x = self.node[self.n_users :]
+        x = self.entity
         if c.angle_space == "ball":
             x = radial.tanhc(jnp.sum(x**2, axis=-1, keepdims=True)) * x
-        apex = jnp.broadcast_to(inputs.pairs.forward.owner[:, None], inputs.pairs.forward.members.shape)
-        other = inputs.pairs.forward.members
+        apex, other = inputs.pairs.rows, inputs.pairs.columns
         if c.angle_mask:
             bits = jax.random.bits(key, (apex.size, -(-c.dim // 32)), jnp.uint32)
-            inside = jnp.minimum(other, self.n_entities - 1)
-            gram = masked_gram(x, apex.reshape(-1), inside.reshape(-1), bits)
-            xx, xy, yy = (column.reshape(apex.shape) for column in gram.T)
+            xx, xy, yy = masked_gram(x, apex, other, bits).T
         else:
-            square = jnp.append(jnp.sum(x**2, axis=-1), 0)
+            square = jnp.sum(x**2, axis=-1)
             xx, xy, yy = square[apex], sparse.edge_products(x, x, inputs.pairs), square[other]
         angle = cones.angle_at_apex_of if c.angle == "exact" else cones.clipped_angle_of
-        counted = sparse.is_edge(inputs.pairs, self.n_entities)
-        return angle_loss(angle(xx, xy, yy), cones.half_aperture_of(xx, c.aperture), counted)
+        return angle_loss(angle(xx, xy, yy), cones.half_aperture_of(xx, c.aperture))
 
     def loss(self, inputs: HAKGInputs, batch: Batch, key: jax.Array) -> tuple[jax.Array, Metrics]:
         """The ranking loss of the rows' liked items against drawn ones, and the angle loss."""
@@ -328,23 +328,23 @@ def hakg(config: HAKGConfig, data: Dataset, batch_size: int) -> Recommender:
     head, relation, tail = data.triples.T
     heads, tails = np.concatenate([head, tail]), np.concatenate([tail, head])
     relations = np.concatenate([relation, relation + data.n_relations]).astype(np.int32)
-    edges, place = sparse.make_adjacency(tails, heads, data.n_entities, data.n_entities)
-    interactions, _ = sparse.make_adjacency(liked.items, liked.users, data.n_items, data.n_users)
+    edges, order = sparse.make_edges(heads, tails)
+    interactions, _ = sparse.make_edges(liked.users, liked.items)
     histories = make_histories(liked.users, liked.items, data.n_users)
     if int(histories.length.max()) >= data.n_items:
         raise InputError("a user liked every item in train: nothing is left to draw")
     other, apex = _angle_pairs(config, heads, tails, data.n_items)
-    pairs, _ = sparse.make_adjacency(other, apex, data.n_entities, data.n_entities)
+    pairs, _ = sparse.make_edges(apex, other)
     inputs = HAKGInputs(
         edges=edges,
-        relation=sparse.place_edges(relations, place, edges),
+        relation=jnp.asarray(relations[order]),
         interactions=interactions,
         degree=jnp.maximum(histories.length, 1),
         popularity=jnp.maximum(np.bincount(liked.items, minlength=data.n_items), 1),
         pairs=pairs,
         histories=histories,
     )
-    module = HAKG(config, data.n_users, data.n_items, data.n_entities, data.n_relations, heads.size)
+    module = HAKG(config, data.n_users, data.n_items, data.n_entities, data.n_relations)
     apply: Callable[..., Any] = module.apply
     return Recommender(
         inputs=inputs,
@@ -368,4 +368,8 @@ def _angle_pairs(
 
 
 def _dropout(key: jax.Array, x: jax.Array, rate: float) -> jax.Array:
-    return jnp.where(jax.random.bernoulli(key, 1 - rate, x.shape), x / (1 - rate), 0)
+    """Zeroes entries of x [rows, d] at a rate rounded to 1/65536: two entries share a word of random bits."""
+    words = jax.random.bits(key, (x.shape[0], -(-x.shape[1] // 2)), jnp.uint32)
+    bits = jax.lax.bitcast_convert_type(words, jnp.uint16).reshape(x.shape[0], -1)[:, : x.shape[1]]
+    threshold = round(rate * 65536)
+    return jnp.where(bits >= threshold, x / (1 - threshold / 65536), 0)

@@ -3,14 +3,15 @@
 import jax
 import jax.numpy as jnp
 
+from hkjax.graph.blocks import inner, spread
 from hkjax.graph.pairs import gathered_products
 
 
 def unit_rows(x: jax.Array) -> jax.Array:
     """Scales rows to length 1; rows of length below 1e-12 are divided by that instead. [..., d] -> [..., d]."""
-    square = jnp.sum(x**2, axis=-1, keepdims=True)
+    square = inner(x, x)
     long = square > 1e-24
-    return x / jnp.where(long, jnp.sqrt(jnp.where(long, square, 1)), 1e-12)
+    return x * spread(1 / jnp.where(long, jnp.sqrt(jnp.where(long, square, 1)), 1e-12), x.shape[-1])
 
 
 def contrastive_loss(
@@ -43,6 +44,6 @@ def contrastive_loss(
     return loss
 
 
-def angle_loss(angles: jax.Array, apertures: jax.Array, counted: jax.Array) -> jax.Array:
-    """Mean over the counted pairs of max(angle - half-aperture, 0); arrays of one shape."""
-    return jnp.sum(jnp.where(counted, jax.nn.relu(angles - apertures), 0)) / jnp.maximum(counted.sum(), 1)
+def angle_loss(angles: jax.Array, apertures: jax.Array) -> jax.Array:
+    """Mean over the pairs of max(angle - half-aperture, 0), from arrays [pairs]; 0 without pairs."""
+    return jnp.sum(jax.nn.relu(angles - apertures)) / max(angles.size, 1)

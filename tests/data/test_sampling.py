@@ -2,7 +2,7 @@ import jax
 import numpy as np
 import pytest
 
-from hkjax.data.sampling import draw_unseen, make_histories, shuffle, stratify, take
+from hkjax.data.sampling import draw_unseen, make_histories, random_subset, shuffle, stratify, take
 from hkjax.errors import InputError
 
 SIZES = np.random.default_rng(0).zipf(1.6, 1003).clip(max=400) - 1
@@ -66,3 +66,11 @@ def test_unseen_items_are_drawn_uniformly_and_never_liked_ones():
         assert counts[items].sum() == 0
         expected = 60_000 / len(unseen)
         assert np.abs(counts[unseen] - expected).max() < 5 * np.sqrt(expected)
+
+
+@pytest.mark.parametrize("size", [0, 1, 3, 7])
+def test_a_random_subset_has_its_size_and_every_member_equally_often(size):
+    keys = jax.random.split(jax.random.key(0), 4000)
+    chosen = np.asarray(jax.vmap(lambda key: random_subset(key, 7, size))(keys))
+    np.testing.assert_array_equal(chosen.sum(1), size)
+    np.testing.assert_allclose(chosen.mean(0), size / 7, atol=0.03)

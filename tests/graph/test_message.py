@@ -31,7 +31,7 @@ def direct_official(h, t, r):
 def span(function, h, t, r):
     pairs = ((h, h), (t, t), (r, r), (h, t), (h, r), (t, r))
     gram = message.Gram(*(jnp.sum(a * b, axis=-1) for a, b in pairs))
-    alpha, beta, gamma = message.in_blocks(function, gram)
+    alpha, beta, gamma = message.of_edges(function, gram)
     return alpha[:, None] * h + beta[:, None] * t + gamma[:, None] * r
 
 

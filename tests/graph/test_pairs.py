@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from jax.test_util import check_grads
 
-from hkjax.graph import pairs
+from hkjax.graph import blocks, pairs
 
 
 @pytest.fixture(autouse=True)
@@ -24,7 +24,7 @@ def test_gathered_products_are_inner_products_with_true_gradients():
 
 
 def test_masked_gram_counts_the_dimensions_whose_bit_is_set(monkeypatch):
-    monkeypatch.setattr(pairs, "_PAIRS_PER_BLOCK", 4)
+    monkeypatch.setattr(blocks, "SIZE", 4)
     random = np.random.default_rng(0)
     x = jnp.asarray(random.normal(size=(7, 40)))
     first, second = random.integers(7, size=(2, 10))

@@ -3,9 +3,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from hkjax.graph import sparse
+from hkjax.graph import blocks, sparse
 
-N_MEMBERS, N_SEGMENTS, N_EDGES = 13, 9, 70
+N_ROWS, N_COLUMNS, N_EDGES = 9, 13, 70
 
 
 @pytest.fixture(autouse=True)
@@ -14,87 +14,78 @@ def double_precision():
         yield
 
 
+@pytest.fixture(autouse=True)
+def several_blocks(monkeypatch):
+    monkeypatch.setattr(blocks, "SIZE", 16)
+
+
 @pytest.fixture(scope="module")
 def case():
-    """Edges with a hub and with a segment and a member that have none, their weights, and the dense pattern."""
+    """Edges with a hub, a row and a column that have none, their weights and dense matrices of either side."""
     random = np.random.default_rng(0)
-    members = random.integers(N_MEMBERS - 1, size=N_EDGES)
-    segments = np.where(random.random(N_EDGES) < 0.3, 2, random.integers(N_SEGMENTS - 1, size=N_EDGES))
-    adjacency, place = sparse.make_adjacency(members, segments, N_MEMBERS, N_SEGMENTS)
-    values = random.normal(size=N_EDGES)
+    columns = random.integers(N_COLUMNS - 1, size=N_EDGES)
+    rows = np.where(random.random(N_EDGES) < 0.3, 2, random.integers(N_ROWS - 1, size=N_EDGES))
+    edges, order = sparse.make_edges(rows, columns)
+    np.testing.assert_array_equal(edges.rows, np.sort(rows))
+    np.testing.assert_array_equal(edges.columns, columns[order])
     with jax.enable_x64(True):
-        weights = sparse.place_edges(values, place, adjacency)
-        x, y = (jnp.asarray(random.normal(size=(n, 5))) for n in (N_MEMBERS, N_SEGMENTS))
-    return adjacency, place, members, segments, values, weights, x, y
-
-
-def dense(case, values):
-    matrix = np.zeros((N_SEGMENTS, N_MEMBERS))
-    np.add.at(matrix, (case[3], case[2]), values)
-    return matrix
+        weights, x, y = (jnp.asarray(random.normal(size=n)) for n in (N_EDGES, (N_COLUMNS, 5), (N_ROWS, 5)))
+    return edges, weights, x, y
 
 
 def test_the_products_are_those_of_the_dense_matrix(case):
-    adjacency, place, members, segments, values, weights, x, y = case
-    matrix = dense(case, values)
-    np.testing.assert_allclose(sparse.weighted_sum(weights, x, adjacency, N_SEGMENTS), matrix @ x, rtol=1e-12)
-    transposed = sparse.weighted_sum_transposed(weights, y, adjacency, N_MEMBERS)
-    np.testing.assert_allclose(transposed, matrix.T @ y, rtol=1e-12)
-    products = sparse.edge_products(y, x, adjacency).reshape(-1)[place]
-    np.testing.assert_allclose(products, np.sum(np.asarray(y)[segments] * np.asarray(x)[members], -1), rtol=1e-12)
+    edges, weights, x, y = case
+    matrix = np.zeros((N_ROWS, N_COLUMNS))
+    np.add.at(matrix, (edges.rows, edges.columns), weights)
+    np.testing.assert_allclose(sparse.add_weighted(y, weights, x, edges), y + matrix @ x, rtol=1e-12)
+    np.testing.assert_allclose(sparse.add_weighted_transposed(x, weights, y, edges), x + matrix.T @ y, rtol=1e-12)
+    expected = np.sum(np.asarray(y)[edges.rows] * np.asarray(x)[edges.columns], -1)
+    np.testing.assert_allclose(sparse.edge_products(y, x, edges), expected, rtol=1e-12)
 
 
-def functions(adjacency):
-    """Each product with its counterpart in plain jax.numpy, which JAX differentiates by itself."""
-    owner = jnp.broadcast_to(adjacency.forward.owner[:, None], adjacency.forward.members.shape)
-    member, real = adjacency.forward.members, sparse.is_edge(adjacency, N_MEMBERS)
-
-    def pad(x):
-        return jnp.concatenate([x, jnp.zeros((1, x.shape[1]), x.dtype)])
-
-    zeros = jnp.zeros
-    return {
-        "weighted_sum": (
-            lambda w, x, y: sparse.weighted_sum(w, x, adjacency, N_SEGMENTS),
-            lambda w, x, y: zeros((N_SEGMENTS, 5)).at[owner].add((w * real)[..., None] * pad(x)[member]),
-        ),
-        "weighted_sum_transposed": (
-            lambda w, x, y: sparse.weighted_sum_transposed(w, y, adjacency, N_MEMBERS),
-            lambda w, x, y: zeros((N_MEMBERS, 5)).at[member].add((w * real)[..., None] * y[owner], mode="drop"),
-        ),
-        "edge_products": (
-            lambda w, x, y: sparse.edge_products(y, x, adjacency),
-            lambda w, x, y: jnp.sum(y[owner] * pad(x)[member], axis=-1),
-        ),
-    }
+# Each product with its counterpart in plain jax.numpy, which JAX differentiates by itself.
+FUNCTIONS = {
+    "add_weighted": (
+        lambda w, x, y, edges: sparse.add_weighted(y, w, x, edges),
+        lambda w, x, y, edges: y.at[edges.rows].add(w[:, None] * x[edges.columns]),
+    ),
+    "add_weighted_transposed": (
+        lambda w, x, y, edges: sparse.add_weighted_transposed(x, w, y, edges),
+        lambda w, x, y, edges: x.at[edges.columns].add(w[:, None] * y[edges.rows]),
+    ),
+    "edge_products": (
+        lambda w, x, y, edges: sparse.edge_products(y, x, edges),
+        lambda w, x, y, edges: jnp.sum(y[edges.rows] * x[edges.columns], axis=-1),
+    ),
+}
 
 
-@pytest.mark.parametrize("name", ["weighted_sum", "weighted_sum_transposed", "edge_products"])
+@pytest.mark.parametrize("name", FUNCTIONS)
 def test_derivatives_of_first_and_second_order_are_those_of_the_plain_form(case, name):
-    adjacency, *_, weights, x, y = case
+    edges, *args = case
     gradients, seconds = [], []
-    for function in functions(adjacency)[name]:
+    for function in FUNCTIONS[name]:
 
         def loss(args, function=function):
-            return jnp.sum(jnp.sin(function(*args)))
+            return jnp.sum(jnp.sin(function(*args, edges)))
 
         gradient = jax.jit(jax.grad(loss))
 
         def along(args, gradient=gradient):
             return sum(jnp.sum(jnp.cos(3 * leaf)) for leaf in gradient(args))
 
-        gradients.append(gradient((weights, x, y)))
-        seconds.append(jax.jit(jax.grad(along))((weights, x, y)))
+        gradients.append(gradient(args))
+        seconds.append(jax.jit(jax.grad(along))(args))
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-12), *gradients)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-12), *seconds)
 
 
-def test_kept_edges_are_the_true_ones_in_order_and_padded_past_the_end():
-    random = np.random.default_rng(0)
-    real = random.random((5000, 4)) < 0.6
-    kept = real & (random.random(real.shape) < 0.5)
-    places = np.asarray(sparse.keep_edges(jnp.asarray(kept), 0.5, int(real.sum())))
-    np.testing.assert_array_equal(places[places < kept.size], np.flatnonzero(kept))
-    assert len(places) < 0.55 * real.sum()
-    everything = np.asarray(sparse.keep_edges(jnp.asarray(real), 1.0, int(real.sum())))
-    np.testing.assert_array_equal(everything, np.flatnonzero(real))
+def test_kept_edges_keep_both_orders(case):
+    edges, *_ = case
+    kept = np.random.default_rng(0).random(N_EDGES) < 0.5
+    fewer, places = sparse.keep_edges(edges, jnp.asarray(kept), int(kept.sum()))
+    np.testing.assert_array_equal(places, np.flatnonzero(kept))
+    np.testing.assert_array_equal(fewer.rows, np.asarray(edges.rows)[kept])
+    np.testing.assert_array_equal(fewer.columns, np.asarray(edges.columns)[kept])
+    assert sorted(np.asarray(fewer.by_column)) == list(range(kept.sum()))
+    assert np.all(np.diff(np.asarray(fewer.columns)[fewer.by_column]) >= 0)
