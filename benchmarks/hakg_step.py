@@ -60,7 +60,8 @@ def main() -> None:
         gradient = jax.grad(lambda p, part=part: sum(jnp.sum(leaf) for leaf in jax.tree.leaves(part(p))))
         print(f"{name:14s} forward {_median(part, params):7.3f} s   with backward {_median(gradient, params):7.3f} s")
     draw = partial(draw_unseen, histories=inputs.histories, users=batch["user"])
-    print(f"negatives      {_median(lambda k: draw(k, n_draws=config.negatives, n_items=data.n_items), key):7.3f} s")
+    keys = jax.random.split(key, batch["user"].size)
+    print(f"negatives      {_median(lambda k: draw(k, n_draws=config.negatives, n_items=data.n_items), keys):7.3f} s")
     print(f"optimiser      {_median(lambda p: optimizer.update(p, state.opt_state, p), params):7.3f} s")
 
 

@@ -16,3 +16,5 @@ from hkjax.models.hakg import HAKGConfig as HAKGConfig
 from hkjax.models.hakg import hakg as hakg
 from hkjax.models.hkrm import HKRMConfig as HKRMConfig
 from hkjax.models.hkrm import hkrm as hkrm
+from hkjax.models.lightgcn import LightGCNConfig as LightGCNConfig
+from hkjax.models.lightgcn import lightgcn as lightgcn

@@ -1,7 +1,7 @@
 """One experiment: its whole configuration, its data and its model."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -18,12 +18,14 @@ from hkjax.evaluation.report import make_report, print_report, write_report
 from hkjax.models.base import Recommender
 from hkjax.models.hakg import HAKGConfig, hakg
 from hkjax.models.hkrm import HKRMConfig, hkrm
+from hkjax.models.lightgcn import LightGCNConfig, lightgcn
 from hkjax.training.checkpoint import Checkpoints
 from hkjax.training.loop import TrainingConfig, fit
 from hkjax.training.state import OptimizerConfig
 from hkjax.training.workdir import claim_workdir, read_config
 
-ModelConfig = HKRMConfig | HAKGConfig
+ModelConfig = HKRMConfig | HAKGConfig | LightGCNConfig
+_BUILDERS: dict[type, Callable[..., Recommender]] = {HKRMConfig: hkrm, HAKGConfig: hakg, LightGCNConfig: lightgcn}
 
 
 @dataclass(frozen=True)
@@ -70,8 +72,7 @@ def load_data(experiment: Experiment) -> Dataset:
 
 def build_model(experiment: Experiment, data: Dataset) -> Recommender:
     """Builds the experiment's recommender."""
-    model, batch_size = experiment.model, experiment.training.batch_size
-    return hakg(model, data, batch_size) if isinstance(model, HAKGConfig) else hkrm(model, data, batch_size)
+    return _BUILDERS[type(experiment.model)](experiment.model, data, experiment.training.batch_size)
 
 
 def train_experiment(experiment: Experiment, workdir: Path) -> list[dict[str, Any]]:

@@ -19,7 +19,9 @@ class DataConfig:
         format: `ripplenet` (ratings_final, kg_final), `kgat` (train.txt, test.txt, kg_final), or
             `synthetic` (generated, see `hkjax.data.synthetic`).
         path: the folder of the files; unused for `synthetic`.
-        split: `random` rows, as HKRM's paper, or `per_user` rows.
+        split: `random` rows, as HKRM's paper, or `per_user` rows. For `kgat` also `official`: no
+            validation part is cut from train, and the test part stands for it, as in the official
+            HAKG, whose figures are thus chosen on the test part.
         ratios: train : validation : test. For `kgat`, whose test part is given, only the first two
             count: they cut each user's train items into train and validation.
         fields: the attribute fields and their relations, see `hkjax.data.fields`.
@@ -27,7 +29,7 @@ class DataConfig:
 
     format: Literal["ripplenet", "kgat", "synthetic"] = "synthetic"
     path: str = ""
-    split: Literal["random", "per_user"] = "random"
+    split: Literal["random", "per_user", "official"] = "random"
     ratios: tuple[float, ...] = (6, 2, 2)
     fields: dict[str, tuple] = dataclasses.field(default_factory=dict)
 
@@ -62,7 +64,8 @@ class Dataset:
     """What a recommender is built from. Item i is entity i.
 
     Attributes:
-        train, validation, test: the interactions, disjoint.
+        train, validation, test: the interactions, disjoint; but validation is test where the split
+            is `official`.
         triples: int64 [triples, 3] of (head, relation, tail), without duplicates.
         names: what a person calls each id.
         fields: the relations of each attribute field, as configured.
@@ -153,11 +156,16 @@ def assemble(
     ratios = config.ratios[:2] if has_test else config.ratios
     if not has_test and len(ratios) != 3:
         raise InputError(f"data.ratios: expected train, validation and test, found {tuple(ratios)}")
-    if config.split == "per_user" or has_test:
-        parts = splits.per_user_split(rows[:, 0], ratios, seed)
+    if config.split == "official":
+        if not has_test:
+            raise InputError("data.split: official needs a given test part, which only the format kgat has")
+        tables = [rows, given_test, given_test]
     else:
-        parts = splits.random_split(len(rows), ratios, seed)
-    tables = [rows[part] for part in parts] + ([given_test] if has_test else [])
+        if config.split == "per_user" or has_test:
+            parts = splits.per_user_split(rows[:, 0], ratios, seed)
+        else:
+            parts = splits.random_split(len(rows), ratios, seed)
+        tables = [rows[part] for part in parts] + ([given_test] if has_test else [])
     for part, table in zip(("train", "validation", "test"), tables, strict=True):
         if not len(table):
             raise InputError(f"data.ratios {tuple(config.ratios)} leave the {part} part of {len(both)} rows empty")

@@ -82,13 +82,13 @@ def shuffle(batches: Batches, key: jax.Array) -> jax.Array:
 def take(batches: Batches, order: jax.Array, step: jax.Array | int) -> dict[str, jax.Array]:
     """Returns batch number `step` of the epoch.
 
-    The entry `weight` [lanes] is 1 for an example and 0 for padding, whose other entries repeat
-    example 0.
+    The entry `example` [lanes] numbers the examples, and `weight` [lanes] is 1 for an example and 0
+    for padding, whose other entries repeat example 0.
     """
     rows = jax.lax.dynamic_index_in_dim(order, step, axis=1, keepdims=False)
     batch = {name: column[jnp.maximum(rows, 0)] for name, column in batches.columns.items()}
     weight = (rows >= 0).astype(jnp.float32)
-    return {**batch, **batches.layout, "weight": weight}
+    return {**batch, **batches.layout, "example": jnp.maximum(rows, 0), "weight": weight}
 
 
 class Histories(NamedTuple):
@@ -112,14 +112,14 @@ def make_histories(users: np.ndarray, items: np.ndarray, n_users: int) -> Histor
     return Histories(*(jnp.asarray(a, jnp.int32) for a in (items[order], start, length)))
 
 
-def draw_unseen(key: jax.Array, histories: Histories, users: jax.Array, n_draws: int, n_items: int) -> jax.Array:
+def draw_unseen(keys: jax.Array, histories: Histories, users: jax.Array, n_draws: int, n_items: int) -> jax.Array:
     """Draws items that the users have not liked, exactly uniformly and without rejection.
 
     A user with m liked items p_0 < p_1 < ... has n_items - m others; the one of rank r among them is
     r + k, where k counts the liked items with p_k - k <= r, found by bisection.
 
     Args:
-        key: PRNG key.
+        keys: PRNG keys [B], one a user.
         histories: liked items.
         users: int [B], each of whom has an item that they did not like.
         n_draws: draws per user, with replacement.
@@ -129,7 +129,7 @@ def draw_unseen(key: jax.Array, histories: Histories, users: jax.Array, n_draws:
         int32 [B, n_draws].
     """
     start, length = histories.start[users][:, None], histories.length[users][:, None]
-    rank = jax.random.randint(key, (users.shape[0], n_draws), 0, n_items - length)
+    rank = jax.vmap(lambda key, most: jax.random.randint(key, (n_draws,), 0, most))(keys, n_items - length[:, 0])
 
     def halve(_: int, bounds: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
         low, high = bounds

@@ -24,7 +24,7 @@ class Edges(NamedTuple):
     """The edges (row, column) of a sparse matrix.
 
     Attributes:
-        rows: int32 [edges], ascending.
+        rows: int32 [edges], ascending; an edge whose row is the number of rows stands for none.
         columns: int32 [edges].
         by_column: int32 [edges], the edges in ascending order of their columns.
     """
@@ -39,6 +39,22 @@ def make_edges(rows: np.ndarray, columns: np.ndarray) -> tuple[Edges, np.ndarray
     order = np.argsort(rows, kind="stable")
     by_column = np.argsort(columns[order], kind="stable")
     return Edges(*(jnp.asarray(a, jnp.int32) for a in (rows[order], columns[order], by_column))), order
+
+
+def divide_edges(edges: Edges, n: int, n_rows: int) -> Edges:
+    """Divides edges into n equal shares, arrays [n, ceil(edges / n)].
+
+    A share is filled up with edges of row `n_rows`, which stand for none.
+    """
+    rows, columns = (divide(a, n, fill) for a, fill in ((edges.rows, n_rows), (edges.columns, 0)))
+    by_column = np.argsort(columns, axis=1, kind="stable")
+    return Edges(*(jnp.asarray(a, jnp.int32) for a in (rows, columns, by_column)))
+
+
+def divide(values: jax.Array, n: int, fill: int) -> np.ndarray:
+    """Cuts values [edges] into n equal shares [n, ceil(edges / n)], filled up, on the host."""
+    host = np.asarray(values)
+    return np.pad(host, (0, -host.size % n), constant_values=fill).reshape(n, -1)
 
 
 def keep_edges(edges: Edges, kept: jax.Array, size: int) -> tuple[Edges, jax.Array]:
@@ -67,14 +83,15 @@ def add_weighted(total: jax.Array, weights: jax.Array, x: jax.Array, edges: Edge
 @jax.custom_vjp
 def add_weighted_transposed(total: jax.Array, weights: jax.Array, y: jax.Array, edges: Edges) -> jax.Array:
     """Adds to each column its weighted rows: [columns, d] from total [columns, d], weights [edges] and y [rows, d]."""
-    order = edges.by_column
+    order, weights = edges.by_column, jnp.where(edges.rows < y.shape[0], weights, 0)
     return _add(total, edges.columns[order], weights[order], edges.rows[order], y)
 
 
 @jax.custom_vjp
 def edge_products(y: jax.Array, x: jax.Array, edges: Edges) -> jax.Array:
     """Inner products of row and column at every edge: [edges] from y [rows, d] and x [columns, d]."""
-    return map_rows(lambda ends: inner(y[ends[0]], x[ends[1]]), (edges.rows, edges.columns))
+    products = map_rows(lambda ends: inner(y[ends[0]], x[ends[1]]), (edges.rows, edges.columns))
+    return jnp.where(edges.rows < y.shape[0], products, 0)
 
 
 def _add(total: jax.Array, targets: jax.Array, weights: jax.Array, sources: jax.Array, x: jax.Array) -> jax.Array:

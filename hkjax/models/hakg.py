@@ -25,7 +25,7 @@ from hkjax.geometry import cones, radial
 from hkjax.graph import message, sparse
 from hkjax.graph.pairs import masked_gram
 from hkjax.graph.segment import segment_sum
-from hkjax.models.base import Batch, Metrics, Recommender
+from hkjax.models.base import AXIS, Batch, Metrics, Recommender, Shares, over_devices
 from hkjax.models.losses import angle_loss, contrastive_loss, unit_rows
 
 
@@ -153,6 +153,7 @@ class HAKG(nn.Module):
     Attributes:
         config: the choices.
         n_users, n_items, n_entities, n_relations: sizes, relations without their inverses.
+        axis: the named axis of the devices that share edges, interactions and pairs, if any.
     """
 
     config: HAKGConfig
@@ -160,21 +161,21 @@ class HAKG(nn.Module):
     n_items: int
     n_entities: int
     n_relations: int
+    axis: str | None = None
 
     def setup(self) -> None:
         c, xavier = self.config, nn.initializers.xavier_uniform()
         limit = (6 / (self.n_users + self.n_entities + c.dim)) ** 0.5
         # Users and entities are one matrix to the initialisation, as in the official code.
-        node = partial(jax.random.uniform, dtype=jnp.float32, minval=-limit, maxval=limit)
-        self.user = self.param("user", node, (self.n_users, c.dim))
-        self.entity = self.param("entity", node, (self.n_entities, c.dim))
+        self.user = self.param("user", _uniform(limit), (self.n_users, c.dim))
+        self.entity = self.param("entity", _uniform(limit), (self.n_entities, c.dim))
         self.relation = self.param("relation", xavier, (2 * self.n_relations, c.dim))
         if c.dual_items:
             self.item = self.param("item", xavier, (self.n_items, c.dim))
         if c.dual_items and c.gate:
-            dense = nn.initializers.lecun_normal(batch_axis=0)
+            shape = (c.layers, c.dim, c.dim)
             self.item_gate, self.entity_gate = (
-                self.param(name, dense, (c.layers, c.dim, c.dim)) for name in ("item_gate", "entity_gate")
+                self.param(name, _uniform(c.dim**-0.5), shape) for name in ("item_gate", "entity_gate")
             )
 
     def initial(self) -> Embeddings:
@@ -186,16 +187,16 @@ class HAKG(nn.Module):
         """The mean message of each entity's edges: [entities, d], 0 without one, from entity [entities, d]."""
         edges, relation = inputs.edges, inputs.relation
         ends = jnp.stack([edges.rows, edges.columns])
-        hh, tt = jnp.sum(entity**2, axis=-1)[ends]
-        hr, tr = (entity @ self.relation.T)[ends, relation]
+        hh, tt = jnp.sum(entity**2, axis=-1).at[ends].get(mode="clip")
+        hr, tr = (entity @ self.relation.T).at[ends, relation].get(mode="clip")
         rr = jnp.sum(self.relation**2, axis=-1)[relation]
         gram = message.Gram(hh, tt, rr, sparse.edge_products(entity, entity, edges), hr, tr)
         gram = message.Gram(*(checkpoint_name(x, "edge") for x in gram))
         alpha, beta, gamma = (checkpoint_name(x, "edge") for x in message.of_edges(self.coordinates, gram))
         shares = jnp.zeros((self.n_entities, 2 * self.n_relations), gamma.dtype).at[edges.rows, relation].add(gamma)
         total = segment_sum(alpha, edges.rows, self.n_entities)[:, None] * entity + shares @ self.relation
-        total = sparse.add_weighted(total, beta, entity, edges)
-        count = segment_sum(jnp.ones_like(alpha), edges.rows, self.n_entities)
+        total = over_devices(sparse.add_weighted(total, beta, entity, edges), self.axis)
+        count = over_devices(segment_sum(jnp.ones_like(alpha), edges.rows, self.n_entities), self.axis)
         return total / jnp.maximum(count, 1)[:, None]
 
     def coordinates(self, gram: message.Gram) -> message.Coordinates:
@@ -221,15 +222,16 @@ class HAKG(nn.Module):
     def propagate(self, inputs: HAKGInputs, key: jax.Array | None) -> Embeddings:
         """The sum of all layers; with a key, edges, interactions and rows are dropped at random."""
         c = self.config
-        keys = None
+        keys, n_all = None, inputs.interactions.rows.shape[0]
         if key is not None:
             sample_key, *dropout_keys = jax.random.split(key, c.layers + 1)
-            inputs, keys = self.sample(inputs, sample_key), jnp.stack(dropout_keys)
+            inputs, keys = self.sample(inputs, self.own(sample_key)), jnp.stack(dropout_keys)
+        scale = n_all / inputs.interactions.rows.shape[0]
 
         def advance(carry: tuple[Embeddings, Embeddings], layer: Any) -> tuple[tuple[Embeddings, Embeddings], None]:
             x, total = carry
             gates, key = layer
-            x = self.layer(x, inputs, gates)
+            x = self.layer(x, inputs, gates, scale)
             if key is not None and c.message_dropout:
                 x = Embeddings(*map(partial(_dropout, rate=c.message_dropout), jax.random.split(key, 3), x))
             if c.normalize_layers:
@@ -242,19 +244,32 @@ class HAKG(nn.Module):
         advance = jax.checkpoint(advance, prevent_cse=False, policy=keep)
         return jax.lax.scan(advance, (start, start), (self.gates(), keys), length=c.layers)[0][1]
 
-    def layer(self, x: Embeddings, inputs: HAKGInputs, gates: tuple[jax.Array, jax.Array] | None) -> Embeddings:
-        """One round of propagation on `inputs` or a `sample` of them, before dropout and normalisation."""
+    def layer(
+        self, x: Embeddings, inputs: HAKGInputs, gates: tuple[jax.Array, jax.Array] | None, scale: float
+    ) -> Embeddings:
+        """One round of propagation, before dropout and normalisation.
+
+        Args:
+            x: the previous layer.
+            inputs: the graph, or a `sample` of it.
+            gates: W1 and W2 of this layer.
+            scale: all interactions by those of the sample.
+        """
         entity, interactions = self.messages(x.entity, inputs), inputs.interactions
-        n_kept, n_all = interactions.rows.shape[0], inputs.histories.items.shape[0]
-        weights = jnp.full(n_kept, n_all / n_kept, entity.dtype)
+        weights = jnp.full(interactions.rows.shape[0], scale, entity.dtype)
         user = sparse.add_weighted(jnp.zeros_like(x.user), weights, self.fuse(x, gates), interactions)
-        user = user / inputs.degree[:, None]
+        user = over_devices(user, self.axis) / inputs.degree[:, None]
         if not self.config.dual_items:
             return Embeddings(user, entity, entity[: self.n_items])
         item = sparse.add_weighted_transposed(jnp.zeros_like(x.item), weights, x.user, interactions)
+        item = over_devices(item, self.axis)
         if self.config.item_aggregation == "mean":
             item = item / inputs.popularity[:, None]
         return Embeddings(user, entity, item)
+
+    def own(self, key: jax.Array) -> jax.Array:
+        """This device's own key."""
+        return key if self.axis is None else jax.random.fold_in(key, jax.lax.axis_index(self.axis))
 
     def sample(self, inputs: HAKGInputs, key: jax.Array) -> HAKGInputs:
         """Keeps the shares of edges and interactions that a step keeps."""
@@ -277,20 +292,25 @@ class HAKG(nn.Module):
             x = radial.tanhc(jnp.sum(x**2, axis=-1, keepdims=True)) * x
         apex, other = inputs.pairs.rows, inputs.pairs.columns
         if c.angle_mask:
-            bits = jax.random.bits(key, (apex.size, -(-c.dim // 32)), jnp.uint32)
+            bits = jax.random.bits(self.own(key), (apex.size, -(-c.dim // 32)), jnp.uint32)
             xx, xy, yy = masked_gram(x, apex, other, bits).T
         else:
             square = jnp.sum(x**2, axis=-1)
-            xx, xy, yy = square[apex], sparse.edge_products(x, x, inputs.pairs), square[other]
+            xx, yy = square.at[jnp.stack([apex, other])].get(mode="clip")
+            xy = sparse.edge_products(x, x, inputs.pairs)
         angle = cones.angle_at_apex_of if c.angle == "exact" else cones.clipped_angle_of
-        return angle_loss(angle(xx, xy, yy), cones.half_aperture_of(xx, c.aperture))
+        losses = angle_loss(angle(xx, xy, yy), cones.half_aperture_of(xx, c.aperture))
+        real = apex < self.n_entities
+        mean_size = over_devices(real.sum(), self.axis) / over_devices(jnp.ones(()), self.axis)
+        return jnp.sum(jnp.where(real, losses, 0)) / jnp.maximum(mean_size, 1)
 
     def loss(self, inputs: HAKGInputs, batch: Batch, key: jax.Array) -> tuple[jax.Array, Metrics]:
         """The ranking loss of the rows' liked items against drawn ones, and the angle loss."""
         c = self.config
         dropout_key, draw_key, mask_key = jax.random.split(key, 3)
         x = self.propagate(inputs, dropout_key)
-        negative = draw_unseen(draw_key, inputs.histories, batch["user"], c.negatives, self.n_items)
+        keys = jax.vmap(jax.random.fold_in, (None, 0))(draw_key, batch["example"])
+        negative = draw_unseen(keys, inputs.histories, batch["user"], c.negatives, self.n_items)
         tables = [unit_rows(table) for table in self.tables(x)]
         losses = contrastive_loss(unit_rows(x.user)[batch["user"]], tables, batch["item"], negative, c.margin)
         ranking = jnp.mean(batch["weight"] * losses)
@@ -345,15 +365,29 @@ def hakg(config: HAKGConfig, data: Dataset, batch_size: int) -> Recommender:
         histories=histories,
     )
     module = HAKG(config, data.n_users, data.n_items, data.n_entities, data.n_relations)
+
     apply: Callable[..., Any] = module.apply
+
+    def split(n: int) -> Shares:
+        divided = {
+            "edges": sparse.divide_edges(inputs.edges, n, data.n_entities),
+            "relation": jnp.asarray(sparse.divide(inputs.relation, n, 0)),
+            "interactions": sparse.divide_edges(inputs.interactions, n, data.n_users),
+            "pairs": sparse.divide_edges(inputs.pairs, n, data.n_entities),
+        }
+        axes = jax.tree.map(lambda _: None, inputs)._replace(**jax.tree.map(lambda _: 0, divided))
+        apply: Callable[..., Any] = module.clone(axis=AXIS).apply
+        return Shares(inputs._replace(**divided), axes, partial(apply, method="loss"))
+
     return Recommender(
         inputs=inputs,
         batches=stratify({"user": liked.users, "item": liked.items}, batch_size),
         init=lambda key: module.init(key, inputs, method="encode"),
-        loss=lambda params, inputs, batch, key: apply(params, inputs, batch, key, method="loss"),
-        encode=lambda params, inputs: apply(params, inputs, method="encode"),
+        loss=partial(apply, method="loss"),
+        encode=partial(apply, method="encode"),
         score=lambda r, users, items: jnp.sum(r.user[users] * r.item[items], axis=-1),
         rank_scores=lambda r, users: r.user[users] @ r.item.T,
+        split=split,
     )
 
 
@@ -365,6 +399,10 @@ def _angle_pairs(
     if config.angle_pairs == "attribute_apex":
         mixed &= heads >= n_items
     return tails[mixed], heads[mixed]
+
+
+def _uniform(limit: float) -> Callable[..., jax.Array]:
+    return partial(jax.random.uniform, dtype=jnp.float32, minval=-limit, maxval=limit)
 
 
 def _dropout(key: jax.Array, x: jax.Array, rate: float) -> jax.Array:

@@ -45,5 +45,5 @@ def contrastive_loss(
 
 
 def angle_loss(angles: jax.Array, apertures: jax.Array) -> jax.Array:
-    """Mean over the pairs of max(angle - half-aperture, 0), from arrays [pairs]; 0 without pairs."""
-    return jnp.sum(jax.nn.relu(angles - apertures)) / max(angles.size, 1)
+    """max(angle - half-aperture, 0) of each pair; arrays of one shape."""
+    return jax.nn.relu(angles - apertures)

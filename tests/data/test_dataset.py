@@ -93,3 +93,14 @@ def test_book_crossing_has_the_counts_of_its_description(real_data):
     assert len(data.triples) == 151500
     assert [part.users.size for part in (data.train, data.validation, data.test)] == [83848, 27949, 27949]
     assert np.concatenate([data.train.labels, data.validation.labels, data.test.labels]).mean() == 0.5
+
+
+def test_the_official_split_keeps_all_of_train_and_validates_on_test(tmp_path):
+    for name, text in {"train": "0 0 1\n1 2\n", "test": "0 2\n1 0\n", "kg_final": "0 0 5\n"}.items():
+        (tmp_path / f"{name}.txt").write_text(text)
+    data = read_dataset(DataConfig("kgat", str(tmp_path), split="official"), seed=0)
+    assert data.train.users.size == 3
+    np.testing.assert_array_equal(data.validation, data.test)
+    (tmp_path / "ratings_final.txt").write_text(RATINGS)
+    with pytest.raises(InputError, match="official"):
+        read_dataset(DataConfig("ripplenet", str(tmp_path), split="official"), seed=0)

@@ -59,7 +59,8 @@ def test_unseen_items_are_drawn_uniformly_and_never_liked_ones():
     users = np.concatenate([np.full(len(items), user) for user, items in enumerate(liked)]).astype(int)
     shuffled = random.permutation(len(users))
     histories = make_histories(users[shuffled], np.concatenate(liked).astype(int)[shuffled], len(liked))
-    draws = np.asarray(draw_unseen(jax.random.key(0), histories, np.arange(len(liked)), 60_000, n_items))
+    keys = jax.random.split(jax.random.key(0), len(liked))
+    draws = np.asarray(draw_unseen(keys, histories, np.arange(len(liked)), 60_000, n_items))
     for user, items in enumerate(liked):
         counts = np.bincount(draws[user], minlength=n_items)
         unseen = np.setdiff1d(np.arange(n_items), items)

@@ -91,7 +91,7 @@ class Case:
             raw, x = [], module.initial()
             total = x
             for hop in range(self.config.layers):
-                raw.append(module.layer(x, inputs, tuple(gate[hop] for gate in module.gates())))
+                raw.append(module.layer(x, inputs, tuple(gate[hop] for gate in module.gates()), scale=1.0))
                 x = model.Embeddings(*map(unit_rows, raw[-1]))
                 total = jax.tree.map(jnp.add, total, x)
             return raw, total, module.propagate(inputs, None)
@@ -170,7 +170,7 @@ def test_parity_of_the_angle_loss(case):
         if name == "angle":
             close(angles, z["angle/angle_at_u"], case)
             close(apertures, z["angle/half_aperture"], case)
-        loss = case.config.angle_weight * angle_loss(angles, apertures)
+        loss = case.config.angle_weight * angle_loss(angles, apertures).mean()
         close(loss, z[f"loss/{name}"], case)
 
 

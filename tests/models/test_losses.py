@@ -21,9 +21,8 @@ def test_without_an_active_negative_only_the_positive_counts():
 
 def test_the_angle_loss_is_zero_exactly_inside_the_cone():
     angles, apertures = jnp.array([0.2, 0.5, 0.9]), jnp.array([0.5, 0.5, 0.5])
-    np.testing.assert_allclose(angle_loss(angles, apertures), 0.4 / 3, rtol=1e-6)
-    np.testing.assert_allclose(jax.grad(angle_loss)(angles, apertures), [0, 0, 1 / 3], rtol=1e-6)
-    assert angle_loss(jnp.zeros(0), jnp.zeros(0)) == 0
+    np.testing.assert_allclose(angle_loss(angles, apertures), [0, 0, 0.4], rtol=1e-6)
+    np.testing.assert_allclose(jax.vmap(jax.grad(angle_loss))(angles, apertures), [0, 0, 1])
 
 
 def test_rows_of_length_zero_stay_so_with_a_finite_gradient():

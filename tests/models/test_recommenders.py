@@ -9,6 +9,7 @@ from hkjax.data.sampling import shuffle, take
 from hkjax.models.baselines import balance_and_popularity, popularity
 from hkjax.models.hakg import OFFICIAL, HAKGConfig, hakg
 from hkjax.models.hkrm import HKRMConfig, hkrm
+from hkjax.models.lightgcn import LightGCNConfig, lightgcn
 
 SMALL = {"dim": 8, "layers": 2, "negatives": 5}
 
@@ -21,6 +22,8 @@ MODELS = {
     "hakg without gate, euclidean": lambda data: hakg(
         HAKGConfig(**SMALL, gate=False, message="euclidean"), data, batch_size=32
     ),
+    "lightgcn": lambda data: lightgcn(LightGCNConfig(dim=8, layers=2), data, batch_size=32),
+    "bpr-mf": lambda data: lightgcn(LightGCNConfig(dim=8, layers=0), data, batch_size=32),
     "popularity": popularity,
     "balance and popularity": balance_and_popularity,
 }

@@ -1,0 +1,22 @@
+"""BPR-MF on the ranking split of Book-Crossing: a baseline for HAKG.
+
+    python train.py --config=configs/bpr_mf_book_crossing.py --workdir=runs/bpr-mf-book-crossing
+
+Needs $HKJAX_DATA/book-crossing-ranking. A tenth of each user's train items validates.
+"""
+
+from hkjax.experiment import data_folder, default_config
+from hkjax.models.lightgcn import LightGCNConfig
+
+
+def get_config():
+    config = default_config(LightGCNConfig(layers=0))
+    config.data.format = "kgat"
+    config.data.path = data_folder("book-crossing-ranking")
+    config.data.ratios = (9, 1)
+    config.optimizer.learning_rate = 1e-3
+    config.training.batch_size = 1024
+    config.training.epochs = 200
+    config.training.patience = 10
+    config.training.monitor = "recall@20"
+    return config

@@ -1,0 +1,103 @@
+"""LightGCN and BPR-MF: what collaborative filtering reaches without a knowledge graph.
+
+LightGCN is "LightGCN: Simplifying and Powering Graph Convolution Network for Recommendation" (He et
+al., SIGIR 2020, arXiv 2002.02126). Without a layer it is matrix factorisation trained on the BPR
+loss (Rendle et al., UAI 2009, arXiv 1205.2618).
+"""
+
+import dataclasses
+from typing import Literal
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from hkjax.data.dataset import Dataset
+from hkjax.data.sampling import draw_unseen, make_histories, stratify
+from hkjax.errors import InputError
+from hkjax.graph import sparse
+from hkjax.models.base import Batch, Metrics, Recommender
+
+
+@dataclasses.dataclass(frozen=True)
+class LightGCNConfig:
+    """LightGCN's choices.
+
+    Attributes:
+        name: this model's name in a configuration.
+        dim: embedding size d.
+        layers: rounds of propagation L; 0 is BPR-MF.
+        l2: weight of the mean squared norm of a row's three embeddings.
+    """
+
+    name: Literal["lightgcn"] = "lightgcn"
+    dim: int = 64
+    layers: int = 3
+    l2: float = 1e-4
+
+
+def lightgcn(config: LightGCNConfig, data: Dataset, batch_size: int) -> Recommender:
+    """Builds LightGCN for a data set with liked rows; rows with label 0 are not used.
+
+    Args:
+        config: the choices.
+        data: the interactions.
+        batch_size: liked rows per training step, each with one drawn item.
+
+    Raises:
+        InputError: a user liked every item.
+    """
+    liked = data.train.positives()
+    histories = make_histories(liked.users, liked.items, data.n_users)
+    if int(histories.length.max()) >= data.n_items:
+        raise InputError("a user liked every item in train: nothing is left to draw")
+    edges, _ = sparse.make_edges(liked.users, liked.items)
+    users, items = (np.bincount(ends) for ends in (liked.users, liked.items))
+    inputs = {
+        "edges": edges,
+        "weights": jnp.asarray(1 / np.sqrt(users[edges.rows] * items[edges.columns]), jnp.float32),
+        "histories": histories,
+    }
+    xavier = jax.nn.initializers.xavier_uniform()
+
+    def init(key: jax.Array) -> dict[str, jax.Array]:
+        keys = jax.random.split(key)
+        return {
+            "user": xavier(keys[0], (data.n_users, config.dim)),
+            "item": xavier(keys[1], (data.n_items, config.dim)),
+        }
+
+    def encode(params: dict[str, jax.Array], inputs: dict) -> dict[str, jax.Array]:
+        """The mean of all layers."""
+        user, item = total = params["user"], params["item"]
+        for _ in range(config.layers):
+            user, item = (
+                sparse.add_weighted(jnp.zeros_like(user), inputs["weights"], item, inputs["edges"]),
+                sparse.add_weighted_transposed(jnp.zeros_like(item), inputs["weights"], user, inputs["edges"]),
+            )
+            total = total[0] + user, total[1] + item
+        return {"user": total[0] / (config.layers + 1), "item": total[1] / (config.layers + 1)}
+
+    def loss(params: dict, inputs: dict, batch: Batch, key: jax.Array) -> tuple[jax.Array, Metrics]:
+        keys = jax.vmap(jax.random.fold_in, (None, 0))(key, batch["example"])
+        other = draw_unseen(keys, inputs["histories"], batch["user"], 1, data.n_items)[:, 0]
+        x = encode(params, inputs)
+        difference = score(x, batch["user"], batch["item"]) - score(x, batch["user"], other)
+        rows = (params["user"][batch["user"]], params["item"][batch["item"]], params["item"][other])
+        squares = sum(jnp.sum(row**2, axis=-1) for row in rows) / 2
+        ranking = jnp.mean(batch["weight"] * jax.nn.softplus(-difference))
+        value = ranking + config.l2 * jnp.mean(batch["weight"] * squares)
+        return value, {"loss": value, "ranking": ranking}
+
+    def score(x: dict[str, jax.Array], users: jax.Array, items: jax.Array) -> jax.Array:
+        return jnp.sum(x["user"][users] * x["item"][items], axis=-1)
+
+    return Recommender(
+        inputs=inputs,
+        batches=stratify({"user": liked.users, "item": liked.items}, batch_size),
+        init=init,
+        loss=loss,
+        encode=encode,
+        score=score,
+        rank_scores=lambda x, users: x["user"][users] @ x["item"].T,
+    )
