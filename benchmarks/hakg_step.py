@@ -17,8 +17,8 @@ from hkjax import cli
 from hkjax.data.sampling import draw_unseen, shuffle, take
 from hkjax.experiment import build_model, load_data, read_experiment
 from hkjax.models.hakg import HAKG, HAKGConfig
+from hkjax.training.parallel import make_runner
 from hkjax.training.state import create_state, make_optimizer
-from hkjax.training.step import make_stretch
 
 _REPEATS = 5
 
@@ -36,12 +36,12 @@ def main() -> None:
     optimizer = make_optimizer(experiment.optimizer, batches.steps_per_epoch)
     state = jax.jit(lambda key: create_state(recommender, optimizer, key))(jax.random.key(0))
     order, key = shuffle(batches, jax.random.key(1)), jax.random.key(2)
-    stretch = make_stretch(recommender, optimizer)
+    runner = make_runner(recommender, optimizer)
 
     def steps(n: int) -> float:
         nonlocal state
         start = time.perf_counter()
-        state = jax.block_until_ready(stretch(state, inputs, batches, order, jnp.int32(n), key))
+        state = jax.block_until_ready(runner.run(state, order, jnp.int32(n), key))
         return time.perf_counter() - start
 
     print(f"{2 * len(data.triples):,} directed edges, {batches.steps_per_epoch} steps an epoch")

@@ -21,6 +21,7 @@ from hkjax.models.hkrm import HKRMConfig, hkrm
 from hkjax.models.lightgcn import LightGCNConfig, lightgcn
 from hkjax.training.checkpoint import Checkpoints
 from hkjax.training.loop import TrainingConfig, fit
+from hkjax.training.parallel import Parallel
 from hkjax.training.state import OptimizerConfig
 from hkjax.training.workdir import claim_workdir, read_config
 
@@ -40,6 +41,7 @@ class Experiment:
         optimizer: how to descend.
         training: how long, in which batches.
         evaluation: what to measure.
+        parallel: how to train on several devices: under `pmap` or `shard_map`, or on the first alone.
     """
 
     seed: int = 0
@@ -49,6 +51,7 @@ class Experiment:
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+    parallel: Parallel = "pmap"
 
 
 def default_config(model: ModelConfig | None = None) -> ConfigDict:
@@ -83,7 +86,8 @@ def train_experiment(experiment: Experiment, workdir: Path) -> list[dict[str, An
     recommender = build_model(experiment, data)
     validate = make_validator(recommender, data, experiment.training.monitor)
     claim_workdir(workdir, experiment)
-    return fit(recommender, validate, experiment.training, experiment.optimizer, experiment.seed, workdir)
+    e = experiment
+    return fit(recommender, validate, e.training, e.optimizer, e.seed, workdir, e.parallel)
 
 
 def evaluate_workdir(workdir: Path) -> dict[str, Any]:

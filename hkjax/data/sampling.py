@@ -91,6 +91,32 @@ def take(batches: Batches, order: jax.Array, step: jax.Array | int) -> dict[str,
     return {**batch, **batches.layout, "example": jnp.maximum(rows, 0), "weight": weight}
 
 
+def divide_batches(batches: Batches, n: int) -> tuple[Batches, Batches]:
+    """Divides the lanes of every batch among n devices: device k takes the lanes k, k + n, ...
+
+    Returns:
+        The batches, whose layout has a leading axis [n], and the axes of their leaves (0 or None).
+    """
+    sizes = np.bincount(np.asarray(batches.layout["lane"]), minlength=batches.batch_size) if batches.layout else None
+    axes = jax.tree.map(lambda _: None, batches)._replace(layout=dict.fromkeys(batches.layout, 0))
+    if sizes is None:
+        return batches, axes
+    layouts = [ragged_layout(sizes[k::n]) for k in range(n)]
+    room = max(layout["lane"].size for layout in layouts)
+    # Room that a device does not need lies past the end of its last lane's history.
+    fills = {"lane": batches.batch_size // n - 1, "slot": np.iinfo(np.int32).max // 2}
+    padded = {
+        name: jnp.asarray(np.stack([np.pad(a[name], (0, room - a[name].size), constant_values=fill) for a in layouts]))
+        for name, fill in fills.items()
+    }
+    return batches._replace(layout=padded), axes
+
+
+def divide_order(order: jax.Array, n: int) -> jax.Array:
+    """Divides an epoch's order [lanes, steps] as `divide_batches` does: [n, lanes / n, steps]."""
+    return order.reshape(-1, n, order.shape[1]).swapaxes(0, 1)
+
+
 class Histories(NamedTuple):
     """The items that each user liked in train, ascending by user and then by item.
 

@@ -43,6 +43,24 @@ def incidence(sources: np.ndarray, segments: np.ndarray, n_sources: int, n_segme
     return Incidence(forward, transpose)
 
 
+def stack_incidences(parts: list[Incidence], n_sources: int, n_segments: int) -> Incidence:
+    """Stacks incidences, filled up to one size, along a leading axis, on the host."""
+
+    def stack(pieces: list[Pieces], n_members: int, n_owners: int) -> Pieces:
+        room = max(p.owner.size for p in pieces)
+        padding = [(0, room - p.owner.size) for p in pieces]
+        members = [
+            np.pad(p.members, (pad, (0, 0)), constant_values=n_members) for p, pad in zip(pieces, padding, strict=True)
+        ]
+        owners = [np.pad(p.owner, pad, constant_values=n_owners - 1) for p, pad in zip(pieces, padding, strict=True)]
+        return Pieces(jnp.asarray(np.stack(members)), jnp.asarray(np.stack(owners)))
+
+    return Incidence(
+        stack([part.forward for part in parts], n_sources, n_segments),
+        stack([part.transpose for part in parts], n_segments, n_sources),
+    )
+
+
 def incident_sum(x: jax.Array, pairs: Incidence, n_segments: int) -> jax.Array:
     """Sums the sources of every segment: y_s = sum of x_i over the pairs (i, s).
 

@@ -369,7 +369,7 @@ def hakg(config: HAKGConfig, data: Dataset, batch_size: int) -> Recommender:
     apply: Callable[..., Any] = module.apply
 
     def split(n: int) -> Shares:
-        divided = {
+        divided: dict[str, Any] = {
             "edges": sparse.divide_edges(inputs.edges, n, data.n_entities),
             "relation": jnp.asarray(sparse.divide(inputs.relation, n, 0)),
             "interactions": sparse.divide_edges(inputs.interactions, n, data.n_users),

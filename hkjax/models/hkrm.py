@@ -8,6 +8,7 @@ and o_j the sum of the embeddings of an item's values in field j.
 
 import dataclasses
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import jax
@@ -20,8 +21,15 @@ from hkjax.data.dataset import Dataset
 from hkjax.data.fields import attribute_fields
 from hkjax.data.sampling import ragged_layout, stratify
 from hkjax.errors import InputError
-from hkjax.graph.segment import Incidence, incidence, incident_sum, segment_softmax, segment_sum
-from hkjax.models.base import Batch, Metrics, Recommender
+from hkjax.graph.segment import (
+    Incidence,
+    incidence,
+    incident_sum,
+    segment_softmax,
+    segment_sum,
+    stack_incidences,
+)
+from hkjax.models.base import AXIS, Batch, Metrics, Recommender, Shares, over_devices
 from hkjax.models.proximity import (
     cross_entropy,
     kl_divergence,
@@ -130,6 +138,7 @@ class HKRM(nn.Module):
         n_items, n_fields: sizes I and n.
         n_entities: rows of the entity table, items first.
         n_positives: rows of all histories together.
+        axis: the named axis of the devices that share the values of the fields, if any.
     """
 
     config: HKRMConfig
@@ -137,6 +146,7 @@ class HKRM(nn.Module):
     n_fields: int
     n_entities: int
     n_positives: int
+    axis: str | None = None
 
     def setup(self) -> None:
         c, xavier, zeros = self.config, nn.initializers.xavier_uniform(), nn.initializers.zeros
@@ -154,7 +164,7 @@ class HKRM(nn.Module):
     def attribute_values(self, inputs: HKRMInputs) -> jax.Array:
         """o_j of every item (eq. 3): [items, n, d]."""
         sums = incident_sum(self.entity, inputs.values, self.n_items * self.n_fields)
-        return sums.reshape(self.n_items, self.n_fields, -1)
+        return over_devices(sums, self.axis).reshape(self.n_items, self.n_fields, -1)
 
     def targets(self, inputs: HKRMInputs, values: jax.Array, items: jax.Array) -> tuple[Side, jax.Array]:
         """t_s, P^(A|t) and its logarithm for the items [B] (eq. 1 and 5), given o of all items."""
@@ -292,14 +302,25 @@ def hkrm(config: HKRMConfig, data: Dataset, batch_size: int) -> Recommender:
         everyone=ragged_layout(length),
     )
     module = HKRM(config, data.n_items, n_fields, n_entities, liked.users.size)
-    apply: Callable[..., Any] = module.apply
+
+    def split(n: int) -> Shares:
+        shares = [incidence(fields.value[k::n], slots[k::n], n_entities, present.size) for k in range(n)]
+        divided = inputs._replace(values=stack_incidences(shares, n_entities, present.size))
+        axes = jax.tree.map(lambda _: None, inputs)._replace(values=jax.tree.map(lambda _: 0, inputs.values))
+        return Shares(divided, axes, loss_of(module.clone(axis=AXIS)))
+
+    def loss_of(module: HKRM) -> Callable[..., Any]:
+        apply: Callable[..., Any] = module.apply
+        return lambda params, inputs, batch, key: apply(params, inputs, batch, method="loss")
+
     columns = {"user": data.train.users, "item": data.train.items, "label": data.train.labels}
     return Recommender(
         inputs=inputs,
         batches=stratify(columns, batch_size, sizes=length[data.train.users]),
         init=lambda key: module.init(key, inputs, method="encode"),
-        loss=lambda params, inputs, batch, key: apply(params, inputs, batch, method="loss"),
-        encode=lambda params, inputs: apply(params, inputs, method="encode"),
+        loss=loss_of(module),
+        encode=partial(module.apply, method="encode"),
         score=lambda r, users, items: (r.user[users] * r.item[items]).sum(-1) + r.bias[items],
         rank_scores=lambda r, users: r.user[users] @ r.item.T + r.bias,
+        split=split,
     )

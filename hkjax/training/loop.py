@@ -13,9 +13,9 @@ from hkjax.data.sampling import shuffle
 from hkjax.errors import InputError
 from hkjax.models.base import Params, Recommender
 from hkjax.training.checkpoint import Checkpoints
+from hkjax.training.parallel import Parallel, Runner, make_runner
 from hkjax.training.progress import EpochBar, EventLog
 from hkjax.training.state import OptimizerConfig, TrainState, create_state, make_optimizer
-from hkjax.training.step import make_stretch
 
 _SECONDS_PER_STRETCH = 1.0
 
@@ -45,6 +45,7 @@ def fit(
     optimizer: OptimizerConfig,
     seed: int,
     workdir: Path,
+    parallel: Parallel = "none",
 ) -> list[dict[str, Any]]:
     """Trains until the validation metric stops rising, resuming where the work directory left off.
 
@@ -57,6 +58,7 @@ def fit(
         training, optimizer: see their classes.
         seed: seed of initialisation, batches and dropout.
         workdir: receives checkpoints/, metrics.jsonl and tensorboard/.
+        parallel: how to use several devices, see `hkjax.training.parallel`.
 
     Returns:
         One record per epoch: epoch, step, the mean train metrics as `train_*` and the validation
@@ -68,7 +70,8 @@ def fit(
     steps_per_epoch = recommender.batches.steps_per_epoch
     transformation = make_optimizer(optimizer, steps_per_epoch)
     state = jax.jit(lambda key: create_state(recommender, transformation, key))(init_key)
-    stretch, reorder = make_stretch(recommender, transformation), jax.jit(shuffle)
+    runner, reorder = make_runner(recommender, transformation, parallel), jax.jit(shuffle)
+    state = runner.place(state)
     with Checkpoints(workdir.resolve() / "checkpoints", training.monitor) as checkpoints:
         if checkpoints.latest is not None:
             state = checkpoints.restore(checkpoints.latest, state)
@@ -77,9 +80,9 @@ def fit(
             epoch = len(log.records)
             order = reorder(recommender.batches, jax.random.fold_in(shuffle_key, epoch))
             with EpochBar(epoch, steps_per_epoch, recommender.batches.batch_size) as bar:
-                state = _run_epoch(state, recommender, stretch, order, step_key, bar)
+                state = _run_epoch(state, recommender, runner, order, step_key, bar)
             means = {f"train_{k}": float(v) / steps_per_epoch for k, v in state.sums.items()}
-            metrics = validate(state.params)
+            metrics = validate(jax.device_put(state.params, jax.local_devices()[0]))
             state = state.replace(sums=jax.tree.map(jnp.zeros_like, state.sums))
             validation = {f"validation_{k}": v for k, v in metrics.items()}
             log.write({"epoch": epoch + 1, "step": int(state.step), "seconds": bar.seconds, **means, **validation})
@@ -88,7 +91,7 @@ def fit(
 
 
 def _run_epoch(
-    state: TrainState, recommender: Recommender, stretch: Callable, order: jax.Array, key: jax.Array, bar: EpochBar
+    state: TrainState, recommender: Recommender, runner: Runner, order: jax.Array, key: jax.Array, bar: EpochBar
 ) -> TrainState:
     """Runs the epoch in stretches of about a second, so that the bar moves."""
     total = recommender.batches.steps_per_epoch
@@ -96,7 +99,7 @@ def _run_epoch(
     while done < total:
         n_steps = min(n_steps, total - done)
         start = time.perf_counter()
-        state = stretch(state, recommender.inputs, recommender.batches, order, jnp.int32(n_steps), key)
+        state = runner.run(state, order, jnp.int32(n_steps), key)
         jax.block_until_ready(state.step)
         rate = n_steps / (time.perf_counter() - start)
         done += n_steps

@@ -19,9 +19,9 @@ from hkjax.evaluation.evaluate import make_validator
 from hkjax.models.hkrm import HKRMConfig, hkrm
 from hkjax.training.checkpoint import Checkpoints
 from hkjax.training.loop import TrainingConfig, fit
+from hkjax.training.parallel import make_runner
 from hkjax.training.progress import read_records
 from hkjax.training.state import OptimizerConfig, create_state, make_optimizer
-from hkjax.training.step import make_stretch
 
 ROOT = Path(__file__).parents[2]
 OPTIMIZER = OptimizerConfig(learning_rate=0.01)
@@ -83,18 +83,27 @@ def test_training_stops_once_the_metric_no_longer_rises(recommender, tiny_data, 
 
 
 def test_stretches_compile_once_donate_and_do_not_depend_on_their_length(recommender):
+    traces, ends, n_traces = [], [], 0
+
+    def loss(*args):
+        traces.append(args)
+        return recommender.loss(*args)
+
     optimizer = make_optimizer(OPTIMIZER, recommender.batches.steps_per_epoch)
-    stretch, order = make_stretch(recommender, optimizer), shuffle(recommender.batches, jax.random.key(1))
-    ends = []
+    runner, order = (
+        make_runner(recommender._replace(loss=loss), optimizer),
+        shuffle(recommender.batches, jax.random.key(1)),
+    )
     for lengths in ([6], [1, 2, 3]):
         state = jax.jit(lambda k: create_state(recommender, optimizer, k))(jax.random.key(0))
         for n in lengths:
             before = state
-            state = stretch(state, recommender.inputs, recommender.batches, order, jnp.int32(n), jax.random.key(2))
+            state = runner.run(state, order, jnp.int32(n), jax.random.key(2))
+            n_traces = n_traces or len(traces)
             assert all(leaf.is_deleted() for leaf in jax.tree.leaves(before))
         ends.append(state)
     assert_equal(*ends)
-    assert stretch._cache_size() == 1
+    assert len(traces) == n_traces
 
 
 def test_a_checkpoint_of_another_shape_is_refused(recommender, tiny_data, tmp_path):
