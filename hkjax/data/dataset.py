@@ -213,3 +213,35 @@ def _read_names(folder: Path | None, sizes: tuple[int, int, int, int]) -> Names:
         names = names or []
         lists.append(names + [str(i) for i in range(len(names), size)])
     return Names(*lists)
+
+
+def take_users(data: Dataset, n: int) -> Dataset:
+    """Keeps the first n users, the items that they met, and the triples that touch such an item; renumbered."""
+    parts = [part.select(part.users < n) for part in (data.train, data.validation, data.test)]
+    items = np.unique(np.concatenate([part.items for part in parts]))
+    triples = data.triples[np.isin(data.triples[:, [0, 2]], items).any(axis=1)]
+    others = np.setdiff1d(triples[:, [0, 2]], np.arange(data.n_items))
+    further = np.setdiff1d(triples[:, [0, 2]], np.concatenate([items, others]))
+    order = np.concatenate([items, further, others])
+    number = np.full(data.n_entities, -1)
+    number[order] = np.arange(len(order))
+    triples = np.column_stack([number[triples[:, 0]], triples[:, 1], number[triples[:, 2]]])
+    n_items = len(items) + len(further)
+    train, validation, test = (part._replace(items=number[part.items].astype(np.int32)) for part in parts)
+    return dataclasses.replace(
+        data,
+        n_users=min(n, data.n_users),
+        n_items=n_items,
+        n_entities=len(order),
+        train=train,
+        validation=validation,
+        test=test,
+        triples=triples,
+        names=Names(
+            data.names.users[:n],
+            [data.names.items[i] for i in order[:n_items]],
+            [data.names.entities[i] for i in order],
+            data.names.relations,
+        ),
+        truth=None if data.truth is None else data.truth[:n],
+    )

@@ -155,7 +155,8 @@ def draw_unseen(keys: jax.Array, histories: Histories, users: jax.Array, n_draws
         int32 [B, n_draws].
     """
     start, length = histories.start[users][:, None], histories.length[users][:, None]
-    rank = jax.vmap(lambda key, most: jax.random.randint(key, (n_draws,), 0, most))(keys, n_items - length[:, 0])
+    draw = jax.vmap(lambda key, n_others: jax.random.randint(key, (n_draws,), 0, n_others, jnp.int32))
+    rank = draw(keys, n_items - length[:, 0])
 
     def halve(_: int, bounds: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
         low, high = bounds

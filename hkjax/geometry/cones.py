@@ -20,7 +20,7 @@ APERTURE_MARGIN = 1e-6
 def half_aperture(x: jax.Array, k: jax.Array) -> jax.Array:
     """psi_x = arcsin(K (1 - |x|^2) / |x|), the half-angle of the cone at x: [d] -> [].
 
-    The argument is cut at 1 - 1e-6: at and near 0, where it would exceed 1, the cone is all but a
+    The argument is cut at 1 - 1e-6, in bfloat16 at 1 - 2^-7: at and near 0, where it would exceed 1, the cone is all but a
     half-space and the gradient is 0.
     """
     return half_aperture_of(x @ x, k)
@@ -28,7 +28,7 @@ def half_aperture(x: jax.Array, k: jax.Array) -> jax.Array:
 
 def half_aperture_of(square: jax.Array, k: jax.Array | float) -> jax.Array:
     """`half_aperture` as a function of |x|^2, of any shape."""
-    largest = 1 - APERTURE_MARGIN
+    largest = 1 - max(APERTURE_MARGIN, float(jnp.finfo(square.dtype).eps))
     norm = jnp.sqrt(jnp.where(square > 0, square, 1))
     sine = jnp.where(square > 0, k * (1 - square) / norm, largest)
     return jnp.arcsin(jnp.clip(sine, 0, largest))

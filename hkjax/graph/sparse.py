@@ -104,8 +104,13 @@ def _add(total: jax.Array, targets: jax.Array, weights: jax.Array, sources: jax.
     return add_rows(add, total, (targets, weights, sources), (total.shape[0], 0, 0))
 
 
+def _residuals(*values):
+    # JAX 0.10 mistakes residuals that are the arguments themselves in the second derivative of a scan.
+    return jax.lax.optimization_barrier(values)
+
+
 def _add_forward(total, weights, x, edges):
-    return add_weighted(total, weights, x, edges), (weights, x, edges)
+    return add_weighted(total, weights, x, edges), _residuals(weights, x, edges)
 
 
 def _add_backward(residuals, cotangent):
@@ -115,7 +120,7 @@ def _add_backward(residuals, cotangent):
 
 
 def _transposed_forward(total, weights, y, edges):
-    return add_weighted_transposed(total, weights, y, edges), (weights, y, edges)
+    return add_weighted_transposed(total, weights, y, edges), _residuals(weights, y, edges)
 
 
 def _transposed_backward(residuals, cotangent):
@@ -125,7 +130,7 @@ def _transposed_backward(residuals, cotangent):
 
 
 def _edge_products_forward(y, x, edges):
-    return edge_products(y, x, edges), (y, x, edges)
+    return edge_products(y, x, edges), _residuals(y, x, edges)
 
 
 def _edge_products_backward(residuals, cotangent):

@@ -402,7 +402,7 @@ def _angle_pairs(
 
 
 def _uniform(limit: float) -> Callable[..., jax.Array]:
-    return partial(jax.random.uniform, dtype=jnp.float32, minval=-limit, maxval=limit)
+    return partial(jax.random.uniform, minval=-limit, maxval=limit)
 
 
 def _dropout(key: jax.Array, x: jax.Array, rate: float) -> jax.Array:

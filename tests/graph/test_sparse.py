@@ -80,6 +80,25 @@ def test_derivatives_of_first_and_second_order_are_those_of_the_plain_form(case,
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-12), *seconds)
 
 
+@pytest.mark.parametrize("name", FUNCTIONS)
+def test_second_derivatives_are_true_inside_a_scan(case, name):
+    edges, *args = case
+    found = []
+    for function in FUNCTIONS[name]:
+
+        def loss(args, edges, function=function):
+            def advance(x, _):
+                return jax.tree.map(lambda leaf: jnp.sin(leaf + 0.01 * jnp.sum(function(*x, edges))), x), None
+
+            return sum(jnp.sum(leaf) for leaf in jax.lax.scan(advance, args, None, length=2)[0])
+
+        def along(args, edges, loss=loss):
+            return sum(jnp.sum(jnp.cos(3 * leaf)) for leaf in jax.grad(loss)(args, edges))
+
+        found.append(jax.jit(jax.grad(along))(args, edges))
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-8, atol=1e-9), *found)
+
+
 def test_kept_edges_keep_both_orders(case):
     edges, *_ = case
     kept = np.random.default_rng(0).random(N_EDGES) < 0.5

@@ -1,0 +1,74 @@
+"""Sweeps for NaN and infinity in values, gradients and Hessians."""
+
+from collections.abc import Callable, Sequence
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+_DTYPES = (jnp.float32, jnp.float64, jnp.bfloat16)
+
+
+def check_finite(
+    function: Callable[..., jax.Array],
+    reaches: Sequence[float],
+    *,
+    d: int = 3,
+    dtypes: Sequence = _DTYPES,
+    n: int = 60,
+    order: int = 2,
+    seed: int = 0,
+) -> None:
+    """Checks a function of points for NaN and infinity, with its gradient and its Hessian, all over a domain.
+
+    The points' norms are log-uniform from 1e-15 to the domain's boundary. With them come the exact
+    points 0 and the boundary, in all combinations, and for two points x = y and x = -y.
+
+    Args:
+        function: of points [d], one for each entry of `reaches`, to an array, in the dtype it is given.
+        reaches: for each argument the norm of the domain's boundary, which belongs to it: 1 / sqrt(c)
+            for a point of the ball, as far as is wanted for a tangent vector.
+        d: dimension of the points.
+        dtypes: of the points.
+        n: number of random points.
+        order: 0 for values, 1 for gradients too, 2 for Hessians too.
+        seed: of the random points.
+
+    Raises:
+        AssertionError: something is not finite, or the dtype is not kept; the message names the point.
+    """
+    checked = {"value": function}
+    if order >= 1:
+        everything = tuple(range(len(reaches)))
+        checked["gradient"] = jax.jacrev(function, everything)
+    if order >= 2:
+        checked["Hessian"] = jax.jacfwd(jax.jacrev(function, everything), everything)
+    with jax.enable_x64(True):
+        swept = sweep(reaches, d, n, seed)
+        for dtype in dtypes:
+            points = [jnp.asarray(x).astype(dtype) for x in swept]
+            for kind, derivative in checked.items():
+                result = jax.jit(jax.vmap(derivative))(*points)
+                for leaf in jax.tree.leaves(result):
+                    assert leaf.dtype == dtype, f"{kind}: dtype {leaf.dtype} from points of {jnp.dtype(dtype)}"
+                    bad = ~np.isfinite(np.asarray(leaf, np.float64)).reshape(len(leaf), -1).all(axis=1)
+                    where = [x[bad][0].tolist() for x in swept] if bad.any() else None
+                    assert where is None, f"{kind} in {jnp.dtype(dtype)}: not finite at {where}"
+
+
+def sweep(reaches: Sequence[float], d: int, n: int, seed: int) -> list[np.ndarray]:
+    """The points of `check_finite`, float64 [points, d] for each argument."""
+    random = np.random.default_rng(seed)
+
+    def along(norms: np.ndarray) -> np.ndarray:
+        directions = random.normal(size=(len(norms), d))
+        return norms[:, None] * directions / np.linalg.norm(directions, axis=1, keepdims=True)
+
+    spread = [along(reach * 10 ** random.uniform(-15, 0, n)) for reach in reaches]
+    axis = np.eye(d)[0]
+    corners = np.stack(np.meshgrid(*[[0, 1e-15, 0.5, 1]] * len(reaches), indexing="ij"), -1).reshape(-1, len(reaches))
+    exact = [np.outer(corners[:, k] * reach, axis) for k, reach in enumerate(reaches)]
+    opposite = [x * (-1) ** k for k, x in enumerate(exact)]
+    same = [spread[0] * reach / reaches[0] for reach in reaches]
+    mirrored = [x * (-1) ** k for k, x in enumerate(same)]
+    return [np.concatenate(parts) for parts in zip(spread, exact, opposite, same, mirrored, strict=True)]

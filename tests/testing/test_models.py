@@ -1,0 +1,38 @@
+"""Whole losses on real batches: every parameter's derivatives, with dropout and sampling on."""
+
+import jax
+import pytest
+
+from hkjax.data.dataset import DataConfig, read_dataset, take_users
+from hkjax.models.hakg import HAKGConfig, hakg
+from hkjax.models.hkrm import HKRMConfig, hkrm
+from hkjax.testing.__main__ import measure_loss
+
+BOOK_FIELDS = {"genre": (3,), "date": (2,), "publisher": (7,), "author": (1,), "series": (5,)}
+
+
+def assert_small(errors):
+    for e in errors:
+        assert e.reverse < 1e-6, e
+        assert e.second < 1e-4, e
+
+
+@pytest.fixture(autouse=True)
+def double_precision():
+    with jax.enable_x64(True):
+        yield
+
+
+def test_the_loss_of_hkrm_on_book_crossing(real_data):
+    data = read_dataset(DataConfig("ripplenet", str(real_data / "book-crossing"), fields=BOOK_FIELDS), seed=0)
+    errors = measure_loss(hkrm(HKRMConfig(dim=8, item_bias=True), take_users(data, 300), batch_size=64))
+    assert len(errors) == 9
+    assert_small(errors)
+
+
+def test_the_loss_of_hakg_on_a_subgraph_of_ifashion(real_data):
+    data = read_dataset(DataConfig("kgat", str(real_data / "alibaba-ifashion"), ratios=(9, 1)), seed=0)
+    config = HAKGConfig(dim=8, layers=2, negatives=20, message_dropout=0.1)
+    errors = measure_loss(hakg(config, take_users(data, 40), batch_size=64))
+    assert len(errors) == 6
+    assert_small(errors)

@@ -1,0 +1,51 @@
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from hkjax.models.lightgcn import LightGCNConfig, lightgcn
+from hkjax.testing import check_recommender
+
+
+@pytest.fixture(scope="module")
+def recommender(tiny_data):
+    return lightgcn(LightGCNConfig(dim=4, layers=1), tiny_data, batch_size=32)
+
+
+def broken_loss(recommender, change):
+    def loss(params, inputs, batch, key):
+        value, metrics = recommender.loss(params, inputs, batch, key)
+        return change(value, params, batch), metrics
+
+    return recommender._replace(loss=loss)
+
+
+ONES = jnp.ones(5)
+BREAKS = {
+    "expected a scalar": lambda r: broken_loss(r, lambda v, p, b: v[None]),
+    "not finite": lambda r: broken_loss(r, lambda v, p, b: v + jnp.sqrt(0 * p["user"][0, 0])),
+    "weight 0": lambda r: broken_loss(r, lambda v, p, b: v + b["item"].sum()),
+    "closes over": lambda r: broken_loss(r, lambda v, p, b: v + ONES[b["user"][0] * 0]),
+    "differ on item": lambda r: r._replace(score=lambda x, users, items: r.score(x, users, items) + 1),
+    "misses or repeats": lambda r: r._replace(
+        batches=r.batches._replace(strata=jnp.zeros_like(r.batches.strata)),
+    ),
+}
+
+
+@pytest.mark.parametrize("message", BREAKS)
+def test_each_broken_promise_is_named(recommender, message):
+    check_recommender(recommender)
+    with pytest.raises((AssertionError, TypeError), match=message):
+        check_recommender(BREAKS[message](recommender))
+
+
+def test_a_loss_that_is_no_function_of_its_arguments_is_caught(recommender):
+    def loss(params, inputs, batch, key):
+        value, metrics = recommender.loss(params, inputs, batch, key)
+        return value + jax.pure_callback(
+            lambda: np.float32(np.random.rand()), jax.ShapeDtypeStruct((), jnp.float32)
+        ), metrics
+
+    with pytest.raises(AssertionError, match="no function of its arguments"):
+        check_recommender(recommender._replace(loss=loss))
