@@ -5,17 +5,20 @@ from collections.abc import Callable
 
 from absl import app, flags, logging
 
-from hkjax.errors import InputError
+from hkjax.errors import InputError, TerminationError
 
 
 def run(define_flags: Callable[[], None], main: Callable[[], None]) -> None:
-    """Defines and parses the flags, runs `main`, and exits with 0, or with 2 after one line on stderr."""
+    """Defines and parses the flags, runs `main`, and exits: 0, 2 after one line on stderr, or 143 on SIGTERM."""
     logging.set_verbosity(logging.ERROR)
     try:
         _parse(define_flags)
         main()
     except InputError as error:
         _fail(error)
+    except TerminationError as stop:
+        print(stop, file=sys.stderr)
+        sys.exit(143)
     except OSError as error:
         _fail(f"{error.filename}: {error.strerror}" if error.filename else error)
 

@@ -1,4 +1,4 @@
-"""The one exception for mistakes that a person can mend."""
+"""What ends a run early: a mistake that a person can mend, or a signal."""
 
 
 class InputError(ValueError):
@@ -6,3 +6,7 @@ class InputError(ValueError):
 
     The command line prints the message to stderr and exits with code 2; library users catch a ValueError.
     """
+
+
+class TerminationError(Exception):
+    """SIGTERM came; the state is saved, and the same command goes on. The command line exits with code 143."""

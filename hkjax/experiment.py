@@ -10,7 +10,7 @@ import jax
 from ml_collections import ConfigDict
 
 from hkjax.config import build, to_config_dict
-from hkjax.data.dataset import DataConfig, Dataset, read_dataset
+from hkjax.data.dataset import DataConfig, Dataset, fingerprint, read_dataset
 from hkjax.data.synthetic import SyntheticConfig, synthetic_dataset
 from hkjax.errors import InputError
 from hkjax.evaluation.evaluate import EvaluationConfig, make_validator
@@ -20,6 +20,7 @@ from hkjax.models.hakg import HAKGConfig, hakg
 from hkjax.models.hkrm import HKRMConfig, hkrm
 from hkjax.models.lightgcn import LightGCNConfig, lightgcn
 from hkjax.training.checkpoint import Checkpoints
+from hkjax.training.hosts import is_first, wait_for_all
 from hkjax.training.loop import TrainingConfig, fit
 from hkjax.training.parallel import Parallel
 from hkjax.training.state import OptimizerConfig
@@ -81,11 +82,13 @@ def build_model(experiment: Experiment, data: Dataset) -> Recommender:
 def train_experiment(experiment: Experiment, workdir: Path) -> list[dict[str, Any]]:
     """Trains in the work directory, or resumes there; returns one record per epoch."""
     data = load_data(experiment)
-    for remark in data.remarks:
+    for remark in data.remarks if is_first() else ():
         print(remark)
     recommender = build_model(experiment, data)
     validate = make_validator(recommender, data, experiment.training.monitor)
-    claim_workdir(workdir, experiment)
+    if is_first():
+        claim_workdir(workdir, experiment, fingerprint(data))
+    wait_for_all("workdir")
     e = experiment
     return fit(recommender, validate, e.training, e.optimizer, e.seed, workdir, e.parallel)
 

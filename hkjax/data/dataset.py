@@ -1,6 +1,7 @@
 """A data set in memory: checked interactions in three parts, and the knowledge graph."""
 
 import dataclasses
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Literal, NamedTuple
@@ -213,6 +214,14 @@ def _read_names(folder: Path | None, sizes: tuple[int, int, int, int]) -> Names:
         names = names or []
         lists.append(names + [str(i) for i in range(len(names), size)])
     return Names(*lists)
+
+
+def fingerprint(data: Dataset) -> str:
+    """A hash of the interactions and the triples, by which a run knows its data again."""
+    digest = hashlib.sha256()
+    for array in (*data.train, *data.validation, *data.test, data.triples):
+        digest.update(np.ascontiguousarray(array).tobytes())
+    return digest.hexdigest()[:16]
 
 
 def take_users(data: Dataset, n: int) -> Dataset:

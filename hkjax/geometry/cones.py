@@ -20,8 +20,8 @@ APERTURE_MARGIN = 1e-6
 def half_aperture(x: jax.Array, k: jax.Array) -> jax.Array:
     """psi_x = arcsin(K (1 - |x|^2) / |x|), the half-angle of the cone at x: [d] -> [].
 
-    The argument is cut at 1 - 1e-6, in bfloat16 at 1 - 2^-7: at and near 0, where it would exceed 1, the cone is all but a
-    half-space and the gradient is 0.
+    The argument is cut at 1 - 1e-6, in bfloat16 at 1 - 2^-7: at and near 0, where it would exceed 1,
+    the cone is all but a half-space and the gradient is 0.
     """
     return half_aperture_of(x @ x, k)
 

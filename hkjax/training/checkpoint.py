@@ -1,5 +1,7 @@
 """Checkpoints: the latest and the best, written by orbax, each complete or absent."""
 
+import contextlib
+from collections.abc import Iterator
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -39,6 +41,7 @@ class Checkpoints:
             preservation_policy=_policy.AnyPreservationPolicy(keep),
             cleanup_tmp_directories=True,
         )
+        self._directory = directory
         self._manager = ocp.CheckpointManager(directory, options=options)
 
     def __enter__(self) -> "Checkpoints":
@@ -47,7 +50,16 @@ class Checkpoints:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._manager.close()
+        with self._clear_errors():
+            self._manager.close()
+
+    @contextlib.contextmanager
+    def _clear_errors(self) -> Iterator[None]:
+        try:
+            yield
+        except (OSError, ValueError) as error:  # TensorStore reports a full disk as a ValueError.
+            reason = str(error).splitlines()[0][:200]
+            raise InputError(f"{self._directory}: can't save ({reason}); the last checkpoint stays") from error
 
     @property
     def latest(self) -> int | None:
@@ -59,11 +71,12 @@ class Checkpoints:
         """The step of the checkpoint whose monitored metric is highest, or None."""
         return self._manager.best_step()
 
-    def save(self, state: TrainState, metrics: dict[str, float]) -> None:
-        """Saves the state with the metrics that it reached."""
+    def save(self, state: TrainState, metrics: dict[str, float] | None = None) -> None:
+        """Saves the state, with the metrics that it reached at the end of an epoch."""
         rest = {"step": state.step, "opt_state": state.opt_state, "sums": state.sums}
         items = ocp.args.Composite(params=ocp.args.StandardSave(state.params), rest=ocp.args.StandardSave(rest))
-        self._manager.save(int(state.step), args=items, metrics=metrics)
+        with self._clear_errors():
+            self._manager.save(int(state.step), args=items, metrics=metrics)
 
     def restore(self, step: int, like: TrainState) -> TrainState:
         """Restores the whole state of a step; `like` gives its shapes and devices."""

@@ -10,9 +10,10 @@ import jax
 import jax.numpy as jnp
 
 from hkjax.data.sampling import shuffle
-from hkjax.errors import InputError
+from hkjax.errors import InputError, TerminationError
 from hkjax.models.base import Params, Recommender
 from hkjax.training.checkpoint import Checkpoints
+from hkjax.training.hosts import Termination, agree, is_first
 from hkjax.training.parallel import Parallel, Runner, make_runner
 from hkjax.training.progress import EpochBar, EventLog
 from hkjax.training.state import OptimizerConfig, TrainState, create_state, make_optimizer
@@ -60,6 +61,9 @@ def fit(
         workdir: receives checkpoints/, metrics.jsonl and tensorboard/.
         parallel: how to use several devices, see `hkjax.training.parallel`.
 
+    Raises:
+        TerminationError: SIGTERM came; the state was saved at the step where every process stopped.
+
     Returns:
         One record per epoch: epoch, step, the mean train metrics as `train_*` and the validation
         metrics as `validation_*`.
@@ -72,28 +76,40 @@ def fit(
     state = jax.jit(lambda key: create_state(recommender, transformation, key))(init_key)
     runner, reorder = make_runner(recommender, transformation, parallel), jax.jit(shuffle)
     state = runner.place(state)
-    with Checkpoints(workdir.resolve() / "checkpoints", training.monitor) as checkpoints:
+    directory = workdir.resolve() / "checkpoints"
+    with Checkpoints(directory, training.monitor) as checkpoints, Termination() as termination:
         if checkpoints.latest is not None:
             state = checkpoints.restore(checkpoints.latest, state)
-        log = EventLog(workdir, after_step=int(state.step))
+        log = EventLog(workdir, after_step=int(state.step), writes=is_first())
         while not _finished(log.records, training):
             epoch = len(log.records)
             order = reorder(recommender.batches, jax.random.fold_in(shuffle_key, epoch))
             with EpochBar(epoch, steps_per_epoch, recommender.batches.batch_size) as bar:
-                state = _run_epoch(state, recommender, runner, order, step_key, bar)
+                state = _run_epoch(state, recommender, runner, order, step_key, bar, termination)
+            if int(state.step) % steps_per_epoch:
+                checkpoints.save(state)
+                raise TerminationError(_farewell(state))
             means = {f"train_{k}": float(v) / steps_per_epoch for k, v in state.sums.items()}
-            metrics = validate(jax.device_put(state.params, jax.local_devices()[0]))
+            metrics = validate(jax.tree.map(lambda x: x.addressable_data(0), state.params))
             state = state.replace(sums=jax.tree.map(jnp.zeros_like, state.sums))
             validation = {f"validation_{k}": v for k, v in metrics.items()}
             log.write({"epoch": epoch + 1, "step": int(state.step), "seconds": bar.seconds, **means, **validation})
             checkpoints.save(state, {training.monitor: metrics[training.monitor]})
+            if termination.came_by(int(state.step)) and not _finished(log.records, training):
+                raise TerminationError(_farewell(state))
     return log.records
 
 
 def _run_epoch(
-    state: TrainState, recommender: Recommender, runner: Runner, order: jax.Array, key: jax.Array, bar: EpochBar
+    state: TrainState,
+    recommender: Recommender,
+    runner: Runner,
+    order: jax.Array,
+    key: jax.Array,
+    bar: EpochBar,
+    termination: Termination,
 ) -> TrainState:
-    """Runs the epoch in stretches of about a second, so that the bar moves."""
+    """Runs the epoch in stretches of about a second, so that the bar moves, or until it is to stop."""
     total = recommender.batches.steps_per_epoch
     done, n_steps = int(state.step) % total, 1
     while done < total:
@@ -104,8 +120,14 @@ def _run_epoch(
         rate = n_steps / (time.perf_counter() - start)
         done += n_steps
         bar.update(done, {k: float(v) / done for k, v in state.sums.items()})
-        n_steps = max(1, int(rate * _SECONDS_PER_STRETCH))
+        n_steps = agree(max(1, int(rate * _SECONDS_PER_STRETCH)))
+        if done < total and termination.came_by(int(state.step)):
+            break
     return state
+
+
+def _farewell(state: TrainState) -> str:
+    return f"stopped by SIGTERM: step {int(state.step)} is saved, and the same command goes on from there"
 
 
 def _finished(records: list[dict[str, Any]], training: TrainingConfig) -> bool:

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Any, Literal, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 import optax
 from jax.sharding import AxisType, Mesh, NamedSharding
@@ -49,8 +50,8 @@ def make_runner(
     Args:
         recommender: what to train.
         optimizer: how to descend.
-        parallel: over all devices under `pmap` or `shard_map`; on one device, and for `none`, under
-            plain jit.
+        parallel: over all devices under `pmap` or, with several processes in any case, `shard_map`;
+            on one device, and for `none`, under plain jit.
 
     Raises:
         InputError: the batch can't be divided evenly among the devices.
@@ -64,7 +65,7 @@ def make_runner(
     shares, (batches, batch_axes) = split(recommender, n), divide_batches(batches, n)
     mesh = Mesh(np.array(devices), (AXIS,), axis_types=(AxisType.Auto,))
     whole, divided = NamedSharding(mesh, P()), NamedSharding(mesh, P(AXIS))
-    place_whole, place_divided = partial(jax.device_put, device=whole), partial(jax.device_put, device=divided)
+    place_whole, place_divided = partial(_put, sharding=whole), partial(_put, sharding=divided)
 
     def spread(tree: Any, axes: Any) -> Any:
         return _map_by_axis(lambda axis, x: place_whole(x) if axis is None else place_divided(x), axes, tree)
@@ -72,7 +73,8 @@ def make_runner(
     held = (spread(shares.inputs, shares.axes), spread(batches, batch_axes))
     axes = (None, shares.axes, batch_axes, 0, None, None)
     function = partial(stretch, loss=shares.loss, optimizer=optimizer, axis=AXIS)
-    if parallel == "pmap":
+    # Arrays of a pmap over several processes belong to one of them and can't be saved as a whole.
+    if parallel == "pmap" and jax.process_count() == 1:
         compiled = jax.pmap(function, AXIS, in_axes=axes, out_axes=None, donate_argnums=0)
     else:
         compiled = _shard_map(function, mesh, axes)
@@ -80,8 +82,17 @@ def make_runner(
     def run(state: TrainState, order: jax.Array, n_steps: jax.Array, key: jax.Array) -> TrainState:
         return compiled(state, *held, place_divided(divide_order(order, n)), place_whole(n_steps), place_whole(key))
 
-    # A copy: the placed state shares the buffers of the given one, and is donated.
-    return Runner(lambda state: jax.tree.map(lambda x: place_whole(x.copy()), state), run)
+    return Runner(partial(jax.tree.map, place_whole), run)
+
+
+def _put(x: jax.Array, sharding: NamedSharding) -> jax.Array:
+    """Places an array that every process holds, without sharing its buffers."""
+    if jax.process_count() == 1:
+        return jax.device_put(x, sharding, may_alias=False)
+    if jnp.issubdtype(x.dtype, jax.dtypes.prng_key):
+        return jax.random.wrap_key_data(_put(jax.random.key_data(x), sharding), impl=jax.random.key_impl(x))
+    host = np.asarray(x)
+    return jax.make_array_from_callback(host.shape, sharding, lambda index: host[index])
 
 
 def _on_one_device(recommender: Recommender, optimizer: optax.GradientTransformation) -> Runner:

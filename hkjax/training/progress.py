@@ -55,21 +55,26 @@ class EventLog:
 
     Args:
         workdir: where the files are.
+        writes: whether to write; a process that is not the first only keeps the records.
         after_step: the step from which training goes on. Later records, written by a run that was
             killed before it saved that far, are dropped: the steps will be taken again.
     """
 
-    def __init__(self, workdir: Path, after_step: int):
+    def __init__(self, workdir: Path, after_step: int, writes: bool = True):
         self._path = workdir / "metrics.jsonl"
         self.records = [record for record in read_records(workdir) if record["step"] <= after_step]
+        self._writer = SummaryWriter(str(workdir / "tensorboard"), purge_step=after_step + 1) if writes else None
+        if not writes:
+            return
         rewritten = self._path.with_suffix(".tmp")
         rewritten.write_text("".join(json.dumps(record) + "\n" for record in self.records))
         rewritten.replace(self._path)
-        self._writer = SummaryWriter(str(workdir / "tensorboard"), purge_step=after_step + 1)
 
     def write(self, record: dict[str, Any]) -> None:
         """Appends one epoch's record."""
         self.records.append(record)
+        if self._writer is None:
+            return
         with self._path.open("a") as file:
             file.write(json.dumps(record) + "\n")
         for name, value in record.items():

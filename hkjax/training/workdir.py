@@ -8,15 +8,17 @@ from typing import Any
 from hkjax.errors import InputError
 
 
-def claim_workdir(workdir: Path, experiment: Any) -> None:
-    """Creates the directory and writes config.json, or checks that it already holds this one.
+def claim_workdir(workdir: Path, experiment: Any, data: str) -> None:
+    """Creates the directory and writes config.json, or checks that it already holds this one and its data.
 
     Args:
         workdir: the directory; its parents are created too.
         experiment: the configuration, a dataclass instance.
+        data: fingerprint of the data.
 
     Raises:
-        InputError: the directory belongs to another configuration, or can't be written.
+        InputError: the directory belongs to another configuration or to other data, or can't be
+            written.
     """
     new = _flatten(json.loads(json.dumps(dataclasses.asdict(experiment))))
     path = workdir / "config.json"
@@ -26,9 +28,12 @@ def claim_workdir(workdir: Path, experiment: Any) -> None:
         if changed:
             differences = ", ".join(f"{k}: {old.get(k)!r} there, {new.get(k)!r} here" for k in changed)
             raise InputError(f"{workdir}: belongs to another configuration ({differences}); choose another --workdir")
+        if (workdir / "data.sha256").read_text().strip() != data:
+            raise InputError(f"{workdir}: was trained on other data: the files have changed; choose another --workdir")
         return
     try:
         workdir.mkdir(parents=True, exist_ok=True)
+        (workdir / "data.sha256").write_text(data + "\n")
         draft = path.with_suffix(".tmp")
         draft.write_text(json.dumps(dataclasses.asdict(experiment), indent=2) + "\n")
         draft.replace(path)

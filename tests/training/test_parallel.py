@@ -20,10 +20,7 @@ SGD = OptimizerConfig(name="sgd", learning_rate=1.0)
 KEEP = {"dim": 8, "layers": 2, "negatives": 5, "edge_keep": 1.0, "interaction_keep": 1.0}
 MODELS = {
     "hkrm": lambda data: hkrm(HKRMConfig(dim=8), data, batch_size=32),
-    "hakg": lambda data: hakg(HAKGConfig(**KEEP), data, batch_size=32),
-    "hakg, official message, dropped rows": lambda data: hakg(
-        HAKGConfig(**KEEP, message="official", message_dropout=0.1, normalize_layers=True), data, batch_size=32
-    ),
+    "hakg": lambda data: hakg(HAKGConfig(**KEEP, message_dropout=0.1, normalize_layers=True), data, batch_size=32),
     "lightgcn": lambda data: lightgcn(LightGCNConfig(dim=8), data, batch_size=32),
 }
 

@@ -1,0 +1,82 @@
+"""Several processes that train as one, and what ends them: a signal, or the loss of a peer."""
+
+import signal
+from types import TracebackType
+from typing import Any
+
+import jax
+from jax.experimental import multihost_utils
+
+from hkjax.errors import InputError
+
+# After so long without a word from a peer, a process gives up.
+_HEARTBEAT_SECONDS = 30
+
+
+def connect(coordinator: str | None, num_processes: int | None, process_id: int | None) -> None:
+    """Joins this process to the others; to be called before anything else of JAX.
+
+    Args:
+        coordinator: HOST:PORT of process 0; without one, nothing happens, but `auto` asks the cluster
+            (TPU, Slurm, Open MPI, Kubernetes) for all three.
+        num_processes, process_id: how many there are, and which is this one, from 0 on.
+
+    Raises:
+        InputError: a value is missing or out of range, or the others did not come.
+    """
+    if coordinator is None:
+        if num_processes is not None or process_id is not None:
+            raise InputError("--num_processes and --process_id need --coordinator=HOST:PORT")
+        return
+    named: dict[str, Any] = {} if coordinator == "auto" else {"coordinator_address": coordinator}
+    if named:
+        if num_processes is None or process_id is None or not 0 <= process_id < num_processes:
+            raise InputError(
+                f"--coordinator={coordinator} needs --num_processes=N and --process_id from 0 to N - 1, "
+                f"found {num_processes} and {process_id}"
+            )
+        named |= {"num_processes": num_processes, "process_id": process_id}
+    try:
+        jax.distributed.initialize(**named, heartbeat_timeout_seconds=_HEARTBEAT_SECONDS)
+    except (RuntimeError, ValueError) as error:
+        raise InputError(f"--coordinator={coordinator}: {str(error).splitlines()[0]}") from error
+
+
+def is_first() -> bool:
+    """Whether this process writes logs and reports."""
+    return jax.process_index() == 0
+
+
+def agree(number: int) -> int:
+    """The first process's number, in every process."""
+    return int(multihost_utils.broadcast_one_to_all(number)) if jax.process_count() > 1 else number
+
+
+def wait_for_all(name: str) -> None:
+    """Returns once every process has come here."""
+    if jax.process_count() > 1:
+        multihost_utils.sync_global_devices(name)
+
+
+class Termination:
+    """Whether SIGTERM has come, in a `with` statement; the same answer in every process at the same step."""
+
+    def __enter__(self) -> "Termination":
+        self._came, self._several = False, jax.process_count() > 1
+        # With several processes JAX listens itself, and makes them agree on a step.
+        if not self._several:
+            self._before = signal.signal(signal.SIGTERM, self._note)
+        return self
+
+    def _note(self, *_: object) -> None:
+        self._came = True
+
+    def came_by(self, step: int) -> bool:
+        """Whether to stop after this step; every process must ask at the same steps."""
+        return multihost_utils.reached_preemption_sync_point(step) if self._several else self._came
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if not self._several:
+            signal.signal(signal.SIGTERM, self._before)

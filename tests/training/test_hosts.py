@@ -1,0 +1,94 @@
+"""Signals, and several processes on one machine that train as one."""
+
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import jax
+import numpy as np
+import pytest
+
+from hkjax.errors import InputError
+from hkjax.experiment import build_model, load_data, read_experiment
+from hkjax.training.checkpoint import Checkpoints
+from hkjax.training.hosts import connect
+from hkjax.training.progress import read_records
+from hkjax.training.workdir import read_config
+
+ROOT = Path(__file__).parents[2]
+SMALL = ("--config.synthetic.n_users=60", "--config.synthetic.n_items=40", "--config.training.batch_size=64")
+HAKG = ("--config=configs/hakg_synthetic.py", "--config.model.dim=8", "--config.model.edge_keep=1.0")
+
+
+def start(workdir, *flags, devices=1):
+    environment = {**os.environ, "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"}
+    command = [sys.executable, "train.py", *flags, *SMALL, f"--workdir={workdir}"]
+    return subprocess.Popen(
+        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+    )
+
+
+def finished(process, code=0):
+    output, _ = process.communicate(timeout=300)
+    assert process.returncode == code, output
+    return output
+
+
+def latest_params(workdir):
+    experiment = read_experiment(read_config(workdir))
+    recommender = build_model(experiment, load_data(experiment))
+    like = jax.eval_shape(recommender.init, jax.random.key(0))
+    with Checkpoints(workdir.resolve() / "checkpoints", experiment.training.monitor) as checkpoints:
+        return checkpoints.restore_params(checkpoints.latest, like)
+
+
+def test_sigterm_saves_the_step_and_the_run_goes_on_to_the_same_end(tmp_path):
+    epochs = ("--config.training.epochs=40", "--config.training.patience=40", "--config.training.monitor=recall@20")
+    whole = start(tmp_path / "whole", *epochs)
+    stopped = start(tmp_path / "stopped", *epochs)
+    while len(read_records(tmp_path / "stopped")) < 2 and stopped.poll() is None:
+        time.sleep(0.01)
+    stopped.send_signal(signal.SIGTERM)
+    assert "stopped by SIGTERM: step" in finished(stopped, code=143)
+    assert len(read_records(tmp_path / "stopped")) < 40
+    finished(start(tmp_path / "stopped", *epochs))
+    finished(whole)
+    jax.tree.map(np.testing.assert_array_equal, *(latest_params(tmp_path / name) for name in ("whole", "stopped")))
+
+
+@pytest.mark.parametrize("flags", [(), HAKG], ids=["hkrm", "hakg"])
+def test_two_processes_end_with_the_parameters_of_one(tmp_path, flags):
+    sgd = (*flags, "--config.training.epochs=2", "--config.optimizer.name=sgd", "--config.optimizer.learning_rate=0.5")
+    if flags:
+        sgd = (*sgd, "--config.model.interaction_keep=1.0")
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        coordinator = f"127.0.0.1:{probe.getsockname()[1]}"
+    together = [
+        start(tmp_path / "two", *sgd, f"--coordinator={coordinator}", "--num_processes=2", f"--process_id={k}")
+        for k in range(2)
+    ]
+    alone = start(tmp_path / "one", *sgd)
+    for process in (alone, *together):
+        finished(process)
+    two, one = (latest_params(tmp_path / name) for name in ("two", "one"))
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6), two, one)
+    records = [read_records(tmp_path / name) for name in ("two", "one")]
+    assert [r["step"] for r in records[0]] == [r["step"] for r in records[1]]
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        ((None, 2, 0), "need --coordinator"),
+        (("localhost:1", None, 0), "needs --num_processes"),
+        (("localhost:1", 2, 2), "from 0 to N - 1"),
+    ],
+)
+def test_flags_that_do_not_fit_together_are_refused(args, message):
+    with pytest.raises(InputError, match=message):
+        connect(*args)
