@@ -8,6 +8,7 @@ import matplotlib
 
 matplotlib.use("Agg")
 import matplotlib.pyplot as plt
+import numpy as np
 
 from hkjax.data.dataset import Names
 from hkjax.explain import Explanation
@@ -69,6 +70,44 @@ def preference_heat_map(pair: Sequence[Explanation], names: Names, path: Path) -
             xlabel="importance to the item",
             ylabel=f"preference of user {names.users[explanation.user]}",
         )
+    _save(figure, path)
+
+
+def distance_by_popularity(distance: np.ndarray, popularity: np.ndarray, path: Path) -> None:
+    """Draws the items' hyperbolic distance to the origin [items] against how many users liked them [items]."""
+    figure, axes = plt.subplots(figsize=(5.4, 3.8))
+    axes.scatter(1 + popularity, distance, s=4, alpha=0.25, color=_BASELINE_COLOURS[0], linewidths=0)
+    bins = np.floor(2 * np.log2(1 + popularity)).astype(int)
+    groups = [bins == k for k in np.unique(bins)]
+    middles = [float(np.median(1 + popularity[group])) for group in groups]
+    axes.plot(middles, [distance[group].mean() for group in groups], marker="o", color=_MODEL_COLOUR, label="mean")
+    axes.set(xscale="log", xlabel="1 + users who liked the item", ylabel="distance to the origin")
+    axes.legend(frameon=False)
+    _save(figure, path)
+
+
+def poincare_disk(place: np.ndarray, n_items: int, links: np.ndarray, path: Path, most: int = 2000) -> None:
+    """Draws items and attributes in the Poincare disk, with some of the links between them.
+
+    Args:
+        place: points [entities, 2], items first.
+        n_items: how many of them are items.
+        links: int [links, 2], pairs of entities.
+        path: of the picture.
+        most: draw at most so many links, evenly chosen.
+    """
+    figure, axes = plt.subplots(figsize=(6, 6))
+    axes.add_patch(plt.Circle((0, 0), 1, fill=False, color="0.6"))
+    for first, second in place[links[:: max(1, len(links) // most)]]:
+        axes.plot(*zip(first, second, strict=True), color="0.85", linewidth=0.4, zorder=0)
+    for name, part, colour in (
+        ("items", place[:n_items], _BASELINE_COLOURS[0]),
+        ("attributes", place[n_items:], _MODEL_COLOUR),
+    ):
+        axes.scatter(part[:, 0], part[:, 1], s=5, alpha=0.6, color=colour, linewidths=0, label=name)
+    axes.set(xlim=(-1.02, 1.02), ylim=(-1.02, 1.02), aspect="equal")
+    axes.axis("off")
+    axes.legend(frameon=False, loc="upper right")
     _save(figure, path)
 
 

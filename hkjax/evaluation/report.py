@@ -17,6 +17,7 @@ from hkjax.evaluation.evaluate import EvaluationConfig, evaluate
 from hkjax.explain import field_recovery, typical_pair
 from hkjax.models.base import Params, Recommender, Representation
 from hkjax.models.baselines import balance_and_popularity, popularity
+from hkjax.models.hakg import HAKGRepresentation
 from hkjax.models.hkrm import HKRMRepresentation
 from hkjax.training.progress import read_records
 
@@ -87,6 +88,15 @@ def write_report(
         if pair is not None:
             plots.preference_heat_map(pair, data.names, workdir / "plots/preference.png")
             pictures["User preference against item attribute importance"] = "preference.png"
+    if isinstance(representation, HAKGRepresentation):
+        place = np.asarray(representation.place)
+        liked = np.bincount(data.train.positives().items, minlength=data.n_items)
+        distance = 2 * np.arctanh(np.minimum(np.linalg.norm(place[: data.n_items], axis=1), 1 - 1e-7))
+        plots.distance_by_popularity(distance, liked, workdir / "plots/distance.png")
+        pictures["Distance to the origin against popularity"] = "distance.png"
+        if place.shape[1] == 2:
+            plots.poincare_disk(place, data.n_items, data.triples[:, [0, 2]], workdir / "plots/disk.png")
+            pictures["Items and attributes in the Poincare disk"] = "disk.png"
     (workdir / "report.json").write_text(json.dumps(report, indent=2) + "\n")
     (workdir / "report.md").write_text(_markdown(report, pictures))
 

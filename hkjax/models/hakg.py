@@ -140,11 +140,13 @@ class HAKGRepresentation(NamedTuple):
 
     Attributes:
         user: unit rows [users, d].
-        item: rows [items, d'], whose inner products with users are scores.
+        item: rows [items, d], whose inner products with users are scores.
+        place: where the entities lie in the Poincare ball before propagation, [entities, d].
     """
 
     user: jax.Array
     item: jax.Array
+    place: jax.Array
 
 
 class HAKG(nn.Module):
@@ -287,9 +289,7 @@ class HAKG(nn.Module):
     def angle(self, inputs: HAKGInputs, key: jax.Array) -> jax.Array:
         """The angle loss on layer 0."""
         c = self.config
-        x = self.entity
-        if c.angle_space == "ball":
-            x = radial.tanhc(jnp.sum(x**2, axis=-1, keepdims=True)) * x
+        x = on_ball(self.entity) if c.angle_space == "ball" else self.entity
         apex, other = inputs.pairs.rows, inputs.pairs.columns
         if c.angle_mask:
             bits = jax.random.bits(self.own(key), (apex.size, -(-c.dim // 32)), jnp.uint32)
@@ -328,7 +328,12 @@ class HAKG(nn.Module):
         x = self.propagate(inputs, None)
         tables = jnp.stack(self.tables(x))
         item = unit_rows(tables.sum(0)) if self.config.score == "cosine_of_sum" else unit_rows(tables).sum(0)
-        return HAKGRepresentation(unit_rows(x.user), item)
+        return HAKGRepresentation(unit_rows(x.user), item, on_ball(self.entity))
+
+
+def on_ball(x: jax.Array) -> jax.Array:
+    """exp_0 of tangent vectors, [..., d] to [..., d]."""
+    return radial.tanhc(jnp.sum(x**2, axis=-1, keepdims=True)) * x
 
 
 def hakg(config: HAKGConfig, data: Dataset, batch_size: int) -> Recommender:

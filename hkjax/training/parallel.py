@@ -7,7 +7,7 @@ reverse-mode differentiation sums the cotangents of such a sum over the devices,
 finds the gradient of all devices' losses with respect to its own copy of the parameters.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Literal, NamedTuple
 
@@ -43,7 +43,10 @@ class Runner(NamedTuple):
 
 
 def make_runner(
-    recommender: Recommender, optimizer: optax.GradientTransformation, parallel: Parallel = "none"
+    recommender: Recommender,
+    optimizer: optax.GradientTransformation,
+    parallel: Parallel = "none",
+    devices: Sequence[jax.Device] | None = None,
 ) -> Runner:
     """Compiles the training steps of a model.
 
@@ -52,11 +55,12 @@ def make_runner(
         optimizer: how to descend.
         parallel: over all devices under `pmap` or, with several processes in any case, `shard_map`;
             on one device, and for `none`, under plain jit.
+        devices: which; all if absent.
 
     Raises:
         InputError: the batch can't be divided evenly among the devices.
     """
-    devices = jax.devices()
+    devices = jax.devices() if devices is None else devices
     if parallel == "none" or len(devices) == 1:
         return _on_one_device(recommender, optimizer)
     batches, n = recommender.batches, len(devices)
@@ -75,7 +79,7 @@ def make_runner(
     function = partial(stretch, loss=shares.loss, optimizer=optimizer, axis=AXIS)
     # Arrays of a pmap over several processes belong to one of them and can't be saved as a whole.
     if parallel == "pmap" and jax.process_count() == 1:
-        compiled = jax.pmap(function, AXIS, in_axes=axes, out_axes=None, donate_argnums=0)
+        compiled = jax.pmap(function, AXIS, in_axes=axes, out_axes=None, donate_argnums=0, devices=devices)
     else:
         compiled = _shard_map(function, mesh, axes)
 

@@ -26,7 +26,9 @@ HAKG = ("--config=configs/hakg_synthetic.py", "--config.model.dim=8", "--config.
 
 def start(workdir, *flags, devices=1):
     environment = {**os.environ, "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"}
-    command = [sys.executable, "train.py", *flags, *SMALL, f"--workdir={workdir}"]
+    first = [flag for flag in flags if flag.startswith("--config=")]
+    others = [flag for flag in flags if flag not in first]
+    command = [sys.executable, "train.py", *first, *SMALL, *others, f"--workdir={workdir}"]
     return subprocess.Popen(
         command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
     )
@@ -79,6 +81,17 @@ def test_two_processes_end_with_the_parameters_of_one(tmp_path, flags):
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6), two, one)
     records = [read_records(tmp_path / name) for name in ("two", "one")]
     assert [r["step"] for r in records[0]] == [r["step"] for r in records[1]]
+
+
+def test_a_run_on_four_devices_is_evaluated_alike_on_any_number(tmp_path):
+    finished(start(tmp_path, "--config.training.epochs=2", "--config.training.batch_size=60", devices=4))
+    reports = []
+    for devices in (1, 2, 3):
+        environment = {**os.environ, "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"}
+        command = [sys.executable, "evaluate.py", f"--workdir={tmp_path}"]
+        subprocess.run(command, cwd=ROOT, check=True, env=environment, stdout=subprocess.DEVNULL)
+        reports.append((tmp_path / "report.json").read_text())
+    assert reports[0] == reports[1] == reports[2]
 
 
 @pytest.mark.parametrize(

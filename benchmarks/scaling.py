@@ -1,0 +1,76 @@
+"""Times a training step of HAKG against the number of edges and of devices, on generated graphs.
+
+python benchmarks/scaling.py --edges=1250000
+python benchmarks/scaling.py --edges=300000 --devices=1,2,4
+
+On a machine without accelerators the devices are forced host devices, which share its cores: what
+their table shows there is the cost of dividing the work, not the gain.
+"""
+
+import os
+import time
+
+from absl import flags
+
+from hkjax import cli
+
+_REPEATS = 3
+
+
+def define_flags() -> None:
+    flags.DEFINE_integer(
+        "edges", 1_250_000, "Directed edges of the smallest graph; the others have 2, 4 and 8 times as many."
+    )
+    flags.DEFINE_list("devices", [], "Instead: one graph, on so many devices each.")
+    flags.DEFINE_integer("dim", 16, "Embedding size.")
+
+
+def main() -> None:
+    # Before JAX looks for devices.
+    counts = [int(n) for n in flags.FLAGS.devices]
+    os.environ.setdefault("JAX_NUM_CPU_DEVICES", str(max(counts, default=1)))
+    edges = flags.FLAGS.edges
+    if counts:
+        print("| devices | s a step |\n|---|---|")
+        for n in counts:
+            print(f"| {n} | {_seconds(edges, n):.3f} |", flush=True)
+        return
+    print("| directed edges | s a step | microseconds an edge |\n|---|---|---|")
+    for factor in (1, 2, 4, 8):
+        seconds = _seconds(factor * edges, 1)
+        print(f"| {factor * edges:,} | {seconds:.3f} | {1e6 * seconds / (factor * edges):.3f} |", flush=True)
+
+
+def _seconds(n_edges: int, n_devices: int) -> float:
+    """Seconds a step, the least of several, on a graph whose entities grow with its edges."""
+    import jax
+    import jax.numpy as jnp
+    import numpy as np
+
+    from hkjax.data.dataset import DataConfig, assemble
+    from hkjax.data.sampling import shuffle
+    from hkjax.models.hakg import HAKGConfig, hakg
+    from hkjax.training.parallel import make_runner
+    from hkjax.training.state import OptimizerConfig, create_state, make_optimizer
+
+    random = np.random.default_rng(0)
+    n_entities, n_users = n_edges // 6, n_edges // 60
+    n_items = n_entities // 4
+    triples = random.integers((n_entities, 20, n_entities), size=(n_edges // 2, 3))[:, [0, 1, 2]]
+    rows = np.column_stack([random.integers((n_users, n_items), size=(n_edges // 12, 2)), np.ones(n_edges // 12, int)])
+    data = assemble(rows, np.zeros((0, 3), int), triples, DataConfig("ripplenet"), seed=0)
+    recommender = hakg(HAKGConfig(dim=flags.FLAGS.dim, layers=2, negatives=50), data, batch_size=4096)
+    optimizer = make_optimizer(OptimizerConfig(), recommender.batches.steps_per_epoch)
+    state = jax.jit(lambda key: create_state(recommender, optimizer, key))(jax.random.key(0))
+    runner = make_runner(recommender, optimizer, "pmap" if n_devices > 1 else "none", jax.devices()[:n_devices])
+    state, order = runner.place(state), shuffle(recommender.batches, jax.random.key(1))
+    times = []
+    for _ in range(_REPEATS + 1):
+        start = time.perf_counter()
+        state = jax.block_until_ready(runner.run(state, order, jnp.int32(2), jax.random.key(2)))
+        times.append((time.perf_counter() - start) / 2)
+    return min(times[1:])
+
+
+if __name__ == "__main__":
+    cli.run(define_flags, main)
