@@ -10,10 +10,12 @@ from hkjax.experiment import evaluate_workdir
 
 def define_flags() -> None:
     flags.DEFINE_string("workdir", None, "A work directory that train.py has written.")
+    flags.DEFINE_string("export", None, "A folder for the scoring function and its names, for serving without hkjax.")
 
 
 def main() -> None:
-    evaluate_workdir(Path(flags.FLAGS.workdir))
+    folder = flags.FLAGS.export
+    evaluate_workdir(Path(flags.FLAGS.workdir), Path(folder) if folder else None)
 
 
 if __name__ == "__main__":

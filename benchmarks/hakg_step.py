@@ -1,6 +1,6 @@
 """Times a training step of HAKG and its parts, and prints the process's peak memory.
 
-python benchmarks/hakg_step.py --config=configs/hakg_book_crossing.py
+python benchmarks/hakg_step.py --config=configs/hakg_official_book_crossing.py
 """
 
 import resource
@@ -24,7 +24,7 @@ _REPEATS = 5
 
 
 def define_flags() -> None:
-    config_flags.DEFINE_config_file("config", "configs/hakg_book_crossing.py", "An experiment with HAKG.")
+    config_flags.DEFINE_config_file("config", "configs/hakg_official_book_crossing.py", "An experiment with HAKG.")
 
 
 def main() -> None:

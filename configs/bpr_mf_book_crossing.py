@@ -16,7 +16,7 @@ def get_config():
     config.data.ratios = (9, 1)
     config.optimizer.learning_rate = 1e-3
     config.training.batch_size = 1024
-    config.training.epochs = 200
+    config.training.epochs = 60
     config.training.patience = 10
     config.training.monitor = "recall@20"
     return config

@@ -1,22 +1,24 @@
-"""HAKG on the ranking split of Book-Crossing, with the settings of the official code but its learning rate.
+"""HAKG on the ranking split of Book-Crossing: the slides' model without dual items, which does best there.
 
     python train.py --config=configs/hakg_book_crossing.py --workdir=runs/hakg-book-crossing
 
-Needs $HKJAX_DATA/book-crossing-ranking. A tenth of each user's train items validates.
+Test recall@20 / NDCG@20: see the README's table. About two and a half minutes on two cores. Needs
+$HKJAX_DATA/book-crossing-ranking. A tenth of each user's train items validates.
 """
 
 from hkjax.experiment import data_folder, default_config
-from hkjax.models.hakg import OFFICIAL, HAKGConfig
+from hkjax.models.hakg import HAKGConfig
 
 
 def get_config():
-    config = default_config(HAKGConfig(**OFFICIAL))
+    config = default_config(HAKGConfig(dual_items=False))
     config.data.format = "kgat"
     config.data.path = data_folder("book-crossing-ranking")
     config.data.ratios = (9, 1)
-    config.optimizer.learning_rate = 1e-3
+    config.optimizer.learning_rate = 3e-3
+    config.optimizer.decay_epochs = 15
     config.training.batch_size = 4096
-    config.training.epochs = 60
-    config.training.patience = 5
+    config.training.epochs = 15
+    config.training.patience = 15
     config.training.monitor = "recall@20"
     return config

@@ -15,6 +15,7 @@ from hkjax.data.synthetic import SyntheticConfig, synthetic_dataset
 from hkjax.errors import InputError
 from hkjax.evaluation.evaluate import EvaluationConfig, make_validator
 from hkjax.evaluation.report import make_report, print_report, write_report
+from hkjax.export import export_scores
 from hkjax.models.base import Recommender
 from hkjax.models.hakg import HAKGConfig, hakg
 from hkjax.models.hkrm import HKRMConfig, hkrm
@@ -93,8 +94,13 @@ def train_experiment(experiment: Experiment, workdir: Path) -> list[dict[str, An
     return fit(recommender, validate, e.training, e.optimizer, e.seed, workdir, e.parallel)
 
 
-def evaluate_workdir(workdir: Path) -> dict[str, Any]:
-    """Evaluates the work directory's best checkpoint; prints the table, writes and returns the report."""
+def evaluate_workdir(workdir: Path, export_to: Path | None = None) -> dict[str, Any]:
+    """Evaluates the work directory's best checkpoint; prints the table, writes and returns the report.
+
+    Args:
+        workdir: where training wrote.
+        export_to: a folder for what serving needs (see `hkjax.export`), if any.
+    """
     experiment = read_experiment(read_config(workdir))
     data = load_data(experiment)
     recommender = build_model(experiment, data)
@@ -109,6 +115,8 @@ def evaluate_workdir(workdir: Path) -> dict[str, Any]:
     )
     write_report(workdir, report, recommender, representation, data, experiment.evaluation, monitor)
     print_report(report)
+    if export_to is not None:
+        export_scores(recommender, representation, data, export_to)
     return report
 
 
