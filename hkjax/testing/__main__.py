@@ -43,15 +43,15 @@ def main() -> None:
         sys.exit(1)
 
 
-def measure_loss(recommender: Recommender, seed: int = 0) -> list[GradientError]:
-    """The gradient errors of a model's loss, by parameter, on the first batch of an epoch."""
+def measure_loss(recommender: Recommender, seed: int = 0, **options: int) -> list[GradientError]:
+    """The gradient errors of a model's loss, by parameter, on the first batch; options as of `check_gradients`."""
     key = jax.random.key(seed)
     batch = take(recommender.batches, shuffle(recommender.batches, key), 0)
 
     def loss(params: Params) -> jax.Array:
         return recommender.loss(params, recommender.inputs, batch, key)[0]
 
-    errors = measure_gradients(loss, (jax.jit(recommender.init)(key),), seed=seed)
+    errors = measure_gradients(loss, (jax.jit(recommender.init)(key),), seed=seed, **options)
     return [e._replace(name=e.name.removeprefix("[0]['params']")) for e in errors]
 
 

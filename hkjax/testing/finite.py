@@ -1,6 +1,7 @@
 """Sweeps for NaN and infinity in values, gradients and Hessians."""
 
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -37,19 +38,25 @@ def check_finite(
     Raises:
         AssertionError: something is not finite, or the dtype is not kept; the message names the point.
     """
-    checked = {"value": function}
+    checked: dict[str, Callable] = {"value": function}
     if order >= 1:
         everything = tuple(range(len(reaches)))
         checked["gradient"] = jax.jacrev(function, everything)
     if order >= 2:
         checked["Hessian"] = jax.jacfwd(jax.jacrev(function, everything), everything)
+
+    @jax.jit
+    @jax.vmap
+    def compiled(*points: jax.Array) -> dict[str, Any]:
+        return {kind: derivative(*points) for kind, derivative in checked.items()}
+
     with jax.enable_x64(True):
         swept = sweep(reaches, d, n, seed)
         for dtype in dtypes:
             points = [jnp.asarray(x).astype(dtype) for x in swept]
-            for kind, derivative in checked.items():
-                result = jax.jit(jax.vmap(derivative))(*points)
-                for leaf in jax.tree.leaves(result):
+            results = compiled(*points)
+            for kind in checked:
+                for leaf in jax.tree.leaves(results[kind]):
                     assert leaf.dtype == dtype, f"{kind}: dtype {leaf.dtype} from points of {jnp.dtype(dtype)}"
                     bad = ~np.isfinite(np.asarray(leaf, np.float64)).reshape(len(leaf), -1).all(axis=1)
                     where = [x[bad][0].tolist() for x in swept] if bad.any() else None
