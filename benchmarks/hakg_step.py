@@ -14,11 +14,11 @@ from absl import flags
 from ml_collections import config_flags
 
 from hkjax import cli
-from hkjax.data.sampling import draw_unseen, shuffle, take
+from hkjax.data.sampling import draw_unseen, take
 from hkjax.experiment import build_model, load_data, read_experiment
 from hkjax.models.hakg import HAKG, HAKGConfig
 from hkjax.training.parallel import make_runner
-from hkjax.training.state import create_state, make_optimizer
+from hkjax.training.state import make_optimizer
 
 _REPEATS = 5
 
@@ -34,9 +34,8 @@ def main() -> None:
     recommender = build_model(experiment, data)
     inputs, batches = recommender.inputs, recommender.batches
     optimizer = make_optimizer(experiment.optimizer, batches.steps_per_epoch)
-    state = jax.jit(lambda key: create_state(recommender, optimizer, key))(jax.random.key(0))
-    order, key = shuffle(batches, jax.random.key(1)), jax.random.key(2)
-    runner = make_runner(recommender, optimizer)
+    runner, key = make_runner(recommender, optimizer), jax.random.key(2)
+    state, order = runner.init(jax.random.key(0)), runner.shuffle(jax.random.key(1))
 
     def steps(n: int) -> float:
         nonlocal state

@@ -16,11 +16,8 @@ from absl import flags
 
 from hkjax import cli
 from hkjax.errors import InputError
-from hkjax.experiment import build_model, load_data, read_experiment
-from hkjax.models.base import Params
-from hkjax.training.checkpoint import Checkpoints
+from hkjax.experiment import load_workdir
 from hkjax.training.progress import read_records
-from hkjax.training.workdir import read_config
 
 _SMALL = ("--config.synthetic.n_users=60", "--config.synthetic.n_items=40", "--config.training.batch_size=64")
 
@@ -49,7 +46,7 @@ def main() -> None:
             code = process.wait()
         print(f"round {i + 1}: exit code {code} after {len(read_records(folder / 'killed'))} epochs", flush=True)
     codes = [process.wait() for process in (_start(folder / "killed"), whole)]
-    first, second = (_latest(folder / name) for name in ("killed", "whole"))
+    first, second = (load_workdir(folder / name, "latest").params for name in ("killed", "whole"))
     equal = all(jax.tree.leaves(jax.tree.map(lambda a, b: bool((a == b).all()), first, second)))
     print(f"then run to the end (exit codes {codes}): parameters {'equal bit for bit' if equal else 'DIFFER'}")
     sys.exit(0 if equal else 1)
@@ -59,15 +56,6 @@ def _start(workdir: Path) -> subprocess.Popen:
     epochs = (f"--config.training.epochs={flags.FLAGS.epochs}", f"--config.training.patience={flags.FLAGS.epochs}")
     command = [sys.executable, "train.py", *_SMALL, *epochs, f"--workdir={workdir}"]
     return subprocess.Popen(command, env=os.environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-
-
-def _latest(workdir: Path) -> Params:
-    experiment = read_experiment(read_config(workdir))
-    recommender = build_model(experiment, load_data(experiment))
-    like = jax.eval_shape(recommender.init, jax.random.key(0))
-    with Checkpoints(workdir.resolve() / "checkpoints", experiment.training.monitor) as checkpoints:
-        assert checkpoints.latest is not None
-        return checkpoints.restore_params(checkpoints.latest, like)
 
 
 if __name__ == "__main__":

@@ -48,10 +48,9 @@ def _seconds(n_edges: int, n_devices: int) -> float:
     import numpy as np
 
     from hkjax.data.dataset import DataConfig, assemble
-    from hkjax.data.sampling import shuffle
     from hkjax.models.hakg import HAKGConfig, hakg
-    from hkjax.training.parallel import make_runner
-    from hkjax.training.state import OptimizerConfig, create_state, make_optimizer
+    from hkjax.training.parallel import Parallel, make_runner
+    from hkjax.training.state import OptimizerConfig, make_optimizer
 
     random = np.random.default_rng(0)
     n_entities, n_users = n_edges // 6, n_edges // 60
@@ -61,9 +60,9 @@ def _seconds(n_edges: int, n_devices: int) -> float:
     data = assemble(rows, np.zeros((0, 3), int), triples, DataConfig("ripplenet"), seed=0)
     recommender = hakg(HAKGConfig(dim=flags.FLAGS.dim, layers=2, negatives=50), data, batch_size=4096)
     optimizer = make_optimizer(OptimizerConfig(), recommender.batches.steps_per_epoch)
-    state = jax.jit(lambda key: create_state(recommender, optimizer, key))(jax.random.key(0))
-    runner = make_runner(recommender, optimizer, "pmap" if n_devices > 1 else "none", jax.devices()[:n_devices])
-    state, order = runner.place(state), shuffle(recommender.batches, jax.random.key(1))
+    parallel: Parallel = "pmap" if n_devices > 1 else "none"
+    runner = make_runner(recommender, optimizer, parallel, devices=jax.devices()[:n_devices])
+    state, order = runner.init(jax.random.key(0)), runner.shuffle(jax.random.key(1))
     times = []
     for _ in range(_REPEATS + 1):
         start = time.perf_counter()

@@ -1,4 +1,4 @@
-"""What ends a run early: a mistake that a person can mend, or a signal."""
+"""What ends a run early: a mistake that a person can mend, a signal, or the loss of another process."""
 
 
 class InputError(ValueError):
@@ -10,3 +10,8 @@ class InputError(ValueError):
 
 class TerminationError(Exception):
     """SIGTERM came; the state is saved, and the same command goes on. The command line exits with code 143."""
+
+
+class PeerError(Exception):
+    """Another process that trained together with this one was lost. The command line prints the one line
+    of its message and exits with code 1."""

@@ -4,7 +4,7 @@ import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, NamedTuple
 
 import jax
 from ml_collections import ConfigDict
@@ -16,7 +16,7 @@ from hkjax.errors import InputError
 from hkjax.evaluation.evaluate import EvaluationConfig, make_validator
 from hkjax.evaluation.report import make_report, print_report, write_report
 from hkjax.export import export_scores
-from hkjax.models.base import Recommender
+from hkjax.models.base import Params, Recommender
 from hkjax.models.hakg import HAKGConfig, hakg
 from hkjax.models.hkrm import HKRMConfig, hkrm
 from hkjax.models.lightgcn import LightGCNConfig, lightgcn
@@ -44,6 +44,7 @@ class Experiment:
         training: how long, in which batches.
         evaluation: what to measure.
         parallel: how to train on several devices: under `pmap` or `shard_map`, or on the first alone.
+        shard_embeddings: divide embedding tables and their moments by rows among the devices.
     """
 
     seed: int = 0
@@ -54,6 +55,7 @@ class Experiment:
     training: TrainingConfig = field(default_factory=TrainingConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     parallel: Parallel = "pmap"
+    shard_embeddings: bool = False
 
 
 def default_config(model: ModelConfig | None = None) -> ConfigDict:
@@ -91,7 +93,34 @@ def train_experiment(experiment: Experiment, workdir: Path) -> list[dict[str, An
         claim_workdir(workdir, experiment, fingerprint(data))
     wait_for_all("workdir")
     e = experiment
-    return fit(recommender, validate, e.training, e.optimizer, e.seed, workdir, e.parallel)
+    return fit(recommender, validate, e.training, e.optimizer, e.seed, workdir, e.parallel, e.shard_embeddings)
+
+
+class Trained(NamedTuple):
+    """What a work directory holds: an experiment, its data and model, and trained parameters."""
+
+    experiment: Experiment
+    data: Dataset
+    recommender: Recommender
+    params: Params
+
+
+def load_workdir(workdir: Path, which: Literal["best", "latest"] = "best") -> Trained:
+    """Loads what `train_experiment` left in a work directory.
+
+    Raises:
+        InputError: there is no checkpoint, or the data are no longer to be had.
+    """
+    experiment = read_experiment(read_config(workdir))
+    data = load_data(experiment)
+    recommender = build_model(experiment, data)
+    directory = workdir.resolve() / "checkpoints"
+    with Checkpoints(directory, experiment.training.monitor, experiment.shard_embeddings) as checkpoints:
+        step = checkpoints.best if which == "best" else checkpoints.latest
+        if step is None:
+            raise InputError(f"{workdir}: no finished checkpoint yet; train first")
+        like = jax.eval_shape(recommender.init, jax.random.key(0))
+        return Trained(experiment, data, recommender, checkpoints.restore_params(step, like))
 
 
 def evaluate_workdir(workdir: Path, export_to: Path | None = None) -> dict[str, Any]:
@@ -101,19 +130,11 @@ def evaluate_workdir(workdir: Path, export_to: Path | None = None) -> dict[str, 
         workdir: where training wrote.
         export_to: a folder for what serving needs (see `hkjax.export`), if any.
     """
-    experiment = read_experiment(read_config(workdir))
-    data = load_data(experiment)
-    recommender = build_model(experiment, data)
-    monitor = experiment.training.monitor
-    with Checkpoints(workdir.resolve() / "checkpoints", monitor) as checkpoints:
-        if checkpoints.best is None:
-            raise InputError(f"{workdir}: no finished checkpoint yet; train first")
-        like = jax.eval_shape(recommender.init, jax.random.key(0))
-        params = checkpoints.restore_params(checkpoints.best, like)
+    experiment, data, recommender, params = load_workdir(workdir)
     report, representation = make_report(
         recommender, params, data, experiment.evaluation, experiment.model.name, experiment.seed
     )
-    write_report(workdir, report, recommender, representation, data, experiment.evaluation, monitor)
+    write_report(workdir, report, recommender, representation, data, experiment.evaluation, experiment.training.monitor)
     print_report(report)
     if export_to is not None:
         export_scores(recommender, representation, data, export_to)

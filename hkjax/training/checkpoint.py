@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import orbax.checkpoint as ocp
 
-from hkjax.errors import InputError
+from hkjax.errors import InputError, PeerError
 from hkjax.models.base import Params
 from hkjax.training.state import TrainState
 
@@ -26,9 +26,11 @@ class Checkpoints:
     Args:
         directory: absolute path; created where absent.
         monitor: the validation metric, higher is better, by which one checkpoint is the best.
+        filled_up: whether tables are stored with the filling that their number of shards asked for
+            (see `hkjax.training.tables`); restoring then cuts or fills them up anew.
     """
 
-    def __init__(self, directory: Path, monitor: str):
+    def __init__(self, directory: Path, monitor: str, filled_up: bool = False):
         def metric(metrics: dict[str, float]) -> float:
             return metrics[monitor]
 
@@ -41,7 +43,7 @@ class Checkpoints:
             preservation_policy=_policy.AnyPreservationPolicy(keep),
             cleanup_tmp_directories=True,
         )
-        self._directory = directory
+        self._directory, self._strict = directory, not filled_up
         self._manager = ocp.CheckpointManager(directory, options=options)
 
     def __enter__(self) -> "Checkpoints":
@@ -50,6 +52,8 @@ class Checkpoints:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        if isinstance(error, PeerError):
+            return  # Closing would wait for the process that is lost.
         with self._clear_errors():
             self._manager.close()
 
@@ -58,7 +62,8 @@ class Checkpoints:
         try:
             yield
         except (OSError, ValueError) as error:  # TensorStore reports a full disk as a ValueError.
-            reason = str(error).splitlines()[0][:200]
+            # Its message ends with the cause, and after it the whole specification of the file.
+            reason = str(error).splitlines()[0].split(" [")[0].rsplit(": ", 1)[-1]
             raise InputError(f"{self._directory}: can't save ({reason}); the last checkpoint stays") from error
 
     @property
@@ -81,13 +86,13 @@ class Checkpoints:
     def restore(self, step: int, like: TrainState) -> TrainState:
         """Restores the whole state of a step; `like` gives its shapes and devices."""
         target = {"step": like.step, "opt_state": like.opt_state, "sums": like.sums}
-        items = ocp.args.Composite(params=_restore(like.params), rest=_restore(target))
+        items = ocp.args.Composite(params=self._like(like.params), rest=self._like(target))
         restored = self._restored(step, items)
         return TrainState(params=restored["params"], **restored["rest"])
 
     def restore_params(self, step: int, like: Params) -> Params:
         """Restores the parameters alone; `like` gives their shapes and devices."""
-        return self._restored(step, ocp.args.Composite(params=_restore(like)))["params"]
+        return self._restored(step, ocp.args.Composite(params=self._like(like)))["params"]
 
     def _restored(self, step: int, items: ocp.args.Composite) -> Any:
         try:
@@ -95,12 +100,11 @@ class Checkpoints:
         except ValueError as error:
             raise InputError(f"checkpoint {step} does not fit this model: {str(error).splitlines()[0]}") from error
 
+    def _like(self, tree: Any) -> ocp.args.StandardRestore:
+        device = jax.sharding.SingleDeviceSharding(jax.devices()[0])
 
-def _restore(like: Any) -> ocp.args.StandardRestore:
-    device = jax.sharding.SingleDeviceSharding(jax.devices()[0])
+        def abstract(leaf: jax.Array | jax.ShapeDtypeStruct) -> jax.ShapeDtypeStruct:
+            sharding = leaf.sharding if isinstance(leaf, jax.Array) else device
+            return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding)
 
-    def abstract(leaf: jax.Array | jax.ShapeDtypeStruct) -> jax.ShapeDtypeStruct:
-        sharding = leaf.sharding if isinstance(leaf, jax.Array) else device
-        return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding)
-
-    return ocp.args.StandardRestore(jax.tree.map(abstract, like))
+        return ocp.args.StandardRestore(jax.tree.map(abstract, tree), strict=self._strict)

@@ -1,13 +1,15 @@
 """Several processes that train as one, and what ends them: a signal, or the loss of a peer."""
 
+import contextlib
 import signal
+from collections.abc import Iterator
 from types import TracebackType
 from typing import Any
 
 import jax
 from jax.experimental import multihost_utils
 
-from hkjax.errors import InputError
+from hkjax.errors import InputError, PeerError
 
 # After so long without a word from a peer, a process gives up.
 _HEARTBEAT_SECONDS = 30
@@ -56,6 +58,21 @@ def wait_for_all(name: str) -> None:
     """Returns once every process has come here."""
     if jax.process_count() > 1:
         multihost_utils.sync_global_devices(name)
+
+
+@contextlib.contextmanager
+def lost_peers() -> Iterator[None]:
+    """Within, what fails for the loss of another process raises PeerError."""
+    try:
+        yield
+    except jax.errors.JaxRuntimeError as error:
+        if jax.process_count() == 1:
+            raise
+        reason = str(error).splitlines()[0]
+        raise PeerError(
+            f"another process was lost ({reason}); start all again with the same commands: they go on from the "
+            "last checkpoint"
+        ) from error
 
 
 class Termination:

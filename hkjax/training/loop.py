@@ -9,14 +9,13 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from hkjax.data.sampling import shuffle
 from hkjax.errors import InputError, TerminationError
 from hkjax.models.base import Params, Recommender
 from hkjax.training.checkpoint import Checkpoints
-from hkjax.training.hosts import Termination, agree, is_first
+from hkjax.training.hosts import Termination, agree, is_first, lost_peers
 from hkjax.training.parallel import Parallel, Runner, make_runner
 from hkjax.training.progress import EpochBar, EventLog
-from hkjax.training.state import OptimizerConfig, TrainState, create_state, make_optimizer
+from hkjax.training.state import OptimizerConfig, TrainState, make_optimizer
 
 _SECONDS_PER_STRETCH = 1.0
 
@@ -47,6 +46,7 @@ def fit(
     seed: int,
     workdir: Path,
     parallel: Parallel = "none",
+    shard_embeddings: bool = False,
 ) -> list[dict[str, Any]]:
     """Trains until the validation metric stops rising, resuming where the work directory left off.
 
@@ -59,10 +59,11 @@ def fit(
         training, optimizer: see their classes.
         seed: seed of initialisation, batches and dropout.
         workdir: receives checkpoints/, metrics.jsonl and tensorboard/.
-        parallel: how to use several devices, see `hkjax.training.parallel`.
+        parallel, shard_embeddings: how to use several devices, see `hkjax.training.parallel.make_runner`.
 
     Raises:
         TerminationError: SIGTERM came; the state was saved at the step where every process stopped.
+        PeerError: another process was lost.
 
     Returns:
         One record per epoch: epoch, step, the mean train metrics as `train_*` and the validation
@@ -72,25 +73,24 @@ def fit(
         raise InputError("training.epochs and training.patience: expected at least 1")
     init_key, shuffle_key, step_key = jax.random.split(jax.random.key(seed), 3)
     steps_per_epoch = recommender.batches.steps_per_epoch
-    transformation = make_optimizer(optimizer, steps_per_epoch)
-    state = jax.jit(lambda key: create_state(recommender, transformation, key))(init_key)
-    runner, reorder = make_runner(recommender, transformation, parallel), jax.jit(shuffle)
-    state = runner.place(state)
+    runner = make_runner(recommender, make_optimizer(optimizer, steps_per_epoch), parallel, shard_embeddings)
+    state = runner.init(init_key)
     directory = workdir.resolve() / "checkpoints"
-    with Checkpoints(directory, training.monitor) as checkpoints, Termination() as termination:
+    checkpoints = Checkpoints(directory, training.monitor, shard_embeddings)
+    with checkpoints, Termination() as termination, lost_peers():
         if checkpoints.latest is not None:
             state = checkpoints.restore(checkpoints.latest, state)
         log = EventLog(workdir, after_step=int(state.step), writes=is_first())
         while not _finished(log.records, training):
             epoch = len(log.records)
-            order = reorder(recommender.batches, jax.random.fold_in(shuffle_key, epoch))
+            order = runner.shuffle(jax.random.fold_in(shuffle_key, epoch))
             with EpochBar(epoch, steps_per_epoch, recommender.batches.batch_size) as bar:
                 state = _run_epoch(state, recommender, runner, order, step_key, bar, termination)
             if int(state.step) % steps_per_epoch:
                 checkpoints.save(state)
                 raise TerminationError(_farewell(state))
             means = {f"train_{k}": float(v) / steps_per_epoch for k, v in state.sums.items()}
-            metrics = validate(jax.tree.map(lambda x: x.addressable_data(0), state.params))
+            metrics = validate(runner.params(state))
             state = state.replace(sums=jax.tree.map(jnp.zeros_like, state.sums))
             validation = {f"validation_{k}": v for k, v in metrics.items()}
             log.write({"epoch": epoch + 1, "step": int(state.step), "seconds": bar.seconds, **means, **validation})

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import optax
 
 from hkjax.data.sampling import Batches, take
-from hkjax.models.base import Batch, Inputs, Metrics
+from hkjax.models.base import Batch, Inputs, Metrics, Params
 from hkjax.training.state import TrainState
 
 
@@ -18,23 +18,19 @@ def train_step(
     batch: Batch,
     key: jax.Array,
     *,
-    loss: Callable[..., tuple[jax.Array, Metrics]],
+    gradient: Callable[..., tuple[Params, Metrics]],
     optimizer: optax.GradientTransformation,
-    axis: str | None = None,
 ) -> TrainState:
     """Takes one step: gradients of the loss on `batch`, with randomness from `key` and the step's number.
 
     Args:
         state: where training stands.
-        inputs, batch: what `loss` takes; with an axis, this device's share.
+        inputs, batch: what `gradient` takes.
         key: PRNG key, the same in every step.
-        loss: `Recommender.loss` or `Shares.loss`.
+        gradient: (params, inputs, batch, key) -> (gradients, metrics).
         optimizer: how to descend.
-        axis: the named axis over whose devices gradients and metrics are averaged, if any.
     """
-    gradients, metrics = jax.grad(loss, has_aux=True)(state.params, inputs, batch, jax.random.fold_in(key, state.step))
-    if axis is not None:
-        gradients, metrics = jax.lax.pmean((gradients, metrics), axis)
+    gradients, metrics = gradient(state.params, inputs, batch, jax.random.fold_in(key, state.step))
     updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)
     params = optax.apply_updates(state.params, updates)
     return TrainState(state.step + 1, params, opt_state, jax.tree.map(jnp.add, state.sums, metrics))

@@ -14,19 +14,11 @@ import pytest
 
 from hkjax.data.synthetic import SyntheticConfig
 from hkjax.errors import InputError
-from hkjax.experiment import (
-    Experiment,
-    build_model,
-    evaluate_workdir,
-    load_data,
-    read_experiment,
-    train_experiment,
-)
+from hkjax.experiment import Experiment, evaluate_workdir, load_workdir, train_experiment
 from hkjax.training.checkpoint import Checkpoints
 from hkjax.training.hosts import connect
 from hkjax.training.loop import TrainingConfig
 from hkjax.training.progress import read_records
-from hkjax.training.workdir import read_config
 
 ROOT = Path(__file__).parents[2]
 SMALL = ("--config.synthetic.n_users=60", "--config.synthetic.n_items=40", "--config.training.batch_size=64")
@@ -47,14 +39,6 @@ def finished(process, code=0):
     output, _ = process.communicate(timeout=300)
     assert process.returncode == code, output
     return output
-
-
-def latest_params(workdir):
-    experiment = read_experiment(read_config(workdir))
-    recommender = build_model(experiment, load_data(experiment))
-    like = jax.eval_shape(recommender.init, jax.random.key(0))
-    with Checkpoints(workdir.resolve() / "checkpoints", experiment.training.monitor) as checkpoints:
-        return checkpoints.restore_params(checkpoints.latest, like)
 
 
 def test_sigterm_saves_the_step_and_the_same_command_goes_on(tmp_path):
@@ -90,7 +74,7 @@ def test_two_processes_end_with_the_parameters_of_one(tmp_path, flags):
     alone = start(tmp_path / "one", *sgd)
     for process in (alone, *together):
         finished(process)
-    two, one = (latest_params(tmp_path / name) for name in ("two", "one"))
+    two, one = (load_workdir(tmp_path / name, "latest").params for name in ("two", "one"))
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6), two, one)
     records = [read_records(tmp_path / name) for name in ("two", "one")]
     assert [r["step"] for r in records[0]] == [r["step"] for r in records[1]]

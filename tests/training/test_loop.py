@@ -2,6 +2,7 @@
 
 import json
 import os
+import resource
 import signal
 import subprocess
 import sys
@@ -13,9 +14,9 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from hkjax.data.sampling import shuffle
 from hkjax.errors import InputError
 from hkjax.evaluation.evaluate import make_validator
+from hkjax.experiment import load_workdir
 from hkjax.models.hkrm import HKRMConfig, hkrm
 from hkjax.training.checkpoint import Checkpoints
 from hkjax.training.loop import TrainingConfig, fit
@@ -89,13 +90,10 @@ def test_stretches_compile_once_donate_and_do_not_depend_on_their_length(recomme
         traces.append(args)
         return recommender.loss(*args)
 
-    optimizer = make_optimizer(OPTIMIZER, recommender.batches.steps_per_epoch)
-    runner, order = (
-        make_runner(recommender._replace(loss=loss), optimizer),
-        shuffle(recommender.batches, jax.random.key(1)),
-    )
+    runner = make_runner(recommender._replace(loss=loss), make_optimizer(OPTIMIZER, 1))
+    order = runner.shuffle(jax.random.key(1))
     for lengths in ([6], [1, 2, 3]):
-        state = jax.jit(lambda k: create_state(recommender, optimizer, k))(jax.random.key(0))
+        state = runner.init(jax.random.key(0))
         for n in lengths:
             before = state
             state = runner.run(state, order, jnp.int32(n), jax.random.key(2))
@@ -113,6 +111,21 @@ def test_a_checkpoint_of_another_shape_is_refused(recommender, tiny_data, tmp_pa
         run(other, tiny_data, tmp_path, 2)
 
 
+def test_where_nothing_can_be_written_the_last_checkpoint_stays(tiny_data, tmp_path):
+    wide = hkrm(HKRMConfig(dim=256), tiny_data, batch_size=32)
+    run(wide, tiny_data, tmp_path, 2)
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, hard))  # Enough for the logs, not for the tables.
+    try:
+        with pytest.raises(InputError, match=r"can't save \(File too large\); the last checkpoint stays"):
+            run(wide, tiny_data, tmp_path, 4)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    with Checkpoints(tmp_path / "checkpoints", "auc") as checkpoints:
+        assert checkpoints.latest == 2 * wide.batches.steps_per_epoch
+    assert [r["epoch"] for r in run(wide, tiny_data, tmp_path, 4)] == [1, 2, 3, 4]
+
+
 def test_epochs_and_patience_are_at_least_one(recommender, tiny_data, tmp_path):
     with pytest.raises(InputError, match=r"training.epochs"):
         run(recommender, tiny_data, tmp_path, 0)
@@ -128,15 +141,12 @@ def command(workdir):
 def test_a_killed_run_ends_with_the_parameters_of_one_that_was_not(tmp_path):
     environment = {**os.environ, "XLA_FLAGS": ""}
     subprocess.run(command(tmp_path / "whole"), cwd=ROOT, check=True, env=environment, stdout=subprocess.DEVNULL)
-    killed = subprocess.Popen(command(tmp_path / "killed"), cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
-    while not list((tmp_path / "killed/checkpoints").glob("[0-9]*[0-9]")) and killed.poll() is None:
+    run = subprocess.Popen(command(tmp_path / "killed"), cwd=ROOT, env=environment, stdout=subprocess.DEVNULL)
+    while not list((tmp_path / "killed/checkpoints").glob("[0-9]*[0-9]")) and run.poll() is None:
         time.sleep(0.002)
-    killed.send_signal(signal.SIGKILL)
-    assert killed.wait() == -signal.SIGKILL
+    run.send_signal(signal.SIGKILL)
+    assert run.wait() == -signal.SIGKILL
     assert len(read_records(tmp_path / "killed")) < 5
     subprocess.run(command(tmp_path / "killed"), cwd=ROOT, check=True, env=environment, stdout=subprocess.DEVNULL)
-    trees = []
-    for name in ("whole", "killed"):
-        with Checkpoints(tmp_path / name / "checkpoints", "auc") as checkpoints:
-            trees.append(checkpoints._manager.restore(checkpoints.latest)["params"])
-    assert_equal(*trees)
+    whole, killed = (load_workdir(tmp_path / name, "latest").params for name in ("whole", "killed"))
+    assert_equal(whole, killed)

@@ -5,13 +5,12 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from hkjax.data.sampling import shuffle
 from hkjax.errors import InputError
 from hkjax.models.base import split
 from hkjax.models.hakg import HAKGConfig, hakg
 from hkjax.models.hkrm import HKRMConfig, hkrm
 from hkjax.training.parallel import make_runner
-from hkjax.training.state import OptimizerConfig, create_state, make_optimizer
+from hkjax.training.state import OptimizerConfig, make_optimizer
 
 # Plain SGD: Adam would hide a gradient that is wrong by a factor. Which edges a device drops is its own
 # affair, so that equality is of steps that keep all.
@@ -28,15 +27,20 @@ def recommender(request, tiny_data):
     return MODELS[request.param](tiny_data)
 
 
-def initial(recommender):
-    optimizer = make_optimizer(SGD, recommender.batches.steps_per_epoch)
-    return optimizer, jax.jit(lambda key: create_state(recommender, optimizer, key))(jax.random.key(0))
+WAYS = {"pmap": ("pmap", False), "shard_map": ("shard_map", False), "tables": ("shard_map", True)}
 
 
-def after_two_steps(recommender, parallel):
-    optimizer, state = initial(recommender)
-    runner, order = make_runner(recommender, optimizer, parallel), shuffle(recommender.batches, jax.random.key(1))
-    return jax.tree.map(np.asarray, runner.run(runner.place(state), order, jnp.int32(2), jax.random.key(2)))
+def runner_of(recommender, *way):
+    return make_runner(recommender, make_optimizer(SGD, recommender.batches.steps_per_epoch), *way)
+
+
+def after_two_steps(recommender, *way):
+    """Parameters before and after, and the sums of the metrics."""
+    runner = runner_of(recommender, *way)
+    state = runner.init(jax.random.key(0))
+    before = jax.tree.map(np.asarray, runner.params(state))
+    state = runner.run(state, runner.shuffle(jax.random.key(1)), jnp.int32(2), jax.random.key(2))
+    return before, jax.tree.map(np.asarray, runner.params(state)), jax.tree.map(np.asarray, state.sums)
 
 
 @pytest.fixture(scope="module")
@@ -44,20 +48,34 @@ def alone(recommender):
     return after_two_steps(recommender, "none")
 
 
-@pytest.mark.parametrize("parallel", ["pmap", "shard_map"])
-def test_losses_and_gradients_are_those_of_one_device(recommender, alone, parallel):
+@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
+def test_losses_and_gradients_are_those_of_one_device(recommender, alone, way):
     assert jax.device_count() == 4
-    _, start = initial(recommender)
-    one, four = alone, after_two_steps(recommender, parallel)
-    for name, total in one.sums.items():
-        np.testing.assert_allclose(four.sums[name], total, rtol=1e-6, err_msg=name)
+    before, one, sums = alone
+    start, four, sums_of_four = after_two_steps(recommender, *way)
+    jax.tree.map(np.testing.assert_array_equal, before, start)
+    for name, total in sums.items():
+        np.testing.assert_allclose(sums_of_four[name], total, rtol=1e-6, err_msg=name)
 
     def compare(path, before, a, b):
         scale = np.abs(a - before).max()
-        assert scale > 0 or not path, f"{path}: no gradient"
+        assert scale > 0, f"{path}: no gradient"
         np.testing.assert_allclose(b - before, a - before, atol=1e-6 * scale + 1e-7, err_msg=str(path))
 
-    jax.tree_util.tree_map_with_path(compare, start.params, one.params, four.params)
+    jax.tree_util.tree_map_with_path(compare, before, one, four)
+
+
+def test_each_device_holds_its_rows_of_the_tables_and_of_their_moments(tiny_data):
+    recommender = MODELS["hakg"](tiny_data)
+    runner = make_runner(recommender, make_optimizer(OptimizerConfig(), 1), "shard_map", shard_embeddings=True)
+    state = runner.init(jax.random.key(0))
+    whole = jax.eval_shape(recommender.init, jax.random.key(0))["params"]
+    for tree in (state.params, state.opt_state[0].mu, state.opt_state[0].nu):
+        for name in ("user", "entity", "item"):
+            table, n_rows = tree["params"][name], whole[name].shape[0]
+            held = [shard.data.shape[0] for shard in table.addressable_shards]
+            assert held == [-(-n_rows // 4)] * 4, name
+    assert state.params["params"]["item_gate"].sharding.is_fully_replicated
 
 
 def test_each_device_holds_a_quarter_of_the_edges(tiny_data):
@@ -72,21 +90,25 @@ def test_each_device_holds_a_quarter_of_the_edges(tiny_data):
     assert split(whole, 4).inputs.values.forward.members[0].size < 0.5 * n_values
 
 
-@pytest.mark.parametrize("parallel", ["none", "pmap", "shard_map"])
-def test_steps_donate_their_state_and_need_nothing_from_the_host(tiny_data, parallel):
-    recommender = MODELS["hkrm"](tiny_data)
-    optimizer, state = initial(recommender)
-    runner, order = make_runner(recommender, optimizer, parallel), shuffle(recommender.batches, jax.random.key(1))
-    state, n_steps, key = runner.place(state), jnp.int32(2), jax.random.key(2)
+@pytest.mark.parametrize("way", [("none",), *WAYS.values()], ids=["none", *WAYS])
+def test_steps_donate_their_state_and_need_nothing_from_the_host(tiny_data, way):
+    runner = runner_of(MODELS["hkrm"](tiny_data), *way)
+    state, order = runner.init(jax.random.key(0)), runner.shuffle(jax.random.key(1))
+    n_steps, key = jnp.int32(2), jax.random.key(2)
     state = jax.block_until_ready(runner.run(state, order, n_steps, key))
     with jax.transfer_guard("disallow"):
         after = jax.block_until_ready(runner.run(state, order, n_steps, key))
     assert all(leaf.is_deleted() for leaf in jax.tree.leaves(state))
-    if parallel != "none":
-        assert all(leaf.sharding.is_fully_replicated for leaf in jax.tree.leaves(after))
+    before, now = (jax.tree.map(lambda leaf: leaf.sharding, tree) for tree in (state, after))
+    assert jax.tree.leaves(before) == jax.tree.leaves(now)
 
 
 def test_a_batch_that_does_not_divide_is_refused(tiny_data):
     recommender = hkrm(HKRMConfig(dim=8), tiny_data, batch_size=30)
     with pytest.raises(InputError, match="batch_size 30: not divisible by 4 devices"):
-        make_runner(recommender, initial(recommender)[0], "pmap")
+        runner_of(recommender, "pmap")
+
+
+def test_tables_are_not_sharded_without_other_devices(tiny_data):
+    with pytest.raises(InputError, match="shard_embeddings: needs parallel=pmap or shard_map"):
+        runner_of(MODELS["hkrm"](tiny_data), "none", True)
