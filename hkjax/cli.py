@@ -1,17 +1,21 @@
-"""What both doors share: an error that a person can mend is one line on stderr and exit code 2."""
+"""What both doors share: an error ends them with one line on stderr and an exit code of its own."""
 
 import os
 import sys
 from collections.abc import Callable
 
+import jax
 from absl import app, flags, logging
 
 from hkjax.errors import InputError, PeerError, TerminationError
 
 
 def run(define_flags: Callable[[], None], main: Callable[[], None]) -> None:
-    """Defines and parses the flags, runs `main`, and exits: 0, or after one line on stderr 2,
-    1 where another process was lost, or 143 on SIGTERM."""
+    """Defines and parses the flags, runs `main`, and exits.
+
+    The code is 0, or after one line on stderr 2 for a mistake that a person can mend, 1 where another
+    process was lost, and 143 on SIGTERM.
+    """
     # What orbax and JAX log of an error comes as an exception, too.
     logging.set_verbosity(logging.FATAL)
     try:
@@ -23,8 +27,7 @@ def run(define_flags: Callable[[], None], main: Callable[[], None]) -> None:
         print(stop, file=sys.stderr)
         sys.exit(143)
     except PeerError as error:
-        print(f"error: {error}", file=sys.stderr, flush=True)
-        os._exit(1)  # On a usual exit JAX would wait for the process that is lost, and abort.
+        _fail(error, code=1)
     except OSError as error:
         _fail(f"{error.filename}: {error.strerror}" if error.filename else error)
 
@@ -43,7 +46,9 @@ def _parse(define_flags: Callable[[], None]) -> None:
         raise InputError("name a work directory: --workdir=runs/NAME")
 
 
-def _fail(message: object) -> None:
+def _fail(message: object, code: int = 2) -> None:
     line = " ".join(str(message).replace("\\n", " ").replace("\\", "").replace("'\"", "").split())
-    print(f"error: {line}", file=sys.stderr)
-    sys.exit(2)
+    print(f"error: {line}", file=sys.stderr, flush=True)
+    if jax.distributed.is_initialized():
+        os._exit(code)  # A usual exit would wait for the other processes, who wait for this one.
+    sys.exit(code)

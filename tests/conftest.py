@@ -1,9 +1,17 @@
-"""Four host devices for every test, one compilation of equal programs, and the data sets that tests share."""
+"""Four host devices for every test, quick compilation, once of equal programs, and the data that tests share."""
 
 import os
 import tempfile
 
-os.environ["XLA_FLAGS"] = f"{os.environ.get('XLA_FLAGS', '')} --xla_force_host_platform_device_count=4"
+os.environ["JAX_NUM_CPU_DEVICES"] = "4"
+# On so little data, optimising a program takes longer than it saves.
+os.environ["XLA_FLAGS"] = " ".join(
+    (
+        os.environ.get("XLA_FLAGS", ""),
+        "--xla_backend_optimization_level=0",
+        "--xla_llvm_disable_expensive_passes=true",
+    )
+)
 if "JAX_COMPILATION_CACHE_DIR" not in os.environ:  # Worker processes share the directory of the first.
     _cache = tempfile.TemporaryDirectory(prefix="hkjax-tests-")
     os.environ["JAX_COMPILATION_CACHE_DIR"] = _cache.name

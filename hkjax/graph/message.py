@@ -113,7 +113,8 @@ def _add(x: _Vector, y: _Vector, b: jax.Array, g: Gram) -> _Vector:
     """Moebius addition, as in `poincare.mobius_add`, with b = 1 - |y|^2."""
     a = _gap(x, g)
     s = _square(_combine(1, x, 1, y), g)
-    denominator = s + a * b
+    # At least (1 - |x||y|)^2 >= (a + b - ab)^2 / 4: less than half of that can only be cancellation.
+    denominator = jnp.maximum(s + a * b, (a + b - a * b) ** 2 / 8)
     return _combine((s + a) / denominator, x, a / denominator, y)
 
 

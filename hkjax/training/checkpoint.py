@@ -9,7 +9,7 @@ from typing import Any
 import jax
 import orbax.checkpoint as ocp
 
-from hkjax.errors import InputError, PeerError
+from hkjax.errors import InputError, TerminationError
 from hkjax.models.base import Params
 from hkjax.training.state import TrainState
 
@@ -52,8 +52,8 @@ class Checkpoints:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if isinstance(error, PeerError):
-            return  # Closing would wait for the process that is lost.
+        if jax.process_count() > 1 and not isinstance(error, TerminationError | None):
+            return  # Closing would wait for processes that may be lost.
         with self._clear_errors():
             self._manager.close()
 

@@ -65,14 +65,28 @@ def lost_peers() -> Iterator[None]:
     """Within, what fails for the loss of another process raises PeerError."""
     try:
         yield
-    except jax.errors.JaxRuntimeError as error:
-        if jax.process_count() == 1:
+    except Exception as error:
+        chain = list(_causes(error))
+        # A collective that fails is a JaxRuntimeError, but comes out of a checkpoint as a plain one.
+        if jax.process_count() == 1 or not any(
+            isinstance(x, jax.errors.JaxRuntimeError) or "Gloo" in str(x) for x in chain
+        ):
             raise
-        reason = str(error).splitlines()[0]
         raise PeerError(
-            f"another process was lost ({reason}); start all again with the same commands: they go on from the "
-            "last checkpoint"
+            f"another process was lost ({str(chain[-1]).splitlines()[0]}); start all again with the same commands: "
+            "they go on from the last checkpoint"
         ) from error
+
+
+def _is_of_a_collective(error: BaseException) -> bool:
+    # Within orbax such an error may have become a ValueError.
+    return isinstance(error, jax.errors.JaxRuntimeError) or "Gloo" in str(error)
+
+
+def _causes(error: BaseException | None) -> Iterator[BaseException]:
+    while error is not None:
+        yield error
+        error = error.__cause__ or error.__context__
 
 
 class Termination:

@@ -77,7 +77,7 @@ def fit(
     state = runner.init(init_key)
     directory = workdir.resolve() / "checkpoints"
     checkpoints = Checkpoints(directory, training.monitor, shard_embeddings)
-    with checkpoints, Termination() as termination, lost_peers():
+    with lost_peers(), checkpoints, Termination() as termination:
         if checkpoints.latest is not None:
             state = checkpoints.restore(checkpoints.latest, state)
         log = EventLog(workdir, after_step=int(state.step), writes=is_first())

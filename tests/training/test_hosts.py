@@ -1,10 +1,13 @@
-"""Signals, and several processes on one machine that train as one."""
+"""Signals, other numbers of devices, and several processes on one machine that train as one."""
 
+import dataclasses
+import json
 import os
 import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -12,83 +15,136 @@ import jax
 import numpy as np
 import pytest
 
+from hkjax import cli
+from hkjax.data.dataset import DataConfig
 from hkjax.data.synthetic import SyntheticConfig
-from hkjax.errors import InputError
+from hkjax.errors import InputError, TerminationError
 from hkjax.experiment import Experiment, evaluate_workdir, load_workdir, train_experiment
+from hkjax.models.hakg import HAKGConfig
+from hkjax.models.hkrm import HKRMConfig
 from hkjax.training.checkpoint import Checkpoints
 from hkjax.training.hosts import connect
 from hkjax.training.loop import TrainingConfig
 from hkjax.training.progress import read_records
+from hkjax.training.state import OptimizerConfig
 
 ROOT = Path(__file__).parents[2]
-SMALL = ("--config.synthetic.n_users=60", "--config.synthetic.n_items=40", "--config.training.batch_size=64")
-HAKG = ("--config=configs/hakg_synthetic.py", "--config.model.dim=8", "--config.model.edge_keep=1.0")
+SMALL = Experiment(
+    synthetic=SyntheticConfig(n_users=60, n_items=40), training=TrainingConfig(batch_size=60, epochs=2, patience=99)
+)
+HAKG = HAKGConfig(dim=8, layers=2, negatives=5, edge_keep=1.0, interaction_keep=1.0)
+# What each of two processes runs: the experiments one after the other.
+TOGETHER = """
+import json, sys
+from pathlib import Path
+from hkjax.experiment import read_experiment, train_experiment
+from hkjax.training.hosts import connect
+coordinator, k, *runs = sys.argv[1:]
+connect(coordinator, 2, int(k))
+for run in map(json.loads, runs):
+    train_experiment(read_experiment(run["experiment"]), Path(run["workdir"]))
+"""
 
 
-def start(workdir, *flags, devices=1):
-    environment = {**os.environ, "XLA_FLAGS": f"--xla_force_host_platform_device_count={devices}"}
-    first = [flag for flag in flags if flag.startswith("--config=")]
-    others = [flag for flag in flags if flag not in first]
-    command = [sys.executable, "train.py", *first, *SMALL, *others, f"--workdir={workdir}"]
+def start(*command):
+    """Starts Python on one device."""
+    environment = {**os.environ, "JAX_NUM_CPU_DEVICES": "1"}
     return subprocess.Popen(
-        command, cwd=ROOT, env=environment, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        [sys.executable, *command],
+        cwd=ROOT,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
     )
 
 
-def finished(process, code=0):
-    output, _ = process.communicate(timeout=300)
-    assert process.returncode == code, output
-    return output
+def free_address():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return f"127.0.0.1:{probe.getsockname()[1]}"
 
 
-def test_sigterm_saves_the_step_and_the_same_command_goes_on(tmp_path):
-    epochs = ("--config.training.epochs=20", "--config.training.patience=20", "--config.training.monitor=recall@20")
-    stopped = start(tmp_path, *epochs)
-    while len(read_records(tmp_path)) < 2 and stopped.poll() is None:
-        time.sleep(0.01)
-    stopped.send_signal(signal.SIGTERM)
-    output = finished(stopped, code=143)
-    step = int(output.rsplit("stopped by SIGTERM: step ", 1)[1].split()[0])
+def test_sigterm_saves_the_step_and_the_same_call_goes_on(tmp_path):
+    experiment = dataclasses.replace(SMALL, training=dataclasses.replace(SMALL.training, epochs=12))
+
+    def stop_in_the_third_epoch():
+        while len(read_records(tmp_path)) < 2:
+            time.sleep(0.002)
+        os.kill(os.getpid(), signal.SIGTERM)
+
+    threading.Thread(target=stop_in_the_third_epoch).start()
+    with pytest.raises(TerminationError, match="stopped by SIGTERM: step") as stopped:
+        train_experiment(experiment, tmp_path)
     before = read_records(tmp_path)
-    assert before[-1]["step"] <= step
-    with Checkpoints(tmp_path / "checkpoints", "recall@20") as checkpoints:
-        assert checkpoints.latest == step
-    finished(start(tmp_path, *epochs))
-    after = read_records(tmp_path)
-    assert len(after) == 20
+    with Checkpoints(tmp_path / "checkpoints", "auc") as checkpoints:
+        assert f"step {checkpoints.latest} is saved" in str(stopped.value)
+        assert checkpoints.latest >= before[-1]["step"]
+    after = train_experiment(experiment, tmp_path)
+    assert len(after) == 12
     assert after[: len(before)] == before
 
 
-@pytest.mark.parametrize("flags", [(), HAKG], ids=["hkrm", "hakg"])
-def test_two_processes_end_with_the_parameters_of_one(tmp_path, flags):
-    sgd = (*flags, "--config.training.epochs=2", "--config.optimizer.name=sgd", "--config.optimizer.learning_rate=0.5")
-    if flags:
-        sgd = (*sgd, "--config.model.interaction_keep=1.0")
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        coordinator = f"127.0.0.1:{probe.getsockname()[1]}"
-    together = [
-        start(tmp_path / "two", *sgd, f"--coordinator={coordinator}", "--num_processes=2", f"--process_id={k}")
-        for k in range(2)
+def test_the_command_line_exits_as_documented(monkeypatch, capsys):
+    monkeypatch.setattr(cli, "_parse", lambda define_flags: None)
+
+    def stopped():
+        raise TerminationError("stopped by SIGTERM")
+
+    with pytest.raises(SystemExit) as exit_code:
+        cli.run(lambda: None, stopped)
+    assert exit_code.value.code == 143
+    assert capsys.readouterr().err == "stopped by SIGTERM\n"
+
+
+def test_two_processes_end_with_the_parameters_of_one(tmp_path):
+    sgd = dataclasses.replace(SMALL, optimizer=OptimizerConfig(name="sgd", learning_rate=0.5))
+    ranking = DataConfig(split="per_user")
+    experiments = {
+        "hkrm": dataclasses.replace(sgd, model=HKRMConfig(dim=8)),
+        "hakg": dataclasses.replace(
+            sgd, model=HAKG, data=ranking, training=dataclasses.replace(sgd.training, monitor="recall@20")
+        ),
+    }
+    runs = [
+        json.dumps({"experiment": dataclasses.asdict(e), "workdir": str(tmp_path / f"{name}-two")})
+        for name, e in experiments.items()
     ]
-    alone = start(tmp_path / "one", *sgd)
-    for process in (alone, *together):
-        finished(process)
-    two, one = (load_workdir(tmp_path / name, "latest").params for name in ("two", "one"))
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6), two, one)
-    records = [read_records(tmp_path / name) for name in ("two", "one")]
-    assert [r["step"] for r in records[0]] == [r["step"] for r in records[1]]
+    address = free_address()
+    processes = [start("-c", TOGETHER, address, str(k), *runs) for k in range(2)]
+    for name, experiment in experiments.items():
+        train_experiment(dataclasses.replace(experiment, parallel="none"), tmp_path / f"{name}-one")
+    for process in processes:
+        output, _ = process.communicate(timeout=300)
+        assert process.returncode == 0, output
+    for name in experiments:
+        folders = [tmp_path / f"{name}-{count}" for count in ("one", "two")]
+        one, two = (load_workdir(folder, "latest").params for folder in folders)
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6), two, one)
+        steps = [[record["step"] for record in read_records(folder)] for folder in folders]
+        assert steps[0] == steps[1]
+        assert steps[0][-1] >= 20
 
 
-def test_a_run_on_four_devices_is_evaluated_alike_on_three(tmp_path):
-    experiment = Experiment(
-        synthetic=SyntheticConfig(n_users=60, n_items=40), training=TrainingConfig(batch_size=60, epochs=2)
-    )
+def test_the_loss_of_a_process_ends_the_other_with_a_clear_message(tmp_path):
+    address, flags = free_address(), ("--config.synthetic.n_users=60", "--config.training.batch_size=60")
+    endless = ("--config.training.epochs=9999", "--config.training.patience=9999", f"--coordinator={address}")
+    command = ("train.py", *flags, *endless, f"--workdir={tmp_path}", "--num_processes=2")
+    first, second = (start(*command, f"--process_id={k}") for k in range(2))
+    while not read_records(tmp_path) and first.poll() is None:
+        time.sleep(0.05)
+    second.kill()
+    output, _ = first.communicate(timeout=60)
+    assert first.returncode == 1, output
+    assert output.splitlines()[-1].startswith("error: another process was lost")
+
+
+def test_tables_sharded_over_four_devices_are_evaluated_alike_on_three(tmp_path):
     assert jax.device_count() == 4
-    train_experiment(experiment, tmp_path)
+    train_experiment(dataclasses.replace(SMALL, shard_embeddings=True), tmp_path)
     evaluate_workdir(tmp_path)
     report = (tmp_path / "report.json").read_text()
-    environment = {**os.environ, "XLA_FLAGS": "--xla_force_host_platform_device_count=3"}
+    environment = {**os.environ, "JAX_NUM_CPU_DEVICES": "3"}
     command = [sys.executable, "evaluate.py", f"--workdir={tmp_path}"]
     subprocess.run(command, cwd=ROOT, check=True, env=environment, stdout=subprocess.DEVNULL)
     assert (tmp_path / "report.json").read_text() == report
