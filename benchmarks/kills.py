@@ -4,10 +4,10 @@ python benchmarks/kills.py --rounds=20 --workdir=runs/kills
 python benchmarks/kills.py --rounds=5 --signal=SIGTERM --workdir=runs/stops
 """
 
-import os
 import signal
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import jax
@@ -17,6 +17,7 @@ from absl import flags
 from hkjax import cli
 from hkjax.errors import InputError
 from hkjax.experiment import load_workdir
+from hkjax.training.checkpoint import Checkpoints
 from hkjax.training.progress import read_records
 
 _SMALL = ("--config.synthetic.n_users=60", "--config.synthetic.n_items=40", "--config.training.batch_size=64")
@@ -33,20 +34,27 @@ def main() -> None:
     folder, random = Path(flags.FLAGS.workdir), np.random.default_rng(0)
     if folder.exists():
         raise InputError(f"{folder}: exists already; choose a new --workdir")
-    whole = _start(folder / "whole")
+    whole, killed = folder / "whole", folder / "killed"
+    uninterrupted = _start(whole)
     for i in range(flags.FLAGS.rounds):
-        process = _start(folder / "killed")
+        process, before = _start(killed), len(read_records(killed))
+        while process.poll() is None and len(read_records(killed)) <= before:
+            time.sleep(0.01)
         try:
-            # From before the first step on: importing and compiling take most of the first seconds.
-            process.wait(timeout=random.uniform(5, 20))
-            print("the run ended before it could be killed; choose more --epochs")
-            break
+            process.wait(timeout=random.uniform(0, 3))
+            raise InputError("the run ended before it could be killed; choose more --epochs")
         except subprocess.TimeoutExpired:
             process.send_signal(getattr(signal, flags.FLAGS.signal))
-            code = process.wait()
-        print(f"round {i + 1}: exit code {code} after {len(read_records(folder / 'killed'))} epochs", flush=True)
-    codes = [process.wait() for process in (_start(folder / "killed"), whole)]
-    first, second = (load_workdir(folder / name, "latest").params for name in ("killed", "whole"))
+        _, line = process.communicate()
+        with Checkpoints(killed.resolve() / "checkpoints", "auc") as checkpoints:
+            saved = checkpoints.latest
+        epochs = len(read_records(killed))
+        print(
+            f"round {i + 1}: exit code {process.returncode}, epoch {epochs}, saved at step {saved} {line}", flush=True
+        )
+    last = _start(killed)
+    codes = [process.wait() for process in (last, uninterrupted)]
+    first, second = (load_workdir(workdir, "latest").params for workdir in (killed, whole))
     equal = all(jax.tree.leaves(jax.tree.map(lambda a, b: bool((a == b).all()), first, second)))
     print(f"then run to the end (exit codes {codes}): parameters {'equal bit for bit' if equal else 'DIFFER'}")
     sys.exit(0 if equal else 1)
@@ -55,7 +63,7 @@ def main() -> None:
 def _start(workdir: Path) -> subprocess.Popen:
     epochs = (f"--config.training.epochs={flags.FLAGS.epochs}", f"--config.training.patience={flags.FLAGS.epochs}")
     command = [sys.executable, "train.py", *_SMALL, *epochs, f"--workdir={workdir}"]
-    return subprocess.Popen(command, env=os.environ, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
 
 if __name__ == "__main__":

@@ -6,11 +6,11 @@ import jax
 import jax.numpy as jnp
 
 from hkjax.graph.blocks import add_rows, inner, map_rows
+from hkjax.graph.trilinear import partial_derivatives
 
 _BLOCK = 8
 
 
-@jax.custom_vjp
 def gathered_products(rows: jax.Array, table: jax.Array, index: jax.Array) -> jax.Array:
     """Inner products of each row with some rows of a table.
 
@@ -22,6 +22,11 @@ def gathered_products(rows: jax.Array, table: jax.Array, index: jax.Array) -> ja
     Returns:
         [B, K].
     """
+    return _gathered(rows, table, index, n=index.shape[0])
+
+
+def _gathered_products(rows: jax.Array, table: jax.Array, index: jax.Array, n: int) -> jax.Array:
+    del n
 
     def products(block: tuple[jax.Array, jax.Array]) -> jax.Array:
         row, members = block
@@ -30,34 +35,33 @@ def gathered_products(rows: jax.Array, table: jax.Array, index: jax.Array) -> ja
     return map_rows(products, (rows, index), width=index.shape[1])
 
 
-def _products_forward(rows, table, index):
-    return gathered_products(rows, table, index), (rows, table, index)
+def _gathered_row_sums(weights: jax.Array, table: jax.Array, index: jax.Array, n: int) -> jax.Array:
+    def add(total: jax.Array, block: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
+        weight, members = block
+        return total + sum(weight[k, :, None] * table[members[k]] for k in range(_BLOCK)), None
+
+    zeros = jnp.zeros((n, table.shape[1]), table.dtype)
+    return jax.lax.scan(add, zeros, (_blocks(weights), _blocks(index)))[0]
 
 
-def _products_backward(residuals, cotangent):
-    rows, table, index = residuals
-    blocks, _ = _blocks(index)
-    weights, _ = _blocks(cotangent)
+def _gathered_table_sums(weights: jax.Array, rows: jax.Array, index: jax.Array, n: int) -> jax.Array:
+    def add(total: jax.Array, block: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
+        weight, members = block
+        return total.at[members].add(weight[..., None] * rows), None
 
-    def body(carry, block):
-        d_rows, d_table = carry
-        members, weight = block
-        d_rows = d_rows + sum(weight[k, :, None] * table[members[k]] for k in range(_BLOCK))
-        return (d_rows, d_table.at[members].add(weight[..., None] * rows)), None
-
-    (d_rows, d_table), _ = jax.lax.scan(body, (jnp.zeros_like(rows), jnp.zeros_like(table)), (blocks, weights))
-    return d_rows, d_table, None
+    zeros = jnp.zeros((n, rows.shape[1]), rows.dtype)
+    return jax.lax.scan(add, zeros, (_blocks(weights), _blocks(index)))[0]
 
 
-gathered_products.defvjp(_products_forward, _products_backward)
+_gathered, _, _ = partial_derivatives("gathered", _gathered_products, _gathered_row_sums, _gathered_table_sums)
 
 
-def _blocks(x: jax.Array) -> tuple[jax.Array, int]:
-    """Columns of x [B, K] in blocks, [blocks, 8, B], padded with 0; and K."""
-    n = x.shape[1]
-    return jnp.pad(x.T, ((0, -n % _BLOCK), (0, 0))).reshape(-1, _BLOCK, x.shape[0]), n
+def _blocks(x: jax.Array) -> jax.Array:
+    """Columns of x [B, K] in blocks, [blocks, 8, B], padded with 0."""
+    return jnp.pad(x.T, ((0, -x.shape[1] % _BLOCK), (0, 0))).reshape(-1, _BLOCK, x.shape[0])
 
 
+@jax.custom_jvp
 def masked_gram(x: jax.Array, first: jax.Array, second: jax.Array, bits: jax.Array) -> jax.Array:
     """|a|^2, <a,b> and |b|^2 of the rows a = x[first], b = x[second], over a random half of the dimensions.
 
@@ -69,39 +73,45 @@ def masked_gram(x: jax.Array, first: jax.Array, second: jax.Array, bits: jax.Arr
     Returns:
         [pairs, 3].
     """
-    return _masked_gram(x, (first, second, bits))
+    return _masked(x, x, first, second, bits, n=first.shape[0])
 
 
-@jax.custom_vjp
-def _masked_gram(x: jax.Array, pairs: tuple[jax.Array, ...]) -> jax.Array:
+@masked_gram.defjvp
+def _masked_gram_jvp(primals, tangents):
+    x, *pairs = primals
+    # A quadratic form: its derivative is twice the symmetric bilinear one.
+    return masked_gram(*primals), 2 * _masked(tangents[0], x, *pairs, n=pairs[0].shape[0])
+
+
+def _masked_products(
+    x: jax.Array, y: jax.Array, first: jax.Array, second: jax.Array, bits: jax.Array, n: int
+) -> jax.Array:
+    """The symmetric bilinear form whose value at y = x is `masked_gram`."""
+    del n
+
     def products(pairs: tuple[jax.Array, ...]) -> jax.Array:
-        a, b, mask = _masked_rows(x, *pairs)
-        return jnp.stack([inner(mask * a, a), inner(mask * a, b), inner(mask * b, b)], axis=-1)
+        first, second, bits = pairs
+        mask = unpack_bits(bits, x.shape[1]).astype(x.dtype)
+        a, b, c, d = mask * x[first], mask * x[second], y[first], y[second]
+        return jnp.stack([inner(a, c), (inner(a, d) + inner(b, c)) / 2, inner(b, d)], axis=-1)
 
-    return map_rows(products, pairs)
-
-
-def _masked_rows(x, first, second, bits):
-    return x[first], x[second], unpack_bits(bits, x.shape[1]).astype(x.dtype)
+    return map_rows(products, (first, second, bits))
 
 
-def _gram_forward(x, pairs):
-    return _masked_gram(x, pairs), (x, pairs)
+def _masked_sums(
+    weights: jax.Array, y: jax.Array, first: jax.Array, second: jax.Array, bits: jax.Array, n: int
+) -> jax.Array:
+    def add(total: jax.Array, block: tuple[jax.Array, ...]) -> jax.Array:
+        w, first, second, bits = block
+        mask = unpack_bits(bits, y.shape[1]).astype(y.dtype)
+        c, d, half = mask * y[first], mask * y[second], w[:, 1:2] / 2
+        total = total.at[first].add(w[:, 0:1] * c + half * d)
+        return total.at[second].add(half * c + w[:, 2:3] * d)
+
+    return add_rows(add, jnp.zeros((n, y.shape[1]), y.dtype), (weights, first, second, bits), (0, 0, 0, 0))
 
 
-def _gram_backward(residuals, cotangent):
-    x, pairs = residuals
-
-    def add(total, block):
-        first, second, bits, g = block
-        a, b, mask = _masked_rows(x, first, second, bits)
-        total = total.at[first].add(mask * (2 * g[:, 0:1] * a + g[:, 1:2] * b))
-        return total.at[second].add(mask * (2 * g[:, 2:3] * b + g[:, 1:2] * a))
-
-    return add_rows(add, jnp.zeros_like(x), (*pairs, cotangent), (0, 0, 0, 0)), None
-
-
-_masked_gram.defvjp(_gram_forward, _gram_backward)
+_masked, _, _ = partial_derivatives("masked", _masked_products, _masked_sums, _masked_sums)
 
 
 @partial(jax.jit, static_argnums=1)

@@ -1,14 +1,8 @@
 """Products with a sparse matrix whose entries lie at the edges of a graph and are computed.
 
-The three products
-
-    add_weighted             y_i + sum of w_e x_j over the edges e = (i, j)    (matrix times dense)
-    add_weighted_transposed  x_j + sum of w_e y_i over the edges e = (i, j)    (its transpose)
-    edge_products            w_e = <y_i, x_j>                                  (dense times dense, at the edges only)
-
-are each other's derivatives, so each has its own reverse rule in terms of the other two, to any
-order. Either sum runs in ascending order of what it sums into. Forward-mode derivatives (jax.jvp)
-are not defined for them.
+The matrix times a dense one is `weighted_sum`, its transpose `weighted_sum_transposed`, and a product
+of two dense ones that is wanted at the edges alone `edge_products`. All three come from the trilinear
+form of hkjax.graph.trilinear. Either sum runs in ascending order of what it sums into.
 """
 
 from typing import NamedTuple
@@ -18,6 +12,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from hkjax.graph.blocks import add_rows, inner, map_rows
+from hkjax.graph.trilinear import partial_derivatives
 
 
 class Edges(NamedTuple):
@@ -74,71 +69,51 @@ def keep_edges(edges: Edges, kept: jax.Array, size: int) -> tuple[Edges, jax.Arr
     return Edges(edges.rows[places], edges.columns[places], renumbered[in_order]), places
 
 
-@jax.custom_vjp
-def add_weighted(total: jax.Array, weights: jax.Array, x: jax.Array, edges: Edges) -> jax.Array:
-    """Adds to each row its weighted columns: [rows, d] from total [rows, d], weights [edges] and x [columns, d]."""
-    return _add(total, edges.rows, weights, edges.columns, x)
+def weighted_sum(weights: jax.Array, x: jax.Array, edges: Edges, n_rows: int) -> jax.Array:
+    """Sums each row's weighted columns, y_i = sum of w_e x_j: [n_rows, d] from weights [edges] and x [columns, d]."""
+    return _by_rows(weights, x, *edges, n=n_rows)
 
 
-@jax.custom_vjp
-def add_weighted_transposed(total: jax.Array, weights: jax.Array, y: jax.Array, edges: Edges) -> jax.Array:
-    """Adds to each column its weighted rows: [columns, d] from total [columns, d], weights [edges] and y [rows, d]."""
-    order, weights = edges.by_column, jnp.where(edges.rows < y.shape[0], weights, 0)
-    return _add(total, edges.columns[order], weights[order], edges.rows[order], y)
+def weighted_sum_transposed(weights: jax.Array, y: jax.Array, edges: Edges, n_columns: int) -> jax.Array:
+    """Sums each column's weighted rows, x_j = sum of w_e y_i: [n_columns, d] from weights [edges] and y [rows, d]."""
+    return _by_columns(weights, y, *edges, n=n_columns)
 
 
-@jax.custom_vjp
 def edge_products(y: jax.Array, x: jax.Array, edges: Edges) -> jax.Array:
     """Inner products of row and column at every edge: [edges] from y [rows, d] and x [columns, d]."""
-    products = map_rows(lambda ends: inner(y[ends[0]], x[ends[1]]), (edges.rows, edges.columns))
-    return jnp.where(edges.rows < y.shape[0], products, 0)
+    return _by_weights(y, x, *edges, n=edges.rows.shape[0])
 
 
-def _add(total: jax.Array, targets: jax.Array, weights: jax.Array, sources: jax.Array, x: jax.Array) -> jax.Array:
-    """Adds w_e x[source_e] to row target_e of `total`, the targets ascending."""
+def _products(
+    y: jax.Array, x: jax.Array, rows: jax.Array, columns: jax.Array, by_column: jax.Array, n: int
+) -> jax.Array:
+    del by_column, n
+    products = map_rows(lambda ends: inner(y[ends[0]], x[ends[1]]), (rows, columns))
+    return jnp.where(rows < y.shape[0], products, 0)
+
+
+def _row_sums(
+    weights: jax.Array, x: jax.Array, rows: jax.Array, columns: jax.Array, by_column: jax.Array, n: int
+) -> jax.Array:
+    del by_column
+    return _sum(rows, weights, columns, x, n)
+
+
+def _column_sums(
+    weights: jax.Array, y: jax.Array, rows: jax.Array, columns: jax.Array, by_column: jax.Array, n: int
+) -> jax.Array:
+    weights = jnp.where(rows < y.shape[0], weights, 0)
+    return _sum(columns[by_column], weights[by_column], rows[by_column], y, n)
+
+
+def _sum(targets: jax.Array, weights: jax.Array, sources: jax.Array, x: jax.Array, n: int) -> jax.Array:
+    """Sums w_e x[source_e] into row target_e of [n, d], the targets ascending."""
 
     def add(total: jax.Array, block: tuple[jax.Array, ...]) -> jax.Array:
         targets, weights, sources = block
         return total.at[targets].add(weights[:, None] * x[sources], indices_are_sorted=True, mode="drop")
 
-    return add_rows(add, total, (targets, weights, sources), (total.shape[0], 0, 0))
+    return add_rows(add, jnp.zeros((n, x.shape[1]), x.dtype), (targets, weights, sources), (n, 0, 0))
 
 
-def _residuals(*values):
-    # JAX 0.10 mistakes residuals that are the arguments themselves in the second derivative of a scan.
-    return jax.lax.optimization_barrier(values)
-
-
-def _add_forward(total, weights, x, edges):
-    return add_weighted(total, weights, x, edges), _residuals(weights, x, edges)
-
-
-def _add_backward(residuals, cotangent):
-    weights, x, edges = residuals
-    d_weights = edge_products(cotangent, x, edges)
-    return cotangent, d_weights, add_weighted_transposed(jnp.zeros_like(x), weights, cotangent, edges), None
-
-
-def _transposed_forward(total, weights, y, edges):
-    return add_weighted_transposed(total, weights, y, edges), _residuals(weights, y, edges)
-
-
-def _transposed_backward(residuals, cotangent):
-    weights, y, edges = residuals
-    d_weights = edge_products(y, cotangent, edges)
-    return cotangent, d_weights, add_weighted(jnp.zeros_like(y), weights, cotangent, edges), None
-
-
-def _edge_products_forward(y, x, edges):
-    return edge_products(y, x, edges), _residuals(y, x, edges)
-
-
-def _edge_products_backward(residuals, cotangent):
-    y, x, edges = residuals
-    d_y = add_weighted(jnp.zeros_like(y), cotangent, x, edges)
-    return d_y, add_weighted_transposed(jnp.zeros_like(x), cotangent, y, edges), None
-
-
-add_weighted.defvjp(_add_forward, _add_backward)
-add_weighted_transposed.defvjp(_transposed_forward, _transposed_backward)
-edge_products.defvjp(_edge_products_forward, _edge_products_backward)
+_by_weights, _by_rows, _by_columns = partial_derivatives("sparse", _products, _row_sums, _column_sums)

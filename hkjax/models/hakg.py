@@ -197,7 +197,8 @@ class HAKG(nn.Module):
         alpha, beta, gamma = (checkpoint_name(x, "edge") for x in message.of_edges(self.coordinates, gram))
         shares = jnp.zeros((self.n_entities, 2 * self.n_relations), gamma.dtype).at[edges.rows, relation].add(gamma)
         total = segment_sum(alpha, edges.rows, self.n_entities)[:, None] * entity + shares @ self.relation
-        total = over_devices(sparse.add_weighted(total, beta, entity, edges), self.axis)
+        total += sparse.weighted_sum(beta, entity, edges, self.n_entities)
+        total = over_devices(total, self.axis)
         count = over_devices(segment_sum(jnp.ones_like(alpha), edges.rows, self.n_entities), self.axis)
         return total / jnp.maximum(count, 1)[:, None]
 
@@ -259,11 +260,11 @@ class HAKG(nn.Module):
         """
         entity, interactions = self.messages(x.entity, inputs), inputs.interactions
         weights = jnp.full(interactions.rows.shape[0], scale, entity.dtype)
-        user = sparse.add_weighted(jnp.zeros_like(x.user), weights, self.fuse(x, gates), interactions)
+        user = sparse.weighted_sum(weights, self.fuse(x, gates), interactions, self.n_users)
         user = over_devices(user, self.axis) / inputs.degree[:, None]
         if not self.config.dual_items:
             return Embeddings(user, entity, entity[: self.n_items])
-        item = sparse.add_weighted_transposed(jnp.zeros_like(x.item), weights, x.user, interactions)
+        item = sparse.weighted_sum_transposed(weights, x.user, interactions, self.n_items)
         item = over_devices(item, self.axis)
         if self.config.item_aggregation == "mean":
             item = item / inputs.popularity[:, None]

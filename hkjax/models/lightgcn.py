@@ -72,8 +72,8 @@ def lightgcn(config: LightGCNConfig, data: Dataset, batch_size: int) -> Recommen
         user, item = total = params["user"], params["item"]
         for _ in range(config.layers):
             user, item = (
-                sparse.add_weighted(jnp.zeros_like(user), inputs["weights"], item, inputs["edges"]),
-                sparse.add_weighted_transposed(jnp.zeros_like(item), inputs["weights"], user, inputs["edges"]),
+                sparse.weighted_sum(inputs["weights"], item, inputs["edges"], data.n_users),
+                sparse.weighted_sum_transposed(inputs["weights"], user, inputs["edges"], data.n_items),
             )
             total = total[0] + user, total[1] + item
         return {"user": total[0] / (config.layers + 1), "item": total[1] / (config.layers + 1)}

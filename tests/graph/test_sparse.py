@@ -37,20 +37,21 @@ def test_the_products_are_those_of_the_dense_matrix(case):
     edges, weights, x, y = case
     matrix = np.zeros((N_ROWS, N_COLUMNS))
     np.add.at(matrix, (edges.rows, edges.columns), weights)
-    np.testing.assert_allclose(sparse.add_weighted(y, weights, x, edges), y + matrix @ x, rtol=1e-12)
-    np.testing.assert_allclose(sparse.add_weighted_transposed(x, weights, y, edges), x + matrix.T @ y, rtol=1e-12)
+    np.testing.assert_allclose(sparse.weighted_sum(weights, x, edges, N_ROWS), matrix @ x, rtol=1e-12)
+    transposed = sparse.weighted_sum_transposed(weights, y, edges, N_COLUMNS)
+    np.testing.assert_allclose(transposed, matrix.T @ y, rtol=1e-12)
     expected = np.sum(np.asarray(y)[edges.rows] * np.asarray(x)[edges.columns], -1)
     np.testing.assert_allclose(sparse.edge_products(y, x, edges), expected, rtol=1e-12)
 
 
 # Each product with its counterpart in plain jax.numpy, which JAX differentiates by itself.
 FUNCTIONS = {
-    "add_weighted": (
-        lambda w, x, y, edges: sparse.add_weighted(y, w, x, edges),
+    "weighted_sum": (
+        lambda w, x, y, edges: y + sparse.weighted_sum(w, x, edges, N_ROWS),
         lambda w, x, y, edges: y.at[edges.rows].add(w[:, None] * x[edges.columns]),
     ),
-    "add_weighted_transposed": (
-        lambda w, x, y, edges: sparse.add_weighted_transposed(x, w, y, edges),
+    "weighted_sum_transposed": (
+        lambda w, x, y, edges: x + sparse.weighted_sum_transposed(w, y, edges, N_COLUMNS),
         lambda w, x, y, edges: x.at[edges.columns].add(w[:, None] * y[edges.rows]),
     ),
     "edge_products": (
@@ -63,7 +64,7 @@ FUNCTIONS = {
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_derivatives_of_first_and_second_order_are_those_of_the_plain_form(case, name):
     edges, *args = case
-    gradients, seconds = [], []
+    gradients, tangents, seconds = [], [], []
     for function in FUNCTIONS[name]:
 
         def loss(args, function=function):
@@ -75,8 +76,10 @@ def test_derivatives_of_first_and_second_order_are_those_of_the_plain_form(case,
             return sum(jnp.sum(jnp.cos(3 * leaf)) for leaf in gradient(args))
 
         gradients.append(gradient(args))
+        tangents.append(jax.jvp(jax.jit(loss), (args,), (args,))[1])
         seconds.append(jax.jit(jax.grad(along))(args))
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-12), *gradients)
+    np.testing.assert_allclose(*tangents, rtol=1e-12)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-12), *seconds)
 
 
@@ -108,3 +111,11 @@ def test_kept_edges_keep_both_orders(case):
     np.testing.assert_array_equal(fewer.columns, np.asarray(edges.columns)[kept])
     assert sorted(np.asarray(fewer.by_column)) == list(range(kept.sum()))
     assert np.all(np.diff(np.asarray(fewer.columns)[fewer.by_column]) >= 0)
+
+
+def test_a_batch_of_products_is_each_of_them(case):
+    edges, weights, x, y = case
+    several = jnp.stack([weights, 2 * weights])
+    found = jax.vmap(lambda w: jax.grad(lambda x: jnp.sum(y * sparse.weighted_sum(w, x, edges, N_ROWS)))(x))(several)
+    one = sparse.weighted_sum_transposed(weights, y, edges, N_COLUMNS)
+    np.testing.assert_allclose(found, jnp.stack([one, 2 * one]), rtol=1e-12)
