@@ -6,7 +6,6 @@ python benchmarks/hakg_step.py --config=configs/hakg_official_book_crossing.py
 import resource
 import time
 from collections.abc import Callable
-from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -16,7 +15,8 @@ from ml_collections import config_flags
 from hkjax import cli
 from hkjax.data.sampling import draw_unseen, take
 from hkjax.experiment import build_model, load_data, read_experiment
-from hkjax.models.hakg import HAKG, HAKGConfig
+from hkjax.models.hakg import HAKG
+from hkjax.models.hakg_config import HAKGConfig
 from hkjax.training.parallel import make_runner
 from hkjax.training.state import make_optimizer
 
@@ -58,9 +58,12 @@ def main() -> None:
     for name, part in parts.items():
         gradient = jax.grad(lambda p, part=part: sum(jnp.sum(leaf) for leaf in jax.tree.leaves(part(p))))
         print(f"{name:14s} forward {_median(part, params):7.3f} s   with backward {_median(gradient, params):7.3f} s")
-    draw = partial(draw_unseen, histories=inputs.histories, users=batch["user"])
-    keys = jax.random.split(key, batch["user"].size)
-    print(f"negatives      {_median(lambda k: draw(k, n_draws=config.negatives, n_items=data.n_items), keys):7.3f} s")
+
+    def draw(key: jax.Array) -> jax.Array:
+        user, example = batch["user"], batch["example"]
+        return draw_unseen(key, inputs.histories, user, example, config.negatives, data.n_items)
+
+    print(f"negatives      {_median(draw, key):7.3f} s")
     print(f"optimiser      {_median(lambda p: optimizer.update(p, state.opt_state, p), params):7.3f} s")
 
 

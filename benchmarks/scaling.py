@@ -48,7 +48,8 @@ def _seconds(n_edges: int, n_devices: int) -> float:
     import numpy as np
 
     from hkjax.data.dataset import DataConfig, assemble
-    from hkjax.models.hakg import HAKGConfig, hakg
+    from hkjax.models.hakg import hakg
+    from hkjax.models.hakg_config import HAKGConfig
     from hkjax.training.parallel import Parallel, make_runner
     from hkjax.training.state import OptimizerConfig, make_optimizer
 

@@ -5,18 +5,14 @@
 Needs $HKJAX_DATA/book-crossing-ranking. A tenth of each user's train items validates.
 """
 
-from hkjax.experiment import data_folder, default_config
+from hkjax.experiment import ranking_config
 from hkjax.models.lightgcn import LightGCNConfig
 
 
 def get_config():
-    config = default_config(LightGCNConfig(layers=0))
-    config.data.format = "kgat"
-    config.data.path = data_folder("book-crossing-ranking")
-    config.data.ratios = (9, 1)
+    config = ranking_config(LightGCNConfig(layers=0), "book-crossing-ranking")
     config.optimizer.learning_rate = 1e-3
     config.training.batch_size = 1024
-    config.training.epochs = 60
-    config.training.patience = 10
-    config.training.monitor = "recall@20"
+    config.training.epochs = 200
+    config.training.patience = 20
     return config

@@ -6,19 +6,15 @@ Test recall@20 / NDCG@20: 0.1282 / 0.0735 (mean of 3 seeds). Needs $HKJAX_DATA/b
 A tenth of each user's train items validates.
 """
 
-from hkjax.experiment import data_folder, default_config
-from hkjax.models.hakg import HAKGConfig
+from hkjax.experiment import ranking_config
+from hkjax.models.hakg_config import HAKGConfig
 
 
 def get_config():
-    config = default_config(HAKGConfig(message="euclidean"))
-    config.data.format = "kgat"
-    config.data.path = data_folder("book-crossing-ranking")
-    config.data.ratios = (9, 1)
+    config = ranking_config(HAKGConfig(message="euclidean"), "book-crossing-ranking")
     config.optimizer.learning_rate = 3e-3
     config.optimizer.decay_epochs = 15
     config.training.batch_size = 4096
     config.training.epochs = 15
     config.training.patience = 15
-    config.training.monitor = "recall@20"
     return config

@@ -6,18 +6,14 @@ Needs $HKJAX_DATA/last-fm in KGAT's layout (train.txt, test.txt, kg_final.txt). 
 train items validates; --config.data.split=official keeps all of train and validates on test.
 """
 
-from hkjax.experiment import data_folder, default_config
-from hkjax.models.hakg import OFFICIAL, HAKGConfig
+from hkjax.experiment import ranking_config
+from hkjax.models.hakg_config import OFFICIAL, HAKGConfig
 
 
 def get_config():
-    config = default_config(HAKGConfig(**OFFICIAL, layers=3, negatives=400, margin=0.7))
-    config.data.format = "kgat"
-    config.data.path = data_folder("last-fm")
-    config.data.ratios = (9, 1)
+    config = ranking_config(HAKGConfig(**OFFICIAL, layers=3, negatives=400, margin=0.7), "last-fm")
     config.optimizer.learning_rate = 1e-4
     config.training.batch_size = 4096
     config.training.epochs = 500
     config.training.patience = 10
-    config.training.monitor = "recall@20"
     return config

@@ -12,9 +12,9 @@ from hkjax.errors import InputError as InputError
 from hkjax.models.base import Recommender as Recommender
 from hkjax.models.baselines import balance_and_popularity as balance_and_popularity
 from hkjax.models.baselines import popularity as popularity
-from hkjax.models.hakg import HAKGConfig as HAKGConfig
 from hkjax.models.hakg import hakg as hakg
-from hkjax.models.hkrm import HKRMConfig as HKRMConfig
+from hkjax.models.hakg_config import HAKGConfig as HAKGConfig
 from hkjax.models.hkrm import hkrm as hkrm
+from hkjax.models.hkrm_config import HKRMConfig as HKRMConfig
 from hkjax.models.lightgcn import LightGCNConfig as LightGCNConfig
 from hkjax.models.lightgcn import lightgcn as lightgcn

@@ -17,8 +17,10 @@ from hkjax.evaluation.evaluate import EvaluationConfig, make_validator
 from hkjax.evaluation.report import make_report, print_report, write_report
 from hkjax.export import export_scores
 from hkjax.models.base import Params, Recommender
-from hkjax.models.hakg import HAKGConfig, hakg
-from hkjax.models.hkrm import HKRMConfig, hkrm
+from hkjax.models.hakg import hakg
+from hkjax.models.hakg_config import HAKGConfig
+from hkjax.models.hkrm import hkrm
+from hkjax.models.hkrm_config import HKRMConfig
 from hkjax.models.lightgcn import LightGCNConfig, lightgcn
 from hkjax.training.checkpoint import Checkpoints
 from hkjax.training.hosts import is_first, wait_for_all
@@ -63,6 +65,16 @@ def default_config(model: ModelConfig | None = None) -> ConfigDict:
     config = to_config_dict(Experiment(model=model or HKRMConfig()))
     config.data.fields = ConfigDict(convert_dict=False)
     return config.lock()
+
+
+def ranking_config(model: ModelConfig, data: str) -> ConfigDict:
+    """As `default_config`, for data in KGAT's layout below $HKJAX_DATA, of whose train items a tenth validates."""
+    config = default_config(model)
+    config.data.format = "kgat"
+    config.data.path = data_folder(data)
+    config.data.ratios = (9, 1)
+    config.training.monitor = "recall@20"
+    return config
 
 
 def read_experiment(config: Mapping[str, Any]) -> Experiment:

@@ -130,30 +130,41 @@ class Histories(NamedTuple):
     length: jax.Array
 
 
-def make_histories(users: np.ndarray, items: np.ndarray, n_users: int) -> Histories:
-    """Groups liked rows, given as int arrays [positives], by user."""
+def make_histories(users: np.ndarray, items: np.ndarray, n_users: int, n_items: int) -> Histories:
+    """Groups liked rows, given as int arrays [positives], by user.
+
+    Raises:
+        InputError: a user liked every item, so that `draw_unseen` has nothing to draw.
+    """
     order = np.lexsort((items, users))
     length = np.bincount(users, minlength=n_users)
+    if length.max() >= n_items:
+        raise InputError("a user liked every item in train: nothing is left to draw")
     start = np.cumsum(length) - length
     return Histories(*(jnp.asarray(a, jnp.int32) for a in (items[order], start, length)))
 
 
-def draw_unseen(keys: jax.Array, histories: Histories, users: jax.Array, n_draws: int, n_items: int) -> jax.Array:
+def draw_unseen(
+    key: jax.Array, histories: Histories, users: jax.Array, examples: jax.Array, n_draws: int, n_items: int
+) -> jax.Array:
     """Draws items that the users have not liked, exactly uniformly and without rejection.
 
     A user with m liked items p_0 < p_1 < ... has n_items - m others; the one of rank r among them is
     r + k, where k counts the liked items with p_k - k <= r, found by bisection.
 
     Args:
-        keys: PRNG keys [B], one a user.
+        key: PRNG key.
         histories: liked items.
-        users: int [B], each of whom has an item that they did not like.
+        users: int [B].
+        examples: int [B], by whose numbers the draws differ, so that a device draws for its share of a
+            batch what one would for the whole.
         n_draws: draws per user, with replacement.
         n_items: number of items.
 
     Returns:
         int32 [B, n_draws].
     """
+    keys = jax.vmap(jax.random.fold_in, (None, 0))(key, examples)
     start, length = histories.start[users][:, None], histories.length[users][:, None]
     draw = jax.vmap(lambda key, n_others: jax.random.randint(key, (n_draws,), 0, n_others, jnp.int32))
     rank = draw(keys, n_items - length[:, 0])

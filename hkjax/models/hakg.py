@@ -7,124 +7,25 @@ exp_0(mean(log_0(.))), is therefore a plain mean of tangent vectors, and only th
 of the knowledge graph moves on the ball.
 """
 
-import dataclasses
 from collections.abc import Callable
 from functools import partial
-from typing import Any, Literal, NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-import numpy as np
 from flax import linen as nn
 from jax.ad_checkpoint import checkpoint_name
 
 from hkjax.data.dataset import Dataset
-from hkjax.data.sampling import Histories, draw_unseen, make_histories, random_subset, stratify
-from hkjax.errors import InputError
+from hkjax.data.sampling import draw_unseen, stratify
 from hkjax.geometry import cones, radial
 from hkjax.graph import message, sparse
 from hkjax.graph.pairs import masked_gram
 from hkjax.graph.segment import segment_sum
 from hkjax.models.base import AXIS, Batch, Metrics, Recommender, Shares, over_devices
+from hkjax.models.hakg_config import HAKGConfig
+from hkjax.models.hakg_inputs import HAKGInputs, make_inputs
 from hkjax.models.losses import angle_loss, contrastive_loss, unit_rows
-
-
-@dataclasses.dataclass(frozen=True)
-class HAKGConfig:
-    """The choices that slides and official code state, leave open or differ in.
-
-    Attributes:
-        name: this model's name in a configuration.
-        dim: embedding size d.
-        layers: rounds of propagation L; the result is the sum of layers 0 to L.
-        message: of an edge (h, r, t). `slides`: log_{e_h}(e_t (+) e_r). `official`:
-            log_h(project(exp_h(e_t) (+) exp_h(e_r))). `euclidean`: t + r - h, the ablation without
-            hyperbolic geometry.
-        ball_eps: distance of the official projection from the boundary; their code has 4e-3 in
-            float32 and 1e-5 in float64.
-        item_aggregation: of the users of an item, on the collaborative side. `mean` (slides) or
-            `sum` (official).
-        dual_items: keep an item's collaborative embedding apart from its entity's. Without it,
-            items are their entities alone.
-        gate: fuse both by g * c + (1 - g) * e with g = sigmoid(W1 c + W2 e), of the previous layer
-            and in the tangent space, since a gated mixture of ball points may leave the ball.
-            Without it, by their mean.
-        normalize_layers: scale each layer's rows to length 1 (official).
-        message_dropout: dropout rate of each layer's rows (official: 0.1).
-        edge_keep, interaction_keep: the share of edges of the knowledge graph, and of interactions,
-            that a step keeps (official: 0.5). Sums over interactions are divided by it.
-        angle_weight: of the angle loss, a mean over pairs of an item and an attribute.
-        angle_pairs: `attribute_apex` (slides): the item in the cone of its attribute. `both`
-            (official): also the reverse.
-        angle_space: what the angles are taken of. `ball`: exp_0 of the layer-0 embeddings.
-            `parameter` (official): the embeddings themselves.
-        angle: `exact`, or `clipped` as in the official code (see `cones.clipped_angle_of`).
-        angle_mask: take each pair's angle over a fresh random half of the dimensions (official).
-        aperture: K of the half-aperture.
-        negatives: drawn items per row.
-        margin: of the negatives in the ranking loss.
-        score: `sum_of_cosines`, cos(u, e_i) + cos(u, c_i), which is what the loss trains, or
-            `cosine_of_sum` (official), cos(u, e_i + c_i).
-    """
-
-    name: Literal["hakg"] = "hakg"
-    dim: int = 64
-    layers: int = 3
-    message: Literal["slides", "official", "euclidean"] = "slides"
-    ball_eps: float = 4e-3
-    item_aggregation: Literal["mean", "sum"] = "mean"
-    dual_items: bool = True
-    gate: bool = True
-    normalize_layers: bool = False
-    message_dropout: float = 0.0
-    edge_keep: float = 0.5
-    interaction_keep: float = 0.5
-    angle_weight: float = 0.005
-    angle_pairs: Literal["attribute_apex", "both"] = "attribute_apex"
-    angle_space: Literal["ball", "parameter"] = "ball"
-    angle: Literal["exact", "clipped"] = "exact"
-    angle_mask: bool = False
-    aperture: float = 0.1
-    negatives: int = 200
-    margin: float = 0.6
-    score: Literal["sum_of_cosines", "cosine_of_sum"] = "sum_of_cosines"
-
-
-# What turns the defaults into the official code's model.
-OFFICIAL: dict[str, Any] = {
-    "message": "official",
-    "item_aggregation": "sum",
-    "normalize_layers": True,
-    "message_dropout": 0.1,
-    "angle_pairs": "both",
-    "angle_space": "parameter",
-    "angle": "clipped",
-    "angle_mask": True,
-    "score": "cosine_of_sum",
-}
-
-
-class HAKGInputs(NamedTuple):
-    """The arrays that HAKG reads and nobody trains.
-
-    Attributes:
-        edges: heads (rows) and tails (columns) of the knowledge graph, every triple in both
-            directions.
-        relation: int32 [edges], the relation of each edge; inverse relations are apart.
-        interactions: users and the items that they liked in train.
-        degree: liked items of each user in train, at least 1, [users].
-        popularity: users of each item in train, at least 1, [items].
-        pairs: apex and other entity of every pair of the angle loss.
-        histories: the liked items of each user, for drawing others.
-    """
-
-    edges: sparse.Edges
-    relation: jax.Array
-    interactions: sparse.Edges
-    degree: jax.Array
-    popularity: jax.Array
-    pairs: sparse.Edges
-    histories: Histories
 
 
 class Embeddings(NamedTuple):
@@ -228,7 +129,7 @@ class HAKG(nn.Module):
         keys, n_all = None, inputs.interactions.rows.shape[0]
         if key is not None:
             sample_key, *dropout_keys = jax.random.split(key, c.layers + 1)
-            inputs, keys = self.sample(inputs, self.own(sample_key)), jnp.stack(dropout_keys)
+            inputs, keys = inputs.sample(self.own(sample_key), c.edge_keep, c.interaction_keep), jnp.stack(dropout_keys)
         scale = n_all / inputs.interactions.rows.shape[0]
 
         def advance(carry: tuple[Embeddings, Embeddings], layer: Any) -> tuple[tuple[Embeddings, Embeddings], None]:
@@ -274,19 +175,6 @@ class HAKG(nn.Module):
         """This device's own key."""
         return key if self.axis is None else jax.random.fold_in(key, jax.lax.axis_index(self.axis))
 
-    def sample(self, inputs: HAKGInputs, key: jax.Array) -> HAKGInputs:
-        """Keeps the shares of edges and interactions that a step keeps."""
-
-        def keep(key: jax.Array, edges: sparse.Edges, share: float) -> tuple[sparse.Edges, jax.Array]:
-            n = edges.rows.shape[0]
-            size = max(1, round(n * share))
-            return sparse.keep_edges(edges, random_subset(key, n, size), size)
-
-        edge_key, interaction_key = jax.random.split(key)
-        edges, places = keep(edge_key, inputs.edges, self.config.edge_keep)
-        interactions, _ = keep(interaction_key, inputs.interactions, self.config.interaction_keep)
-        return inputs._replace(edges=edges, relation=inputs.relation[places], interactions=interactions)
-
     def angle(self, inputs: HAKGInputs, key: jax.Array) -> jax.Array:
         """The angle loss on layer 0."""
         c = self.config
@@ -310,10 +198,10 @@ class HAKG(nn.Module):
         c = self.config
         dropout_key, draw_key, mask_key = jax.random.split(key, 3)
         x = self.propagate(inputs, dropout_key)
-        keys = jax.vmap(jax.random.fold_in, (None, 0))(draw_key, batch["example"])
-        negative = draw_unseen(keys, inputs.histories, batch["user"], c.negatives, self.n_items)
+        user, example = batch["user"], batch["example"]
+        negative = draw_unseen(draw_key, inputs.histories, user, example, c.negatives, self.n_items)
         tables = [unit_rows(table) for table in self.tables(x)]
-        losses = contrastive_loss(unit_rows(x.user)[batch["user"]], tables, batch["item"], negative, c.margin)
+        losses = contrastive_loss(unit_rows(x.user)[user], tables, batch["item"], negative, c.margin)
         ranking = jnp.mean(batch["weight"] * losses)
         angle = self.angle(inputs, mask_key) if c.angle_weight else jnp.zeros(())
         loss = ranking + c.angle_weight * angle
@@ -348,63 +236,26 @@ def hakg(config: HAKGConfig, data: Dataset, batch_size: int) -> Recommender:
     Raises:
         InputError: no triple, or a user liked every item.
     """
-    liked = data.train.positives()
-    if not len(data.triples):
-        raise InputError("HAKG needs a knowledge graph: kg_final has no triple")
-    head, relation, tail = data.triples.T
-    heads, tails = np.concatenate([head, tail]), np.concatenate([tail, head])
-    relations = np.concatenate([relation, relation + data.n_relations]).astype(np.int32)
-    edges, order = sparse.make_edges(heads, tails)
-    interactions, _ = sparse.make_edges(liked.users, liked.items)
-    histories = make_histories(liked.users, liked.items, data.n_users)
-    if int(histories.length.max()) >= data.n_items:
-        raise InputError("a user liked every item in train: nothing is left to draw")
-    other, apex = _angle_pairs(config, heads, tails, data.n_items)
-    pairs, _ = sparse.make_edges(apex, other)
-    inputs = HAKGInputs(
-        edges=edges,
-        relation=jnp.asarray(relations[order]),
-        interactions=interactions,
-        degree=jnp.maximum(histories.length, 1),
-        popularity=jnp.maximum(np.bincount(liked.items, minlength=data.n_items), 1),
-        pairs=pairs,
-        histories=histories,
-    )
+    inputs = make_inputs(config, data)
     module = HAKG(config, data.n_users, data.n_items, data.n_entities, data.n_relations)
 
-    apply: Callable[..., Any] = module.apply
+    def loss_of(module: HAKG) -> Callable[..., Any]:
+        return partial(module.apply, method="loss")
 
     def split(n: int) -> Shares:
-        divided: dict[str, Any] = {
-            "edges": sparse.divide_edges(inputs.edges, n, data.n_entities),
-            "relation": jnp.asarray(sparse.divide(inputs.relation, n, 0)),
-            "interactions": sparse.divide_edges(inputs.interactions, n, data.n_users),
-            "pairs": sparse.divide_edges(inputs.pairs, n, data.n_entities),
-        }
-        axes = jax.tree.map(lambda _: None, inputs)._replace(**jax.tree.map(lambda _: 0, divided))
-        apply: Callable[..., Any] = module.clone(axis=AXIS).apply
-        return Shares(inputs._replace(**divided), axes, partial(apply, method="loss"))
+        return Shares(*inputs.divide(n, data.n_users, data.n_entities), loss_of(module.clone(axis=AXIS)))
 
+    liked = data.train.positives()
     return Recommender(
         inputs=inputs,
         batches=stratify({"user": liked.users, "item": liked.items}, batch_size),
         init=lambda key: module.init(key, inputs, method="encode"),
-        loss=partial(apply, method="loss"),
-        encode=partial(apply, method="encode"),
+        loss=loss_of(module),
+        encode=partial(module.apply, method="encode"),
         score=lambda r, users, items: jnp.sum(r.user[users] * r.item[items], axis=-1),
         rank_scores=lambda r, users: r.user[users] @ r.item.T,
         split=split,
     )
-
-
-def _angle_pairs(
-    config: HAKGConfig, heads: np.ndarray, tails: np.ndarray, n_items: int
-) -> tuple[np.ndarray, np.ndarray]:
-    """The other entity and the apex of each pair of an item and an attribute, one pair an edge."""
-    mixed = (heads < n_items) != (tails < n_items)
-    if config.angle_pairs == "attribute_apex":
-        mixed &= heads >= n_items
-    return tails[mixed], heads[mixed]
 
 
 def _uniform(limit: float) -> Callable[..., jax.Array]:

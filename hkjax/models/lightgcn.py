@@ -14,7 +14,6 @@ import numpy as np
 
 from hkjax.data.dataset import Dataset
 from hkjax.data.sampling import draw_unseen, make_histories, stratify
-from hkjax.errors import InputError
 from hkjax.graph import sparse
 from hkjax.models.base import Batch, Metrics, Recommender
 
@@ -48,9 +47,7 @@ def lightgcn(config: LightGCNConfig, data: Dataset, batch_size: int) -> Recommen
         InputError: a user liked every item.
     """
     liked = data.train.positives()
-    histories = make_histories(liked.users, liked.items, data.n_users)
-    if int(histories.length.max()) >= data.n_items:
-        raise InputError("a user liked every item in train: nothing is left to draw")
+    histories = make_histories(liked.users, liked.items, data.n_users, data.n_items)
     edges, _ = sparse.make_edges(liked.users, liked.items)
     users, items = (np.bincount(ends) for ends in (liked.users, liked.items))
     inputs = {
@@ -79,8 +76,7 @@ def lightgcn(config: LightGCNConfig, data: Dataset, batch_size: int) -> Recommen
         return {"user": total[0] / (config.layers + 1), "item": total[1] / (config.layers + 1)}
 
     def loss(params: dict, inputs: dict, batch: Batch, key: jax.Array) -> tuple[jax.Array, Metrics]:
-        keys = jax.vmap(jax.random.fold_in, (None, 0))(key, batch["example"])
-        other = draw_unseen(keys, inputs["histories"], batch["user"], 1, data.n_items)[:, 0]
+        other = draw_unseen(key, inputs["histories"], batch["user"], batch["example"], 1, data.n_items)[:, 0]
         x = encode(params, inputs)
         difference = score(x, batch["user"], batch["item"]) - score(x, batch["user"], other)
         rows = (params["user"][batch["user"]], params["item"][batch["item"]], params["item"][other])

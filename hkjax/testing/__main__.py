@@ -34,10 +34,11 @@ def main() -> None:
         data = take_users(data, flags.FLAGS.users)
     with jax.enable_x64(True):
         errors = measure_loss(build_model(experiment, data), seed=experiment.seed)
-    table = Table("parameter", "size", "reverse", "second order", "worst entry", "there")
+    table = Table("parameter", "size", "reverse", "forward", "second order", "worst entry", "there")
     for e in errors:
-        shown = (f"{e.size:,}", f"{e.reverse:.1e}", f"{e.second:.1e}", str(e.entry), f"{e.at_entry:.1e}")
-        table.add_row(e.name, *shown, style="" if _holds(e) else "red")
+        errors_shown = ("-" if error is None else f"{error:.1e}" for error in (e.reverse, e.forward, e.second))
+        there = (str(e.entry), f"{e.at_entry:.1e}")
+        table.add_row(e.name, f"{e.size:,}", *errors_shown, *there, style="" if _holds(e) else "red")
     Console().print(table)
     if not all(map(_holds, errors)):
         sys.exit(1)
@@ -56,7 +57,7 @@ def measure_loss(recommender: Recommender, seed: int = 0, **options: int) -> lis
 
 
 def _holds(e: GradientError) -> bool:
-    return e.reverse <= _TOLERANCE and e.second <= _SECOND_TOLERANCE
+    return e.reverse <= _TOLERANCE and (e.forward or 0) <= _TOLERANCE and e.second <= _SECOND_TOLERANCE
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import numpy as np
 
 # Central differences of the sixth order: f'(0) is about the sum of w (f(kh) - f(-kh)) / h.
 _STENCIL = ((1, 3 / 4), (2, -3 / 20), (3, 1 / 60))
-_STEPS = (1e-2, 1e-3, 1e-4, 1e-5)
+_STEPS = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
 
 
 class GradientError(NamedTuple):
@@ -39,11 +39,15 @@ class GradientError(NamedTuple):
 
 
 class _Derivatives(NamedTuple):
-    """A scalar function of a list of leaves, and its derivatives, each compiled once."""
+    """The derivatives of a scalar function of a list of leaves, each compiled once.
 
-    value: Callable
-    gradient: Callable
-    forward: Callable
+    Attributes:
+        first: (point, tangents) -> (value, derivative along the tangents in forward mode, or NaN
+            where that is not defined).
+        second: (point, tangents) -> (gradient, second derivative along the tangents).
+    """
+
+    first: Callable
     second: Callable
 
 
@@ -61,8 +65,9 @@ def check_gradients(
 
     The floating-point leaves of the arguments are taken to float64, whatever their dtype. Along each
     direction the derivative is compared with central differences of the sixth order, whose step is
-    the one of 1e-2, 1e-3, ... 1e-5 at which the difference changes least from one to the next. Second
-    derivatives are those of reverse over reverse mode, against differences of the gradient.
+    the one of 1e-2, 1e-3, ... 1e-6 at which the difference changes least from one to the next. Second
+    derivatives are those of forward over reverse mode, or of reverse over reverse mode where forward
+    mode is not defined, against differences of the gradient.
 
     Args:
         function: of `args` to an array; one of more than one entry is reduced by a random inner product.
@@ -111,21 +116,46 @@ def measure_gradients(
 
         rest = (fixed, weight)
 
-        def forward(chosen: list[jax.Array], tangents: list[jax.Array], *rest: Any) -> jax.Array:
-            return jax.jvp(lambda p: scalar(p, *rest), (chosen,), (tangents,))[1]
-
-        def second(chosen: list[jax.Array], tangents: list[jax.Array], *rest: Any) -> jax.Array:
-            def slope(p: list[jax.Array]) -> jax.Array:
-                return _dot(jax.grad(scalar)(p, *rest), tangents)
-
-            return _dot(jax.grad(slope)(chosen), tangents)
-
-        derivatives = _Derivatives(*(jax.jit(f) for f in (scalar, jax.grad(scalar), forward, second)))
+        derivatives = _derivatives(scalar, [leaves[i] for i in moving], rest)
         point = [leaves[i] for i in moving]
         return [
             _measure_leaf(jax.tree_util.keystr(paths[i][0]), k, derivatives, point, rest, random, directions, entries)
             for k, i in enumerate(moving)
         ]
+
+
+def _derivatives(scalar: Callable[..., jax.Array], point: list[jax.Array], rest: tuple) -> _Derivatives:
+    def first(p: list[jax.Array], tangents: list[jax.Array], *rest: Any) -> tuple[jax.Array, jax.Array]:
+        return jax.jvp(lambda p: scalar(p, *rest), (p,), (tangents,))
+
+    def second(p: list[jax.Array], tangents: list[jax.Array], *rest: Any) -> tuple[list[jax.Array], jax.Array]:
+        gradient, change = jax.jvp(lambda p: jax.grad(scalar)(p, *rest), (p,), (tangents,))
+        return gradient, _dot(change, tangents)
+
+    compiled = jax.jit(first)
+    try:
+        compiled.lower(point, point, *rest)
+    except TypeError:  # A custom_vjp inside: forward mode is not defined.
+        return _Derivatives(*map(jax.jit, _reverse_alone(scalar)))
+    return _Derivatives(compiled, jax.jit(second))
+
+
+def _reverse_alone(scalar: Callable[..., jax.Array]) -> tuple[Callable, Callable]:
+    """Both functions of `_Derivatives` without forward mode."""
+
+    def first(p: list[jax.Array], tangents: list[jax.Array], *rest: Any) -> tuple[jax.Array, jax.Array]:
+        del tangents
+        return scalar(p, *rest), jnp.asarray(jnp.nan)
+
+    def second(p: list[jax.Array], tangents: list[jax.Array], *rest: Any) -> tuple[list[jax.Array], jax.Array]:
+        def slope(p: list[jax.Array]) -> tuple[jax.Array, list[jax.Array]]:
+            gradient = jax.grad(scalar)(p, *rest)
+            return _dot(gradient, tangents), gradient
+
+        change, gradient = jax.grad(slope, has_aux=True)(p)
+        return gradient, _dot(change, tangents)
+
+    return first, second
 
 
 def _measure_leaf(
@@ -139,32 +169,32 @@ def _measure_leaf(
     entries: int,
 ) -> GradientError:
     leaf = point[k]
-    slope = derivatives.gradient(point, *rest)[k]
+    slope = derivatives.second(point, [jnp.zeros_like(x) for x in point], *rest)[0][k]
     flat = np.asarray(slope).reshape(-1)
     scale = float(np.linalg.norm(flat)) / np.sqrt(max(flat.size, 1))
 
     def moved(direction: jax.Array, h: float) -> list[jax.Array]:
         return [x + h * direction if i == k else x for i, x in enumerate(point)]
 
+    def along(direction: jax.Array) -> list[jax.Array]:
+        return [direction if i == k else jnp.zeros_like(x) for i, x in enumerate(point)]
+
     def value_at(direction: jax.Array, h: float) -> jax.Array:
-        return derivatives.value(moved(direction, h), *rest)
+        return derivatives.first(moved(direction, h), along(direction), *rest)[0]
 
     def slope_at(direction: jax.Array, h: float) -> jax.Array:
-        return jnp.vdot(derivatives.gradient(moved(direction, h), *rest)[k], direction)
+        return jnp.vdot(derivatives.second(moved(direction, h), along(direction), *rest)[0][k], direction)
 
     reverse, forward, second = 0.0, 0.0, 0.0
     for _ in range(directions):
         drawn = random.normal(size=leaf.shape)
         direction = jnp.asarray(drawn / max(float(np.linalg.norm(drawn)), 1e-300))
-        tangents = [direction if i == k else jnp.zeros_like(x) for i, x in enumerate(point)]
         expected = _difference(partial(value_at, direction))
         reverse = max(reverse, _relative(jnp.vdot(slope, direction), expected, scale))
-        try:
-            forward = max(forward, _relative(derivatives.forward(point, tangents, *rest), expected, scale))
-        except TypeError:  # A custom_vjp inside: forward mode is not defined.
-            forward = np.nan
+        found = float(derivatives.first(point, along(direction), *rest)[1])
+        forward = np.nan if np.isnan(found) else max(forward, _relative(found, expected, scale))
         expected = _difference(partial(slope_at, direction))
-        second = max(second, _relative(derivatives.second(point, tangents, *rest), expected, scale))
+        second = max(second, _relative(derivatives.second(point, along(direction), *rest)[1], expected, scale))
     worst, at_entry = 0, 0.0
     largest = int(np.argmax(np.abs(flat))) if flat.size else 0
     for entry in {largest, *random.integers(max(flat.size, 1), size=entries - 1).tolist()} if flat.size else ():

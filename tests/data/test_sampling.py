@@ -1,4 +1,5 @@
 import jax
+import jax.numpy as jnp
 import numpy as np
 import pytest
 
@@ -58,15 +59,30 @@ def test_unseen_items_are_drawn_uniformly_and_never_liked_ones():
     n_items, liked = 12, [[], [0], [11], [0, 1, 2, 5, 11], list(range(11))]
     users = np.concatenate([np.full(len(items), user) for user, items in enumerate(liked)]).astype(int)
     shuffled = random.permutation(len(users))
-    histories = make_histories(users[shuffled], np.concatenate(liked).astype(int)[shuffled], len(liked))
-    keys = jax.random.split(jax.random.key(0), len(liked))
-    draws = np.asarray(draw_unseen(keys, histories, np.arange(len(liked)), 60_000, n_items))
+    histories = make_histories(users[shuffled], np.concatenate(liked).astype(int)[shuffled], len(liked), n_items)
+    everyone = jnp.arange(len(liked))
+    draws = np.asarray(draw_unseen(jax.random.key(0), histories, everyone, everyone, 60_000, n_items))
     for user, items in enumerate(liked):
         counts = np.bincount(draws[user], minlength=n_items)
         unseen = np.setdiff1d(np.arange(n_items), items)
         assert counts[items].sum() == 0
         expected = 60_000 / len(unseen)
         assert np.abs(counts[unseen] - expected).max() < 5 * np.sqrt(expected)
+
+
+def test_the_draws_of_an_example_do_not_depend_on_its_batch():
+    histories = make_histories(np.array([0, 1, 1]), np.array([2, 0, 3]), 2, 9)
+    users, examples = jnp.array([1, 0, 1, 1]), jnp.array([7, 8, 9, 3])
+    whole = draw_unseen(jax.random.key(0), histories, users, examples, 20, 9)
+    np.testing.assert_array_equal(
+        draw_unseen(jax.random.key(0), histories, users[1::2], examples[1::2], 20, 9), whole[1::2]
+    )
+    assert (whole[0] != whole[2]).any()
+
+
+def test_a_user_who_liked_everything_is_refused():
+    with pytest.raises(InputError, match="a user liked every item"):
+        make_histories(np.array([0, 1, 1]), np.array([0, 0, 1]), 2, 2)
 
 
 @pytest.mark.parametrize("size", [0, 1, 3, 7])

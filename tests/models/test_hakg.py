@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 
 from hkjax.errors import InputError
-from hkjax.models.hakg import HAKGConfig, hakg
+from hkjax.models.hakg import hakg
+from hkjax.models.hakg_config import HAKGConfig
 
 CONFIG = HAKGConfig(dim=6, layers=2, negatives=5)
 

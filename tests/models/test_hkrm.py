@@ -11,7 +11,8 @@ from jax.test_util import check_grads
 from hkjax.data.fields import attribute_fields
 from hkjax.data.sampling import ragged_layout, take
 from hkjax.errors import InputError
-from hkjax.models.hkrm import HKRMConfig, hkrm
+from hkjax.models.hkrm import hkrm
+from hkjax.models.hkrm_config import HKRMConfig
 
 VARIANTS = [
     {},

@@ -3,8 +3,10 @@
 import pytest
 
 from hkjax.models.baselines import balance_and_popularity, popularity
-from hkjax.models.hakg import OFFICIAL, HAKGConfig, hakg
-from hkjax.models.hkrm import HKRMConfig, hkrm
+from hkjax.models.hakg import hakg
+from hkjax.models.hakg_config import OFFICIAL, HAKGConfig
+from hkjax.models.hkrm import hkrm
+from hkjax.models.hkrm_config import HKRMConfig
 from hkjax.models.lightgcn import LightGCNConfig, lightgcn
 from hkjax.testing import check_recommender
 

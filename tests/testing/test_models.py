@@ -1,10 +1,13 @@
-"""A whole loss on a real batch: every parameter's derivatives. HAKG's takes minutes to compile: see the README."""
+"""A whole loss on a real batch, with dropout and sampling on: every parameter's derivatives, in either mode."""
 
 import jax
 import pytest
 
 from hkjax.data.dataset import DataConfig, read_dataset, take_users
-from hkjax.models.hkrm import HKRMConfig, hkrm
+from hkjax.models.hakg import hakg
+from hkjax.models.hakg_config import HAKGConfig
+from hkjax.models.hkrm import hkrm
+from hkjax.models.hkrm_config import HKRMConfig
 from hkjax.testing.__main__ import measure_loss
 
 BOOK_FIELDS = {"genre": (3,), "date": (2,), "publisher": (7,), "author": (1,), "series": (5,)}
@@ -13,6 +16,7 @@ BOOK_FIELDS = {"genre": (3,), "date": (2,), "publisher": (7,), "author": (1,), "
 def assert_small(errors):
     for e in errors:
         assert e.reverse < 1e-6, e
+        assert e.forward < 1e-6, e
         assert e.second < 1e-4, e
 
 
@@ -28,4 +32,12 @@ def test_the_loss_of_hkrm_on_book_crossing(real_data):
         hkrm(HKRMConfig(dim=8, item_bias=True), take_users(data, 300), batch_size=64), directions=1, entries=2
     )
     assert len(errors) == 9
+    assert_small(errors)
+
+
+def test_the_loss_of_hakg_on_alibaba_ifashion(real_data):
+    data = read_dataset(DataConfig("kgat", str(real_data / "alibaba-ifashion"), ratios=(9, 1)), seed=0)
+    config = HAKGConfig(dim=8, layers=2, negatives=5)
+    errors = measure_loss(hakg(config, take_users(data, 30), batch_size=16), directions=1, entries=2)
+    assert len(errors) == 6
     assert_small(errors)

@@ -17,7 +17,8 @@ from hkjax.data.synthetic import SyntheticConfig
 from hkjax.errors import InputError
 from hkjax.evaluation.evaluate import make_validator
 from hkjax.experiment import Experiment, load_workdir, train_experiment
-from hkjax.models.hkrm import HKRMConfig, hkrm
+from hkjax.models.hkrm import hkrm
+from hkjax.models.hkrm_config import HKRMConfig
 from hkjax.training.checkpoint import Checkpoints
 from hkjax.training.loop import TrainingConfig, fit
 from hkjax.training.parallel import make_runner

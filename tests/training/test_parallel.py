@@ -7,8 +7,10 @@ import pytest
 
 from hkjax.errors import InputError
 from hkjax.models.base import split
-from hkjax.models.hakg import HAKGConfig, hakg
-from hkjax.models.hkrm import HKRMConfig, hkrm
+from hkjax.models.hakg import hakg
+from hkjax.models.hakg_config import HAKGConfig
+from hkjax.models.hkrm import hkrm
+from hkjax.models.hkrm_config import HKRMConfig
 from hkjax.training.parallel import make_runner
 from hkjax.training.state import OptimizerConfig, make_optimizer
 

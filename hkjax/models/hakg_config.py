@@ -1,0 +1,79 @@
+"""HAKG's choices, and those of its official code."""
+
+import dataclasses
+from typing import Any, Literal
+
+
+@dataclasses.dataclass(frozen=True)
+class HAKGConfig:
+    """The choices that slides and official code state, leave open or differ in.
+
+    Attributes:
+        name: this model's name in a configuration.
+        dim: embedding size d.
+        layers: rounds of propagation L; the result is the sum of layers 0 to L.
+        message: of an edge (h, r, t). `slides`: log_{e_h}(e_t (+) e_r). `official`:
+            log_h(project(exp_h(e_t) (+) exp_h(e_r))). `euclidean`: t + r - h, the ablation without
+            hyperbolic geometry.
+        ball_eps: distance of the official projection from the boundary; their code has 4e-3 in
+            float32 and 1e-5 in float64.
+        item_aggregation: of the users of an item, on the collaborative side. `mean` (slides) or
+            `sum` (official).
+        dual_items: keep an item's collaborative embedding apart from its entity's. Without it,
+            items are their entities alone.
+        gate: fuse both by g * c + (1 - g) * e with g = sigmoid(W1 c + W2 e), of the previous layer
+            and in the tangent space, since a gated mixture of ball points may leave the ball.
+            Without it, by their mean.
+        normalize_layers: scale each layer's rows to length 1 (official).
+        message_dropout: dropout rate of each layer's rows (official: 0.1).
+        edge_keep, interaction_keep: the share of edges of the knowledge graph, and of interactions,
+            that a step keeps (official: 0.5). Sums over interactions are divided by it.
+        angle_weight: of the angle loss, a mean over pairs of an item and an attribute.
+        angle_pairs: `attribute_apex` (slides): the item in the cone of its attribute. `both`
+            (official): also the reverse.
+        angle_space: what the angles are taken of. `ball`: exp_0 of the layer-0 embeddings.
+            `parameter` (official): the embeddings themselves.
+        angle: `exact`, or `clipped` as in the official code (see `cones.clipped_angle_of`).
+        angle_mask: take each pair's angle over a fresh random half of the dimensions (official).
+        aperture: K of the half-aperture.
+        negatives: drawn items per row.
+        margin: of the negatives in the ranking loss.
+        score: `sum_of_cosines`, cos(u, e_i) + cos(u, c_i), which is what the loss trains, or
+            `cosine_of_sum` (official), cos(u, e_i + c_i).
+    """
+
+    name: Literal["hakg"] = "hakg"
+    dim: int = 64
+    layers: int = 3
+    message: Literal["slides", "official", "euclidean"] = "slides"
+    ball_eps: float = 4e-3
+    item_aggregation: Literal["mean", "sum"] = "mean"
+    dual_items: bool = True
+    gate: bool = True
+    normalize_layers: bool = False
+    message_dropout: float = 0.0
+    edge_keep: float = 0.5
+    interaction_keep: float = 0.5
+    angle_weight: float = 0.005
+    angle_pairs: Literal["attribute_apex", "both"] = "attribute_apex"
+    angle_space: Literal["ball", "parameter"] = "ball"
+    angle: Literal["exact", "clipped"] = "exact"
+    angle_mask: bool = False
+    aperture: float = 0.1
+    negatives: int = 200
+    margin: float = 0.6
+    score: Literal["sum_of_cosines", "cosine_of_sum"] = "sum_of_cosines"
+
+
+# What turns the defaults into the official code's model.
+OFFICIAL: dict[str, Any] = {
+    "message": "official",
+    "item_aggregation": "sum",
+    "normalize_layers": True,
+    "message_dropout": 0.1,
+    "angle_pairs": "both",
+    "angle_space": "parameter",
+    "angle": "clipped",
+    "angle_mask": True,
+    "score": "cosine_of_sum",
+}
