@@ -22,7 +22,7 @@ def define_flags() -> None:
         "edges", 1_250_000, "Directed edges of the smallest graph; the others have 2, 4 and 8 times as many."
     )
     flags.DEFINE_list("devices", [], "Instead: one graph, on so many devices each.")
-    flags.DEFINE_integer("dim", 16, "Embedding size.")
+    flags.DEFINE_integer("dim", 64, "Embedding size.")
 
 
 def main() -> None:
@@ -56,8 +56,16 @@ def _seconds(n_edges: int, n_devices: int) -> float:
     random = np.random.default_rng(0)
     n_entities, n_users = n_edges // 6, n_edges // 60
     n_items = n_entities // 4
-    triples = random.integers((n_entities, 20, n_entities), size=(n_edges // 2, 3))[:, [0, 1, 2]]
-    rows = np.column_stack([random.integers((n_users, n_items), size=(n_edges // 12, 2)), np.ones(n_edges // 12, int)])
+
+    def popular(n: int, size: int) -> np.ndarray:
+        """Numbers below n, few of them often and most of them seldom, as attributes and items are."""
+        return (n * random.random(size) ** 3).astype(int)
+
+    relations, heads = random.integers(20, size=n_edges // 2), random.integers(n_entities, size=n_edges // 2)
+    triples = np.column_stack([heads, relations, popular(n_entities, n_edges // 2)])
+    n_rows = n_edges // 12
+    users, liked = random.integers(n_users, size=n_rows), np.ones(n_rows, int)
+    rows = np.column_stack([users, popular(n_items, n_rows), liked])
     data = assemble(rows, np.zeros((0, 3), int), triples, DataConfig("ripplenet"), seed=0)
     recommender = hakg(HAKGConfig(dim=flags.FLAGS.dim, layers=2, negatives=50), data, batch_size=4096)
     optimizer = make_optimizer(OptimizerConfig(), recommender.batches.steps_per_epoch)

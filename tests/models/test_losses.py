@@ -1,6 +1,8 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+from hypothesis import given
+from hypothesis import strategies as st
 from jax.test_util import check_grads
 
 from hkjax.models.losses import angle_loss, contrastive_loss, unit_rows
@@ -19,7 +21,15 @@ def test_without_an_active_negative_only_the_positive_counts():
     np.testing.assert_allclose(contrastive_loss(user, [table], jnp.array([0]), jnp.array([[1, 1]]), 0.5), [0.0])
 
 
-def test_the_angle_loss_is_zero_exactly_inside_the_cone():
+@given(st.floats(0, np.pi), st.floats(0, np.pi / 2))
+def test_the_angle_loss_is_zero_exactly_inside_the_cone(angle, aperture):
+    with jax.enable_x64(True):
+        loss = angle_loss(jnp.asarray(angle), jnp.asarray(aperture))
+        assert (loss == 0) == (angle <= aperture)
+        assert loss == max(angle - aperture, 0)
+
+
+def test_its_gradient_pushes_what_lies_outside_inwards():
     angles, apertures = jnp.array([0.2, 0.5, 0.9]), jnp.array([0.5, 0.5, 0.5])
     np.testing.assert_allclose(angle_loss(angles, apertures), [0, 0, 0.4], rtol=1e-6)
     np.testing.assert_allclose(jax.vmap(jax.grad(angle_loss))(angles, apertures), [0, 0, 1])
