@@ -13,5 +13,7 @@ class TerminationError(Exception):
 
 
 class PeerError(Exception):
-    """Another process that trained together with this one was lost. The command line prints the one line
-    of its message and exits with code 1."""
+    """Another process that trained together with this one was lost; its message is one line.
+
+    The command line prints the message to stderr and exits with code 1.
+    """

@@ -15,6 +15,7 @@ from hkjax.data.dataset import Dataset
 from hkjax.evaluation.ctr import predict
 from hkjax.evaluation.evaluate import EvaluationConfig, evaluate
 from hkjax.explain import field_recovery, typical_pair
+from hkjax.geometry import poincare
 from hkjax.models.base import Params, Recommender, Representation
 from hkjax.models.baselines import balance_and_popularity, popularity
 from hkjax.models.hakg import HAKGRepresentation
@@ -91,7 +92,7 @@ def write_report(
     if isinstance(representation, HAKGRepresentation):
         place = np.asarray(representation.place)
         liked = np.bincount(data.train.positives().items, minlength=data.n_items)
-        distance = 2 * np.arctanh(np.minimum(np.linalg.norm(place[: data.n_items], axis=1), 1 - 1e-7))
+        distance = np.asarray(poincare.distance_zero(place[: data.n_items], 1.0))
         plots.distance_by_popularity(distance, liked, workdir / "plots/distance.png")
         pictures["Distance to the origin against popularity"] = "distance.png"
         if place.shape[1] == 2:

@@ -214,4 +214,4 @@ def test_parity_of_the_ratings(case):
     distances = jnp.minimum(ball.distance(users[:, None], items[None], 1.0), 2 * np.arctanh(1 - 1e-5))
     # Near the boundary their float32 arithmetic is up to 5e-4 off their own double one with the same margin.
     exact = case.path.with_name(case.path.name.replace("_f32", "_f64eps32"))
-    close(-(distances**2), np.load(exact)["rating/hyperbolic"], case)
+    close(-(distances**2), np.load(exact if exact.exists() else case.path)["rating/hyperbolic"], case)

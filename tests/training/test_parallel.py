@@ -103,6 +103,8 @@ def test_steps_donate_their_state_and_need_nothing_from_the_host(tiny_data, way)
     assert all(leaf.is_deleted() for leaf in jax.tree.leaves(state))
     before, now = (jax.tree.map(lambda leaf: leaf.sharding, tree) for tree in (state, after))
     assert jax.tree.leaves(before) == jax.tree.leaves(now)
+    if way in (WAYS["pmap"], WAYS["shard_map"]):
+        assert all(leaf.sharding.is_fully_replicated for leaf in jax.tree.leaves(after))
 
 
 def test_a_batch_that_does_not_divide_is_refused(tiny_data):
