@@ -25,8 +25,9 @@ from hkjax.models.lightgcn import LightGCNConfig, lightgcn
 from hkjax.training.checkpoint import Checkpoints
 from hkjax.training.hosts import is_first, wait_for_all
 from hkjax.training.loop import TrainingConfig, fit
-from hkjax.training.parallel import Parallel
-from hkjax.training.state import OptimizerConfig
+from hkjax.training.parallel import Parallel, make_runner
+from hkjax.training.placement import Placement
+from hkjax.training.state import OptimizerConfig, make_optimizer
 from hkjax.training.workdir import claim_workdir, read_config
 
 ModelConfig = HKRMConfig | HAKGConfig | LightGCNConfig
@@ -99,17 +100,21 @@ def train_experiment(experiment: Experiment, workdir: Path) -> list[dict[str, An
     data = load_data(experiment)
     for remark in data.remarks if is_first() else ():
         print(remark)
-    recommender = build_model(experiment, data)
-    validate = make_validator(recommender, data, experiment.training.monitor)
+    e, recommender = experiment, build_model(experiment, data)
+    optimizer = make_optimizer(e.optimizer, recommender.batches.steps_per_epoch)
+    runner = make_runner(recommender, optimizer, e.parallel, e.shard_embeddings)
+    validate = make_validator(runner.recommender, data, e.training.monitor)
     if is_first():
         claim_workdir(workdir, experiment, fingerprint(data))
     wait_for_all("workdir")
-    e = experiment
-    return fit(recommender, validate, e.training, e.optimizer, e.seed, workdir, e.parallel, e.shard_embeddings)
+    return fit(runner, validate, e.training, e.seed, workdir, e.shard_embeddings)
 
 
 class Trained(NamedTuple):
-    """What a work directory holds: an experiment, its data and model, and trained parameters."""
+    """What a work directory holds: an experiment, its data and model, and trained parameters.
+
+    Sharded tables are divided among the devices at hand, however many trained them.
+    """
 
     experiment: Experiment
     data: Dataset
@@ -131,7 +136,11 @@ def load_workdir(workdir: Path, which: Literal["best", "latest"] = "best") -> Tr
         step = checkpoints.best if which == "best" else checkpoints.latest
         if step is None:
             raise InputError(f"{workdir}: no finished checkpoint yet; train first")
-        like = jax.eval_shape(recommender.init, jax.random.key(0))
+        if experiment.shard_embeddings and jax.device_count() > 1:
+            placement = Placement(recommender, jax.devices(), divide_tables=True)
+            recommender, like = placement.recommender, placement.params
+        else:
+            like = jax.eval_shape(recommender.init, jax.random.key(0))
         return Trained(experiment, data, recommender, checkpoints.restore_params(step, like))
 
 

@@ -88,7 +88,7 @@ def field_recovery(representation: HKRMRepresentation, truth: np.ndarray, histor
         truth: index of the preferred field, int [users].
         history: number of liked train items, int [users].
     """
-    found = np.argmax(np.asarray(representation.preference), axis=1) == truth
+    found = np.argmax(np.asarray(representation.preference)[: truth.size], axis=1) == truth
     return float(found[history > 0].mean())
 
 

@@ -68,6 +68,17 @@ def ragged_layout(sizes: np.ndarray) -> dict[str, jax.Array]:
     return {"lane": jnp.asarray(lane, jnp.int32), "slot": jnp.asarray(slot, jnp.int32)}
 
 
+def stack_layouts(layouts: list[dict[str, jax.Array]], n_lanes: int) -> dict[str, jax.Array]:
+    """Stacks layouts of n_lanes rows each, filled up to one size, along a leading axis, on the host."""
+    room = max(layout["lane"].size for layout in layouts)
+    # What fills up lies past the end of the last lane's history.
+    fills = {"lane": n_lanes - 1, "slot": np.iinfo(np.int32).max // 2}
+    return {
+        name: jnp.asarray(np.stack([np.pad(a[name], (0, room - a[name].size), constant_values=fill) for a in layouts]))
+        for name, fill in fills.items()
+    }
+
+
 def shuffle(batches: Batches, key: jax.Array) -> jax.Array:
     """Returns the epoch's order, int32 [lanes, steps]: a permutation of the examples.
 
@@ -102,14 +113,7 @@ def divide_batches(batches: Batches, n: int) -> tuple[Batches, Batches]:
     if sizes is None:
         return batches, axes
     layouts = [ragged_layout(sizes[k::n]) for k in range(n)]
-    room = max(layout["lane"].size for layout in layouts)
-    # Room that a device does not need lies past the end of its last lane's history.
-    fills = {"lane": batches.batch_size // n - 1, "slot": np.iinfo(np.int32).max // 2}
-    padded = {
-        name: jnp.asarray(np.stack([np.pad(a[name], (0, room - a[name].size), constant_values=fill) for a in layouts]))
-        for name, fill in fills.items()
-    }
-    return batches._replace(layout=padded), axes
+    return batches._replace(layout=stack_layouts(layouts, batches.batch_size // n)), axes
 
 
 def divide_order(order: jax.Array, n: int) -> jax.Array:

@@ -3,19 +3,18 @@
 from functools import partial
 
 import jax
-import jax.numpy as jnp
 import numpy as np
 
 from hkjax.data.dataset import Interactions
 from hkjax.evaluation.metrics import weighted_auc
 from hkjax.models.base import Recommender, Representation
 from hkjax.models.baselines import fit_logistic
+from hkjax.training.hosts import fetch
 
 
 def predict(recommender: Recommender, representation: Representation, rows: Interactions) -> np.ndarray:
     """Returns the logits of the rows, float64 [rows]."""
-    users, items = jnp.asarray(rows.users), jnp.asarray(rows.items)
-    return np.asarray(_score(recommender.score, representation, users, items), np.float64)
+    return fetch(_score(recommender.score, representation, rows.users, rows.items)).astype(np.float64)
 
 
 @partial(jax.jit, static_argnums=0)

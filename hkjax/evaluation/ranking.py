@@ -10,6 +10,7 @@ import numpy as np
 from hkjax.data.dataset import Interactions
 from hkjax.evaluation.metrics import ranking_metrics
 from hkjax.models.base import Recommender, Representation
+from hkjax.training.hosts import fetch
 
 _SCORES_PER_BLOCK = 1 << 24
 
@@ -42,9 +43,9 @@ def rank_users(
     depth = min(max(ks), n_items)
     hits = []
     for block, found_pairs, left_out_pairs in zip(blocks, found, left_out, strict=True):
-        padded = jnp.asarray(np.pad(block, (0, size - len(block))))
+        padded = np.pad(block, (0, size - len(block)))
         block_hits = _top_hits(recommender.rank_scores, depth, representation, padded, found_pairs, left_out_pairs)
-        hits.append(np.asarray(block_hits)[: len(block)])
+        hits.append(fetch(block_hits)[: len(block)])
     return {"users": users, **ranking_metrics(np.concatenate(hits), n_relevant, ks)}
 
 

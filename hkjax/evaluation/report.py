@@ -90,7 +90,7 @@ def write_report(
             plots.preference_heat_map(pair, data.names, workdir / "plots/preference.png")
             pictures["User preference against item attribute importance"] = "preference.png"
     if isinstance(representation, HAKGRepresentation):
-        place = np.asarray(representation.place)
+        place = np.asarray(representation.place)[: data.n_entities]
         liked = np.bincount(data.train.positives().items, minlength=data.n_items)
         distance = np.asarray(poincare.distance_zero(place[: data.n_items], 1.0))
         plots.distance_by_popularity(distance, liked, workdir / "plots/distance.png")

@@ -1,7 +1,5 @@
 """Inner products of many pairs of rows, gathered and summed in blocks instead of copied out."""
 
-from functools import partial
-
 import jax
 import jax.numpy as jnp
 
@@ -62,18 +60,19 @@ def _blocks(x: jax.Array) -> jax.Array:
 
 
 @jax.custom_jvp
-def masked_gram(x: jax.Array, first: jax.Array, second: jax.Array, bits: jax.Array) -> jax.Array:
+def masked_gram(x: jax.Array, first: jax.Array, second: jax.Array, bits: jax.Array, dimensions: jax.Array) -> jax.Array:
     """|a|^2, <a,b> and |b|^2 of the rows a = x[first], b = x[second], over a random half of the dimensions.
 
     Args:
         x: [N, d].
         first, second: int [pairs].
-        bits: uint32 [pairs, ceil(d / 32)]; bit k of word w says whether dimension 32 w + k counts.
+        bits: uint32 [pairs, words]; bit k of word w says whether dimension 32 w + k counts.
+        dimensions: int [d], the numbers of x's columns among the dimensions.
 
     Returns:
         [pairs, 3].
     """
-    return _masked(x, x, first, second, bits, n=first.shape[0])
+    return _masked(x, x, first, second, bits, dimensions, n=first.shape[0])
 
 
 @masked_gram.defjvp
@@ -84,14 +83,14 @@ def _masked_gram_jvp(primals, tangents):
 
 
 def _masked_products(
-    x: jax.Array, y: jax.Array, first: jax.Array, second: jax.Array, bits: jax.Array, n: int
+    x: jax.Array, y: jax.Array, first: jax.Array, second: jax.Array, bits: jax.Array, dimensions: jax.Array, n: int
 ) -> jax.Array:
     """The symmetric bilinear form whose value at y = x is `masked_gram`."""
     del n
 
     def products(pairs: tuple[jax.Array, ...]) -> jax.Array:
         first, second, bits = pairs
-        mask = unpack_bits(bits, x.shape[1]).astype(x.dtype)
+        mask = unpack_bits(bits, dimensions).astype(x.dtype)
         a, b, c, d = mask * x[first], mask * x[second], y[first], y[second]
         return jnp.stack([inner(a, c), (inner(a, d) + inner(b, c)) / 2, inner(b, d)], axis=-1)
 
@@ -99,11 +98,17 @@ def _masked_products(
 
 
 def _masked_sums(
-    weights: jax.Array, y: jax.Array, first: jax.Array, second: jax.Array, bits: jax.Array, n: int
+    weights: jax.Array,
+    y: jax.Array,
+    first: jax.Array,
+    second: jax.Array,
+    bits: jax.Array,
+    dimensions: jax.Array,
+    n: int,
 ) -> jax.Array:
     def add(total: jax.Array, block: tuple[jax.Array, ...]) -> jax.Array:
         w, first, second, bits = block
-        mask = unpack_bits(bits, y.shape[1]).astype(y.dtype)
+        mask = unpack_bits(bits, dimensions).astype(y.dtype)
         c, d, half = mask * y[first], mask * y[second], w[:, 1:2] / 2
         total = total.at[first].add(w[:, 0:1] * c + half * d)
         return total.at[second].add(half * c + w[:, 2:3] * d)
@@ -114,8 +119,7 @@ def _masked_sums(
 _masked, _, _ = partial_derivatives("masked", _masked_products, _masked_sums, _masked_sums)
 
 
-@partial(jax.jit, static_argnums=1)
-def unpack_bits(bits: jax.Array, n: int) -> jax.Array:
-    """The first n bits of each row of words: bool [pairs, n] from uint32 [pairs, words]."""
-    dimension = jnp.arange(n)
-    return (bits[:, dimension // 32] >> (dimension % 32).astype(jnp.uint32)) & 1 == 1
+@jax.jit
+def unpack_bits(bits: jax.Array, dimensions: jax.Array) -> jax.Array:
+    """Some bits of each row of words: bool [pairs, d] from uint32 [pairs, words] and the bits' numbers, int [d]."""
+    return (bits[:, dimensions // 32] >> (dimensions % 32).astype(jnp.uint32)) & 1 == 1

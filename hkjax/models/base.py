@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 import jax
 
 from hkjax.data.sampling import Batches
+from hkjax.errors import InputError
 
 Params = Any
 Inputs = Any
@@ -17,19 +18,23 @@ AXIS = "devices"
 
 
 class Shares(NamedTuple):
-    """A model's training divided among n devices, which sum over the named axis what each computes apart.
+    """A model divided among n devices, which sum over the axis `AXIS` what each computes apart.
 
     Attributes:
         inputs: the inputs, divided leaves with a leading axis [n].
         axes: pytree like `inputs`: 0 for a divided leaf, None for one that every device holds whole.
         loss: as `Recommender.loss`, of a device's share of the inputs and of the batch, to be called
-            where the axis `AXIS` is bound; the mean over the devices is the loss of the whole batch,
-            and the mean of their gradients its gradient.
+            where the axis is bound; the mean over the devices is the loss of the whole batch, and the
+            mean of their gradients its gradient.
+        encode: as `Recommender.encode` where tables are divided: the device's rows of every array.
+        tables: names of the parameters that are tables, whose rows can be divided.
     """
 
     inputs: Inputs
     axes: Any
     loss: Callable[[Params, Inputs, Batch, jax.Array], tuple[jax.Array, Metrics]]
+    encode: Callable[[Params, Inputs], Representation]
+    tables: tuple[str, ...]
 
 
 class Recommender(NamedTuple):
@@ -45,7 +50,8 @@ class Recommender(NamedTuple):
         encode: (params, inputs) -> representation of all users and items.
         score: (representation, users [B], items [B]) -> logits [B].
         rank_scores: (representation, users [B]) -> scores [B, n_items].
-        split: (n) -> `Shares` for n devices; without it, devices share the batch alone.
+        split: (n, divide_tables) -> `Shares` for n devices, which hold all tables whole, or their own
+            rows of them (see hkjax/models/devices.py); without it, devices share the batch alone.
     """
 
     inputs: Inputs
@@ -55,16 +61,18 @@ class Recommender(NamedTuple):
     encode: Callable[[Params, Inputs], Representation]
     score: Callable[[Representation, jax.Array, jax.Array], jax.Array]
     rank_scores: Callable[[Representation, jax.Array], jax.Array]
-    split: Callable[[int], Shares] | None = None
+    split: Callable[[int, bool], Shares] | None = None
 
 
-def split(recommender: Recommender, n: int) -> Shares:
-    """Divides a model's training among n devices."""
-    if recommender.split is not None:
-        return recommender.split(n)
-    return Shares(recommender.inputs, jax.tree.map(lambda _: None, recommender.inputs), recommender.loss)
+def split(recommender: Recommender, n: int, divide_tables: bool) -> Shares:
+    """Divides a model among n devices.
 
-
-def over_devices(x: jax.Array, axis: str | None) -> jax.Array:
-    """The sum over the devices of the axis; x itself without one."""
-    return x if axis is None else jax.lax.psum(x, axis)
+    Raises:
+        InputError: its tables are to be divided, and it does not know how.
+    """
+    r = recommender
+    if r.split is not None:
+        return r.split(n, divide_tables)
+    if divide_tables:
+        raise InputError("shard_embeddings: this model does not divide its tables")
+    return Shares(r.inputs, jax.tree.map(lambda _: None, r.inputs), r.loss, r.encode, ())

@@ -22,10 +22,11 @@ from hkjax.geometry import cones, radial
 from hkjax.graph import message, sparse
 from hkjax.graph.pairs import masked_gram
 from hkjax.graph.segment import segment_sum
-from hkjax.models.base import AXIS, Batch, Metrics, Recommender, Shares, over_devices
+from hkjax.models.base import AXIS, Batch, Metrics, Recommender, Shares
+from hkjax.models.devices import ONE, Devices
 from hkjax.models.hakg_config import HAKGConfig
 from hkjax.models.hakg_inputs import HAKGInputs, make_inputs
-from hkjax.models.losses import angle_loss, contrastive_loss, unit_rows
+from hkjax.models.losses import angle_loss, contrastive_loss, cosines, unit_rows
 
 
 class Embeddings(NamedTuple):
@@ -56,7 +57,7 @@ class HAKG(nn.Module):
     Attributes:
         config: the choices.
         n_users, n_items, n_entities, n_relations: sizes, relations without their inverses.
-        axis: the named axis of the devices that share edges, interactions and pairs, if any.
+        devices: those that share edges, interactions and pairs, and perhaps tables.
     """
 
     config: HAKGConfig
@@ -64,17 +65,18 @@ class HAKG(nn.Module):
     n_items: int
     n_entities: int
     n_relations: int
-    axis: str | None = None
+    devices: Devices = ONE
 
     def setup(self) -> None:
         c, xavier = self.config, nn.initializers.xavier_uniform()
         limit = (6 / (self.n_users + self.n_entities + c.dim)) ** 0.5
         # Users and entities are one matrix to the initialisation, as in the official code.
-        self.user = self.param("user", _uniform(limit), (self.n_users, c.dim))
-        self.entity = self.param("entity", _uniform(limit), (self.n_entities, c.dim))
+        rows = self.devices.rows
+        self.user = self.param("user", _uniform(limit), (rows(self.n_users), c.dim))
+        self.entity = self.param("entity", _uniform(limit), (rows(self.n_entities), c.dim))
         self.relation = self.param("relation", xavier, (2 * self.n_relations, c.dim))
         if c.dual_items:
-            self.item = self.param("item", xavier, (self.n_items, c.dim))
+            self.item = self.param("item", xavier, (rows(self.n_items), c.dim))
         if c.dual_items and c.gate:
             shape = (c.layers, c.dim, c.dim)
             self.item_gate, self.entity_gate = (
@@ -83,25 +85,41 @@ class HAKG(nn.Module):
 
     def initial(self) -> Embeddings:
         """Layer 0; without dual items, the collaborative side is that of the entities."""
-        item = self.item if self.config.dual_items else self.entity[: self.n_items]
+        item = self.item if self.config.dual_items else self.of_items(self.entity)
         return Embeddings(self.user, self.entity, item)
+
+    def of_items(self, entity: jax.Array) -> jax.Array:
+        """The rows of the items, of those of all entities."""
+        return self.devices.look_up(lambda entity: self.devices.own(entity[: self.n_items]), [entity])
 
     def messages(self, entity: jax.Array, inputs: HAKGInputs) -> jax.Array:
         """The mean message of each entity's edges: [entities, d], 0 without one, from entity [entities, d]."""
-        edges, relation = inputs.edges, inputs.relation
-        ends = jnp.stack([edges.rows, edges.columns])
-        hh, tt = jnp.sum(entity**2, axis=-1).at[ends].get(mode="clip")
-        hr, tr = (entity @ self.relation.T).at[ends, relation].get(mode="clip")
+        edges, relation, devices, n = inputs.edges, inputs.relation, self.devices, self.n_entities
+        ends, relations = jnp.stack([edges.rows, edges.columns]), jnp.arange(2 * self.n_relations)
+
+        def among(relations: jax.Array) -> tuple[jax.Array, jax.Array]:
+            place = relation - relations[0]
+            return place, (place >= 0) & (place < relations.size)
+
+        def at_ends(products: jax.Array, relations: jax.Array) -> jax.Array:
+            place, here = among(relations)
+            return jnp.where(here, products.at[ends, place].get(mode="clip"), 0)
+
+        def by_relation(relations: jax.Array) -> jax.Array:
+            place, here = among(relations)
+            return jnp.zeros((n, relations.size), gamma.dtype).at[edges.rows, place].add(jnp.where(here, gamma, 0))
+
+        hh, tt = devices.all(jnp.sum(entity**2, axis=-1)).at[ends].get(mode="clip")
+        hr, tr = devices.contract(at_ends, [entity @ self.relation.T], [relations])
         rr = jnp.sum(self.relation**2, axis=-1)[relation]
-        gram = message.Gram(hh, tt, rr, sparse.edge_products(entity, entity, edges), hr, tr)
-        gram = message.Gram(*(checkpoint_name(x, "edge") for x in gram))
+        ht = devices.contract(lambda entity: sparse.edge_products(entity, entity, edges), [entity])
+        gram = message.Gram(*(checkpoint_name(x, "edge") for x in message.Gram(hh, tt, rr, ht, hr, tr)))
         alpha, beta, gamma = (checkpoint_name(x, "edge") for x in message.of_edges(self.coordinates, gram))
-        shares = jnp.zeros((self.n_entities, 2 * self.n_relations), gamma.dtype).at[edges.rows, relation].add(gamma)
-        total = segment_sum(alpha, edges.rows, self.n_entities)[:, None] * entity + shares @ self.relation
-        total += sparse.weighted_sum(beta, entity, edges, self.n_entities)
-        total = over_devices(total, self.axis)
-        count = over_devices(segment_sum(jnp.ones_like(alpha), edges.rows, self.n_entities), self.axis)
-        return total / jnp.maximum(count, 1)[:, None]
+        total = devices.scatter(segment_sum(alpha, edges.rows, n))[:, None] * entity
+        total += devices.add_up(by_relation, [], [relations]) @ self.relation
+        total += devices.add_up(lambda entity: sparse.weighted_sum(beta, entity, edges, n), [entity])
+        count = devices.scatter(segment_sum(jnp.ones_like(alpha), edges.rows, n))
+        return devices.complete(total) / jnp.maximum(devices.complete(count), 1)[:, None]
 
     def coordinates(self, gram: message.Gram) -> message.Coordinates:
         if self.config.message == "official":
@@ -115,7 +133,7 @@ class HAKG(nn.Module):
 
     def fuse(self, x: Embeddings, gates: tuple[jax.Array, jax.Array] | None) -> jax.Array:
         """What users aggregate of items: [items, d]."""
-        entity = x.entity[: self.n_items]
+        entity = self.of_items(x.entity)
         if not self.config.dual_items:
             return entity
         if gates is None:
@@ -159,38 +177,44 @@ class HAKG(nn.Module):
             gates: W1 and W2 of this layer.
             scale: all interactions by those of the sample.
         """
-        entity, interactions = self.messages(x.entity, inputs), inputs.interactions
+        entity, interactions, devices = self.messages(x.entity, inputs), inputs.interactions, self.devices
         weights = jnp.full(interactions.rows.shape[0], scale, entity.dtype)
-        user = sparse.weighted_sum(weights, self.fuse(x, gates), interactions, self.n_users)
-        user = over_devices(user, self.axis) / inputs.degree[:, None]
+        user = devices.add_up(
+            lambda item: sparse.weighted_sum(weights, item, interactions, self.n_users), [self.fuse(x, gates)]
+        )
+        user = devices.complete(user) / jnp.maximum(devices.own(inputs.degree), 1)[:, None]
         if not self.config.dual_items:
-            return Embeddings(user, entity, entity[: self.n_items])
-        item = sparse.weighted_sum_transposed(weights, x.user, interactions, self.n_items)
-        item = over_devices(item, self.axis)
+            return Embeddings(user, entity, self.of_items(entity))
+        item = devices.add_up(
+            lambda user: sparse.weighted_sum_transposed(weights, user, interactions, self.n_items), [x.user]
+        )
+        item = devices.complete(item)
         if self.config.item_aggregation == "mean":
-            item = item / inputs.popularity[:, None]
+            item = item / jnp.maximum(devices.own(inputs.popularity), 1)[:, None]
         return Embeddings(user, entity, item)
 
     def own(self, key: jax.Array) -> jax.Array:
         """This device's own key."""
-        return key if self.axis is None else jax.random.fold_in(key, jax.lax.axis_index(self.axis))
+        axis = self.devices.axis
+        return key if axis is None else jax.random.fold_in(key, jax.lax.axis_index(axis))
 
     def angle(self, inputs: HAKGInputs, key: jax.Array) -> jax.Array:
         """The angle loss on layer 0."""
-        c = self.config
+        c, devices = self.config, self.devices
         x = on_ball(self.entity) if c.angle_space == "ball" else self.entity
         apex, other = inputs.pairs.rows, inputs.pairs.columns
         if c.angle_mask:
             bits = jax.random.bits(self.own(key), (apex.size, -(-c.dim // 32)), jnp.uint32)
-            xx, xy, yy = masked_gram(x, apex, other, bits).T
+            grams = devices.contract(lambda x, at: masked_gram(x, apex, other, bits, at), [x], [jnp.arange(c.dim)])
+            xx, xy, yy = grams.T
         else:
-            square = jnp.sum(x**2, axis=-1)
+            square = devices.all(jnp.sum(x**2, axis=-1))
             xx, yy = square.at[jnp.stack([apex, other])].get(mode="clip")
-            xy = sparse.edge_products(x, x, inputs.pairs)
+            xy = devices.contract(lambda x: sparse.edge_products(x, x, inputs.pairs), [x])
         angle = cones.angle_at_apex_of if c.angle == "exact" else cones.clipped_angle_of
         losses = angle_loss(angle(xx, xy, yy), cones.half_aperture_of(xx, c.aperture))
         real = apex < self.n_entities
-        mean_size = over_devices(real.sum(), self.axis) / over_devices(jnp.ones(()), self.axis)
+        mean_size = devices.sum(real.sum()) / devices.sum(jnp.ones(()))
         return jnp.sum(jnp.where(real, losses, 0)) / jnp.maximum(mean_size, 1)
 
     def loss(self, inputs: HAKGInputs, batch: Batch, key: jax.Array) -> tuple[jax.Array, Metrics]:
@@ -198,10 +222,12 @@ class HAKG(nn.Module):
         c = self.config
         dropout_key, draw_key, mask_key = jax.random.split(key, 3)
         x = self.propagate(inputs, dropout_key)
-        user, example = batch["user"], batch["example"]
-        negative = draw_unseen(draw_key, inputs.histories, user, example, c.negatives, self.n_items)
-        tables = [unit_rows(table) for table in self.tables(x)]
-        losses = contrastive_loss(unit_rows(x.user)[user], tables, batch["item"], negative, c.margin)
+        users, example = batch["user"], batch["example"]
+        negative = draw_unseen(draw_key, inputs.histories, users, example, c.negatives, self.n_items)
+        user = self.devices.look_up(lambda user: user[users], [unit_rows(x.user)])
+        cosines_of = partial(cosines, positive=batch["item"], negative=negative)
+        of_tables = [self.devices.contract(cosines_of, [unit_rows(table)], [user]) for table in self.tables(x)]
+        losses = contrastive_loss(of_tables, c.margin)
         ranking = jnp.mean(batch["weight"] * losses)
         angle = self.angle(inputs, mask_key) if c.angle_weight else jnp.zeros(())
         loss = ranking + c.angle_weight * angle
@@ -209,7 +235,7 @@ class HAKG(nn.Module):
 
     def tables(self, x: Embeddings) -> list[jax.Array]:
         """The item tables that are scored, [items, d] each."""
-        entity = x.entity[: self.n_items]
+        entity = self.of_items(x.entity)
         return [entity, x.item] if self.config.dual_items else [entity]
 
     def encode(self, inputs: HAKGInputs) -> HAKGRepresentation:
@@ -242,8 +268,13 @@ def hakg(config: HAKGConfig, data: Dataset, batch_size: int) -> Recommender:
     def loss_of(module: HAKG) -> Callable[..., Any]:
         return partial(module.apply, method="loss")
 
-    def split(n: int) -> Shares:
-        return Shares(*inputs.divide(n, data.n_users, data.n_entities), loss_of(module.clone(axis=AXIS)))
+    def encode_of(module: HAKG) -> Callable[..., Any]:
+        return partial(module.apply, method="encode")
+
+    def split(n: int, divide_tables: bool) -> Shares:
+        share = module.clone(devices=Devices(AXIS, n if divide_tables else 1))
+        inputs_and_axes = inputs.divide(n, data.n_users, data.n_entities)
+        return Shares(*inputs_and_axes, loss_of(share), encode_of(share), ("user", "entity", "item"))
 
     liked = data.train.positives()
     return Recommender(
@@ -251,7 +282,7 @@ def hakg(config: HAKGConfig, data: Dataset, batch_size: int) -> Recommender:
         batches=stratify({"user": liked.users, "item": liked.items}, batch_size),
         init=lambda key: module.init(key, inputs, method="encode"),
         loss=loss_of(module),
-        encode=partial(module.apply, method="encode"),
+        encode=encode_of(module),
         score=lambda r, users, items: jnp.sum(r.user[users] * r.item[items], axis=-1),
         rank_scores=lambda r, users: r.user[users] @ r.item.T,
         split=split,

@@ -18,7 +18,7 @@ from flax import linen as nn
 
 from hkjax.data.dataset import Dataset
 from hkjax.data.fields import attribute_fields
-from hkjax.data.sampling import ragged_layout, stratify
+from hkjax.data.sampling import ragged_layout, stack_layouts, stratify
 from hkjax.errors import InputError
 from hkjax.graph.segment import (
     Incidence,
@@ -28,7 +28,8 @@ from hkjax.graph.segment import (
     segment_sum,
     stack_incidences,
 )
-from hkjax.models.base import AXIS, Batch, Metrics, Recommender, Shares, over_devices
+from hkjax.models.base import AXIS, Batch, Metrics, Recommender, Shares
+from hkjax.models.devices import ONE, Devices
 from hkjax.models.hkrm_config import HKRMConfig
 from hkjax.models.proximity import (
     cross_entropy,
@@ -97,7 +98,7 @@ class HKRM(nn.Module):
         n_items, n_fields: sizes I and n.
         n_entities: rows of the entity table, items first.
         n_positives: rows of all histories together.
-        axis: the named axis of the devices that share the values of the fields, if any.
+        devices: those that share the values of the fields, and perhaps tables.
     """
 
     config: HKRMConfig
@@ -105,12 +106,12 @@ class HKRM(nn.Module):
     n_fields: int
     n_entities: int
     n_positives: int
-    axis: str | None = None
+    devices: Devices = ONE
 
     def setup(self) -> None:
         c, xavier, zeros = self.config, nn.initializers.xavier_uniform(), nn.initializers.zeros
         matrix = () if c.relation == "diagonal" else (c.dim,)
-        self.entity = self.param("entity", xavier, (self.n_entities, c.dim))
+        self.entity = self.param("entity", xavier, (self.devices.rows(self.n_entities), c.dim))
         self.relation = self.param("relation", xavier, (self.n_fields, c.dim, *matrix))
         self.empty_query = self.param("empty_query", nn.initializers.normal(0.1), (c.dim,))
         self.hidden, self.output = nn.Dense(c.dim), nn.Dense(c.dim)
@@ -121,14 +122,17 @@ class HKRM(nn.Module):
             self.bias = self.param("bias", zeros, (self.n_items,))
 
     def attribute_values(self, inputs: HKRMInputs) -> jax.Array:
-        """o_j of every item (eq. 3): [items, n, d]."""
-        sums = incident_sum(self.entity, inputs.values, self.n_items * self.n_fields)
-        return over_devices(sums, self.axis).reshape(self.n_items, self.n_fields, -1)
+        """o_j of every item (eq. 3): [items * n, d]."""
+        n_values = self.n_items * self.n_fields
+        sums = self.devices.add_up(lambda entity: incident_sum(entity, inputs.values, n_values), [self.entity])
+        return self.devices.complete(sums)
 
     def targets(self, inputs: HKRMInputs, values: jax.Array, items: jax.Array) -> tuple[Side, jax.Array]:
         """t_s, P^(A|t) and its logarithm for the items [B] (eq. 1 and 5), given o of all items."""
-        vectors = self.entity[items]
-        logits = jax.vmap(proximity_logits, (0, None, 0))(values[items], self.relation, vectors)
+        vectors = self.devices.look_up(lambda entity: entity[items], [self.entity])
+        fields = items[:, None] * self.n_fields + jnp.arange(self.n_fields)
+        of_items = self.devices.look_up(lambda values: values[fields], [values])
+        logits = jax.vmap(proximity_logits, (0, None, 0))(of_items, self.relation, vectors)
         counted = self.counted(inputs, items)
         return Side(vectors, proximity_softmax(logits, counted)), proximity_log_softmax(logits, counted)
 
@@ -158,7 +162,9 @@ class HKRM(nn.Module):
         count = segment_sum(kept.astype(self.entity.dtype), lane, size)
         share = 1 / jnp.maximum(count, 1)
         weights = self.weights(items, place, kept, lane, share)
-        vectors = segment_sum(weights[:, None] * self.entity[items], lane, size)
+        vectors = self.devices.look_up(
+            lambda entity: segment_sum(weights[:, None] * entity[items], lane, size), [self.entity]
+        )
         vectors = jnp.where(count[:, None] > 0, vectors, self.empty_query)
         logits = self.place_logits(values, items, lane, vectors)
         counted = self.counted(inputs, items)
@@ -186,9 +192,13 @@ class HKRM(nn.Module):
     def place_logits(self, values: jax.Array, items: jax.Array, lane: jax.Array, vectors: jax.Array) -> jax.Array:
         """o_j . R_j . q_s of every place [places, n]: `proximity_logits`, with R_j q_s once per lane."""
         keys = jax.vmap(relate, (None, 0))(self.relation, vectors)
-        # One field at a time: no intermediate of the size [places, n, d].
-        columns = [(values[:, j][items] * keys[:, j][lane]).sum(-1) for j in range(self.n_fields)]
-        return jnp.stack(columns, axis=-1)
+
+        def products(values: jax.Array, keys: jax.Array) -> jax.Array:
+            # One field at a time: no intermediate of the size [places, n, d].
+            fields = [(values[items * self.n_fields + j] * keys[:, j][lane]).sum(-1) for j in range(self.n_fields)]
+            return jnp.stack(fields, axis=-1)
+
+        return self.devices.contract(products, [values], [keys])
 
     def combine(self, side: Side) -> jax.Array:
         """The vector [B, d] whose inner product with the other side's is eq. 10.
@@ -214,18 +224,20 @@ class HKRM(nn.Module):
         measure = kl_divergence if c.divergence == "kl" else cross_entropy
         divergences = measure(query.probabilities, log_importance, self.counted(inputs, batch["item"]))
         divergence = jnp.mean(batch["weight"] * labels * divergences)
-        norm = sum(jnp.sum(table**2) for table in (self.entity, self.relation, self.biases()))
+        norm = self.devices.sum_of_rows(jnp.sum(self.entity**2))
+        norm += jnp.sum(self.relation**2) + jnp.sum(self.biases() ** 2)
         loss = entropy + c.divergence_weight * divergence + c.l2 * norm
         return loss, {"loss": loss, "cross_entropy": entropy, "divergence": divergence}
 
     def encode(self, inputs: HKRMInputs) -> HKRMRepresentation:
         """The representation of all users and items."""
         values = self.attribute_values(inputs)
-        everyone = jnp.arange(inputs.start.shape[0])
-        query = self.queries(inputs, values, everyone, inputs.everyone, jnp.full_like(everyone, -1))
-        target, _ = self.targets(inputs, values, jnp.arange(self.n_items))
+        users, items = (self.devices.own(jnp.arange(n)) for n in (inputs.start.size, self.n_items))
+        query = self.queries(inputs, values, users, inputs.everyone, jnp.full_like(users, -1))
+        target, _ = self.targets(inputs, values, items)
+        bias = self.devices.own(self.biases())
         return HKRMRepresentation(
-            self.combine(query), self.combine(target), self.biases(), query.probabilities, target.probabilities
+            self.combine(query), self.combine(target), bias, query.probabilities, target.probabilities
         )
 
     def biases(self) -> jax.Array:
@@ -262,15 +274,24 @@ def hkrm(config: HKRMConfig, data: Dataset, batch_size: int) -> Recommender:
     )
     module = HKRM(config, data.n_items, n_fields, n_entities, liked.users.size)
 
-    def split(n: int) -> Shares:
+    def split(n: int, divide_tables: bool) -> Shares:
+        share = module.clone(devices=Devices(AXIS, n if divide_tables else 1))
         shares = [incidence(fields.value[k::n], slots[k::n], n_entities, present.size) for k in range(n)]
-        divided = inputs._replace(values=stack_incidences(shares, n_entities, present.size))
-        axes = jax.tree.map(lambda _: None, inputs)._replace(values=jax.tree.map(lambda _: 0, inputs.values))
-        return Shares(divided, axes, loss_of(module.clone(axis=AXIS)))
+        n_users = -(-data.n_users // n)
+        layouts = [ragged_layout(length[k * n_users : (k + 1) * n_users]) for k in range(n)]
+        divided: dict[str, Any] = {
+            "values": stack_incidences(shares, n_entities, present.size),
+            "everyone": stack_layouts(layouts, n_users),
+        }
+        axes = jax.tree.map(lambda _: None, inputs)._replace(**jax.tree.map(lambda _: 0, divided))
+        return Shares(inputs._replace(**divided), axes, loss_of(share), encode_of(share), ("entity",))
 
     def loss_of(module: HKRM) -> Callable[..., Any]:
         apply: Callable[..., Any] = module.apply
         return lambda params, inputs, batch, key: apply(params, inputs, batch, method="loss")
+
+    def encode_of(module: HKRM) -> Callable[..., Any]:
+        return partial(module.apply, method="encode")
 
     columns = {"user": data.train.users, "item": data.train.items, "label": data.train.labels}
     return Recommender(
@@ -278,7 +299,7 @@ def hkrm(config: HKRMConfig, data: Dataset, batch_size: int) -> Recommender:
         batches=stratify(columns, batch_size, sizes=length[data.train.users]),
         init=lambda key: module.init(key, inputs, method="encode"),
         loss=loss_of(module),
-        encode=partial(module.apply, method="encode"),
+        encode=encode_of(module),
         score=lambda r, users, items: (r.user[users] * r.item[items]).sum(-1) + r.bias[items],
         rank_scores=lambda r, users: r.user[users] @ r.item.T + r.bias,
         split=split,

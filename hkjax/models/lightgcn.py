@@ -6,7 +6,8 @@ loss (Rendle et al., UAI 2009, arXiv 1205.2618).
 """
 
 import dataclasses
-from typing import Literal
+from functools import partial
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +16,8 @@ import numpy as np
 from hkjax.data.dataset import Dataset
 from hkjax.data.sampling import draw_unseen, make_histories, stratify
 from hkjax.graph import sparse
-from hkjax.models.base import Batch, Metrics, Recommender
+from hkjax.models.base import AXIS, Batch, Metrics, Params, Recommender, Shares
+from hkjax.models.devices import ONE, Devices
 
 
 @dataclasses.dataclass(frozen=True)
@@ -50,7 +52,7 @@ def lightgcn(config: LightGCNConfig, data: Dataset, batch_size: int) -> Recommen
     histories = make_histories(liked.users, liked.items, data.n_users, data.n_items)
     edges, _ = sparse.make_edges(liked.users, liked.items)
     users, items = (np.bincount(ends) for ends in (liked.users, liked.items))
-    inputs = {
+    inputs: dict[str, Any] = {
         "edges": edges,
         "weights": jnp.asarray(1 / np.sqrt(users[edges.rows] * items[edges.columns]), jnp.float32),
         "histories": histories,
@@ -64,29 +66,50 @@ def lightgcn(config: LightGCNConfig, data: Dataset, batch_size: int) -> Recommen
             "item": xavier(keys[1], (data.n_items, config.dim)),
         }
 
-    def encode(params: dict[str, jax.Array], inputs: dict) -> dict[str, jax.Array]:
+    def encode(params: Params, inputs: dict, devices: Devices = ONE) -> dict[str, jax.Array]:
         """The mean of all layers."""
+        weights, edges = inputs["weights"], inputs["edges"]
         user, item = total = params["user"], params["item"]
         for _ in range(config.layers):
-            user, item = (
-                sparse.weighted_sum(inputs["weights"], item, inputs["edges"], data.n_users),
-                sparse.weighted_sum_transposed(inputs["weights"], user, inputs["edges"], data.n_items),
+            sums = (
+                devices.add_up(lambda item: sparse.weighted_sum(weights, item, edges, data.n_users), [item]),
+                devices.add_up(lambda user: sparse.weighted_sum_transposed(weights, user, edges, data.n_items), [user]),
             )
+            user, item = map(devices.complete, sums)
             total = total[0] + user, total[1] + item
         return {"user": total[0] / (config.layers + 1), "item": total[1] / (config.layers + 1)}
 
-    def loss(params: dict, inputs: dict, batch: Batch, key: jax.Array) -> tuple[jax.Array, Metrics]:
-        other = draw_unseen(key, inputs["histories"], batch["user"], batch["example"], 1, data.n_items)[:, 0]
-        x = encode(params, inputs)
-        difference = score(x, batch["user"], batch["item"]) - score(x, batch["user"], other)
-        rows = (params["user"][batch["user"]], params["item"][batch["item"]], params["item"][other])
-        squares = sum(jnp.sum(row**2, axis=-1) for row in rows) / 2
+    def loss(
+        params: Params, inputs: dict, batch: Batch, key: jax.Array, devices: Devices = ONE
+    ) -> tuple[jax.Array, Metrics]:
+        users, items = batch["user"], batch["item"]
+        other = draw_unseen(key, inputs["histories"], users, batch["example"], 1, data.n_items)[:, 0]
+
+        def rows(x: dict[str, jax.Array]) -> tuple[jax.Array, jax.Array, jax.Array]:
+            return (
+                devices.look_up(lambda user: user[users], [x["user"]]),
+                *devices.look_up(lambda item: jnp.stack([item[items], item[other]]), [x["item"]]),
+            )
+
+        user, liked, drawn = rows(encode(params, inputs, devices))
+        difference = jnp.sum(user * (liked - drawn), axis=-1)
+        squares = sum(jnp.sum(row**2, axis=-1) for row in rows(params)) / 2
         ranking = jnp.mean(batch["weight"] * jax.nn.softplus(-difference))
         value = ranking + config.l2 * jnp.mean(batch["weight"] * squares)
         return value, {"loss": value, "ranking": ranking}
 
     def score(x: dict[str, jax.Array], users: jax.Array, items: jax.Array) -> jax.Array:
         return jnp.sum(x["user"][users] * x["item"][items], axis=-1)
+
+    def split(n: int, divide_tables: bool) -> Shares:
+        divided = {
+            "edges": sparse.divide_edges(edges, n, data.n_users),
+            "weights": jnp.asarray(sparse.divide(inputs["weights"], n, 0)),
+        }
+        axes = {"histories": None, **jax.tree.map(lambda _: 0, divided)}
+        devices = Devices(AXIS, n if divide_tables else 1)
+        functions = partial(loss, devices=devices), partial(encode, devices=devices)
+        return Shares({**inputs, **divided}, axes, *functions, ("user", "item"))
 
     return Recommender(
         inputs=inputs,
@@ -96,4 +119,5 @@ def lightgcn(config: LightGCNConfig, data: Dataset, batch_size: int) -> Recommen
         encode=encode,
         score=score,
         rank_scores=lambda x, users: x["user"][users] @ x["item"].T,
+        split=split,
     )

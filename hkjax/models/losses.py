@@ -14,9 +14,22 @@ def unit_rows(x: jax.Array) -> jax.Array:
     return x * spread(1 / jnp.where(long, jnp.sqrt(jnp.where(long, square, 1)), 1e-12), x.shape[-1])
 
 
-def contrastive_loss(
-    user: jax.Array, tables: list[jax.Array], positive: jax.Array, negative: jax.Array, margin: float
-) -> jax.Array:
+def cosines(table: jax.Array, user: jax.Array, positive: jax.Array, negative: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Inner products of each row with its liked item and with the drawn ones.
+
+    Args:
+        table: unit rows [items, d].
+        user: unit rows [B, d].
+        positive: int [B].
+        negative: int [B, K].
+
+    Returns:
+        [B] and [B, K].
+    """
+    return jnp.sum(user * table[positive], axis=-1), gathered_products(user, table, negative)
+
+
+def contrastive_loss(tables: list[tuple[jax.Array, jax.Array]], margin: float) -> jax.Array:
     """HAKG's ranking loss of each row.
 
         relu(T - sum_t cos(u, t_i)) + sum_t sum_j relu(cos(u, t_j) - margin) / (active j + 1e-5)
@@ -25,19 +38,15 @@ def contrastive_loss(
     margin.
 
     Args:
-        user: unit rows [B, d].
-        tables: unit rows [items, d] each.
-        positive: int [B].
-        negative: int [B, K].
+        tables: `cosines` [B] and [B, K] of each table.
         margin: in [-1, 1].
 
     Returns:
         [B].
     """
-    agreement = jnp.stack([jnp.sum(user * table[positive], axis=-1) for table in tables])
-    loss = jax.nn.relu(len(tables) - agreement.sum(axis=0))
-    for table in tables:
-        excess = jax.nn.relu(gathered_products(user, table, negative) - margin)
+    loss = jax.nn.relu(len(tables) - sum(positive for positive, _ in tables))
+    for _, negative in tables:
+        excess = jax.nn.relu(negative - margin)
         # In float32 whatever the precision of the rest, as in the official code.
         active = jnp.sum(excess > 0, axis=-1, dtype=jnp.float32) + 1e-5
         loss += excess.sum(axis=-1) / active

@@ -27,7 +27,7 @@ class Checkpoints:
         directory: absolute path; created where absent.
         monitor: the validation metric, higher is better, by which one checkpoint is the best.
         filled_up: whether tables are stored with the filling that their number of shards asked for
-            (see `hkjax.training.tables`); restoring then cuts or fills them up anew.
+            (see `hkjax.training.placement`); restoring then cuts or fills them up anew.
     """
 
     def __init__(self, directory: Path, monitor: str, filled_up: bool = False):
@@ -104,7 +104,6 @@ class Checkpoints:
         device = jax.sharding.SingleDeviceSharding(jax.devices()[0])
 
         def abstract(leaf: jax.Array | jax.ShapeDtypeStruct) -> jax.ShapeDtypeStruct:
-            sharding = leaf.sharding if isinstance(leaf, jax.Array) else device
-            return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=sharding)
+            return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=leaf.sharding or device)
 
         return ocp.args.StandardRestore(jax.tree.map(abstract, tree), strict=self._strict)

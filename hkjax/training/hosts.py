@@ -7,6 +7,7 @@ from types import TracebackType
 from typing import Any
 
 import jax
+import numpy as np
 from jax.experimental import multihost_utils
 
 from hkjax.errors import InputError, PeerError
@@ -60,6 +61,11 @@ def wait_for_all(name: str) -> None:
         multihost_utils.sync_global_devices(name)
 
 
+def fetch(x: jax.Array) -> np.ndarray:
+    """The whole of an array whose parts may lie on devices of any process."""
+    return np.asarray(multihost_utils.process_allgather(x, tiled=True) if not x.is_fully_addressable else x)
+
+
 @contextlib.contextmanager
 def lost_peers() -> Iterator[None]:
     """Within, what fails for the loss of another process raises PeerError."""
@@ -76,11 +82,6 @@ def lost_peers() -> Iterator[None]:
             f"another process was lost ({str(chain[-1]).splitlines()[0]}); start all again with the same commands: "
             "they go on from the last checkpoint"
         ) from error
-
-
-def _is_of_a_collective(error: BaseException) -> bool:
-    # Within orbax such an error may have become a ValueError.
-    return isinstance(error, jax.errors.JaxRuntimeError) or "Gloo" in str(error)
 
 
 def _causes(error: BaseException | None) -> Iterator[BaseException]:

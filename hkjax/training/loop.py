@@ -10,12 +10,12 @@ import jax
 import jax.numpy as jnp
 
 from hkjax.errors import InputError, TerminationError
-from hkjax.models.base import Params, Recommender
+from hkjax.models.base import Params
 from hkjax.training.checkpoint import Checkpoints
 from hkjax.training.hosts import Termination, agree, is_first, lost_peers
-from hkjax.training.parallel import Parallel, Runner, make_runner
+from hkjax.training.parallel import Runner
 from hkjax.training.progress import EpochBar, EventLog
-from hkjax.training.state import OptimizerConfig, TrainState, make_optimizer
+from hkjax.training.state import TrainState
 
 _SECONDS_PER_STRETCH = 1.0
 
@@ -39,13 +39,11 @@ class TrainingConfig:
 
 
 def fit(
-    recommender: Recommender,
+    runner: Runner,
     validate: Callable[[Params], dict[str, float]],
     training: TrainingConfig,
-    optimizer: OptimizerConfig,
     seed: int,
     workdir: Path,
-    parallel: Parallel = "none",
     shard_embeddings: bool = False,
 ) -> list[dict[str, Any]]:
     """Trains until the validation metric stops rising, resuming where the work directory left off.
@@ -54,12 +52,13 @@ def fit(
     e; so a run that was interrupted and resumed ends with the parameters of one that was not.
 
     Args:
-        recommender: what to train.
-        validate: params -> metrics on the validation part, among them `training.monitor`.
-        training, optimizer: see their classes.
+        runner: the training steps of the model.
+        validate: parameters, as `runner.params` returns them, -> metrics on the validation part, among
+            them `training.monitor`.
+        training: see its class.
         seed: seed of initialisation, batches and dropout.
         workdir: receives checkpoints/, metrics.jsonl and tensorboard/.
-        parallel, shard_embeddings: how to use several devices, see `hkjax.training.parallel.make_runner`.
+        shard_embeddings: as the runner's.
 
     Raises:
         TerminationError: SIGTERM came; the state was saved at the step where every process stopped.
@@ -72,8 +71,7 @@ def fit(
     if training.epochs < 1 or training.patience < 1:
         raise InputError("training.epochs and training.patience: expected at least 1")
     init_key, shuffle_key, step_key = jax.random.split(jax.random.key(seed), 3)
-    steps_per_epoch = recommender.batches.steps_per_epoch
-    runner = make_runner(recommender, make_optimizer(optimizer, steps_per_epoch), parallel, shard_embeddings)
+    batches = runner.recommender.batches
     state = runner.init(init_key)
     directory = workdir.resolve() / "checkpoints"
     checkpoints = Checkpoints(directory, training.monitor, shard_embeddings)
@@ -84,12 +82,12 @@ def fit(
         while not _finished(log.records, training):
             epoch = len(log.records)
             order = runner.shuffle(jax.random.fold_in(shuffle_key, epoch))
-            with EpochBar(epoch, steps_per_epoch, recommender.batches.batch_size) as bar:
-                state = _run_epoch(state, recommender, runner, order, step_key, bar, termination)
-            if int(state.step) % steps_per_epoch:
+            with EpochBar(epoch, batches.steps_per_epoch, batches.batch_size) as bar:
+                state = _run_epoch(state, runner, order, step_key, bar, termination)
+            if int(state.step) % batches.steps_per_epoch:
                 checkpoints.save(state)
                 raise TerminationError(_farewell(state))
-            means = {f"train_{k}": float(v) / steps_per_epoch for k, v in state.sums.items()}
+            means = {f"train_{k}": float(v) / batches.steps_per_epoch for k, v in state.sums.items()}
             metrics = validate(runner.params(state))
             state = state.replace(sums=jax.tree.map(jnp.zeros_like, state.sums))
             validation = {f"validation_{k}": v for k, v in metrics.items()}
@@ -102,7 +100,6 @@ def fit(
 
 def _run_epoch(
     state: TrainState,
-    recommender: Recommender,
     runner: Runner,
     order: jax.Array,
     key: jax.Array,
@@ -110,7 +107,7 @@ def _run_epoch(
     termination: Termination,
 ) -> TrainState:
     """Runs the epoch in stretches of about a second, so that the bar moves, or until it is to stop."""
-    total = recommender.batches.steps_per_epoch
+    total = runner.recommender.batches.steps_per_epoch
     done, n_steps = int(state.step) % total, 1
     while done < total:
         n_steps = min(n_steps, total - done)

@@ -10,21 +10,17 @@ to its own copy of the parameters.
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import jax
-import jax.numpy as jnp
-import numpy as np
 import optax
-from jax.sharding import AxisType, Mesh, NamedSharding
-from jax.sharding import PartitionSpec as P
 
 from hkjax.data.sampling import divide_batches, divide_order, shuffle
 from hkjax.errors import InputError
-from hkjax.models.base import AXIS, Batch, Inputs, Metrics, Params, Recommender, Shares, split
+from hkjax.models.base import AXIS, Batch, Inputs, Metrics, Params, Recommender
+from hkjax.training.placement import Placement, put
 from hkjax.training.state import TrainState, create_state
 from hkjax.training.step import stretch
-from hkjax.training.tables import Tables
 
 Parallel = Literal["pmap", "shard_map", "none"]
 
@@ -38,13 +34,16 @@ class Runner(NamedTuple):
         run: (state, order, n_steps, key) -> state, the next `n_steps` steps in that order. The old
             state is donated. `n_steps` is traced, so that all stretches share one compilation, and
             the result does not depend on how an epoch is cut into stretches.
-        params: (state) -> its parameters, whole and on one device of this process.
+        params: (state) -> its parameters, as `recommender` takes them.
+        recommender: the model for evaluation: on one device of this process, or, where tables are
+            sharded, on all.
     """
 
     init: Callable[[jax.Array], TrainState]
     shuffle: Callable[[jax.Array], jax.Array]
     run: Callable[[TrainState, jax.Array, jax.Array, jax.Array], TrainState]
     params: Callable[[TrainState], Params]
+    recommender: Recommender
 
 
 def make_runner(
@@ -65,8 +64,8 @@ def make_runner(
         devices: which; all if absent.
 
     Raises:
-        InputError: the batch can't be divided evenly among the devices, or there is to be no
-            division and the tables are to be sharded.
+        InputError: the batch can't be divided evenly among the devices, or the tables are to be
+            sharded where there is to be no division or the model has none.
     """
     devices = jax.devices() if devices is None else devices
     if parallel == "none" and shard_embeddings:
@@ -88,6 +87,7 @@ def _on_one_device(recommender: Recommender, optimizer: optax.GradientTransforma
         shuffle=partial(jax.jit(shuffle), recommender.batches),
         run=lambda state, *args: compiled(state, recommender.inputs, recommender.batches, *args),
         params=lambda state: state.params,
+        recommender=recommender,
     )
 
 
@@ -99,76 +99,45 @@ def _on_many_devices(
     devices: Sequence[jax.Device],
 ) -> Runner:
     n = len(devices)
-    shares, (batches, batch_axes) = split(recommender, n), divide_batches(recommender.batches, n)
-    mesh = Mesh(np.array(devices), (AXIS,), axis_types=(AxisType.Auto,))
-    whole, divided = NamedSharding(mesh, P()), NamedSharding(mesh, P(AXIS))
-    tables = Tables(jax.eval_shape(recommender.init, jax.random.key(0)), n if shard_embeddings else 1)
+    placement = Placement(recommender, devices, shard_embeddings)
+    batches, batch_axes = divide_batches(recommender.batches, n)
 
     def create(key: jax.Array) -> TrainState:
-        return jax.tree.map(tables.fill_up, create_state(recommender, optimizer, key))
+        return placement.fill_up(create_state(recommender, optimizer, key))
 
-    def place(tree: Any, axes: Any) -> Any:
-        return _map_by_axis(lambda axis, x: _put(x, whole if axis is None else divided), axes, tree)
-
-    held = (place(shares.inputs, shares.axes), place(batches, batch_axes))
-    axes = (shares.axes, batch_axes, 0, None, None)
-    function = partial(stretch, gradient=_gradient(shares, tables), optimizer=optimizer)
-    specs = jax.tree.map(tables.spec, jax.eval_shape(create, jax.random.key(0)))
+    held = (placement.inputs, placement.put(batches, batch_axes))
+    axes = (placement.axes, batch_axes, 0, None, None)
+    function = partial(stretch, gradient=_gradient(placement), optimizer=optimizer)
+    shape = jax.eval_shape(create, jax.random.key(0))
     # Arrays of a pmap over several processes belong to one of them and can't be saved as a whole.
     if parallel == "pmap" and jax.process_count() == 1 and not shard_embeddings:
         compiled = jax.pmap(function, AXIS, in_axes=(None, *axes), out_axes=None, donate_argnums=0, devices=devices)
     else:
-        compiled = _shard_map(function, mesh, specs, axes)
-    init = jax.jit(create, out_shardings=jax.tree.map(partial(NamedSharding, mesh), specs))
-    order = jax.jit(lambda batches, key: divide_order(shuffle(batches, key), n), out_shardings=divided)
-    collect = jax.jit(tables.cut, out_shardings=whole)
+        specs = placement.specs(shape)
+        compiled = jax.jit(placement.on_shares(function, specs, axes, specs), donate_argnums=0)
+    whole = placement.whole
+    init = jax.jit(create, out_shardings=placement.shardings(shape))
+    order = jax.jit(lambda batches, key: divide_order(shuffle(batches, key), n), out_shardings=placement.divided)
+
+    def params(state: TrainState) -> Params:
+        if shard_embeddings:
+            return state.params
+        return jax.tree.map(lambda x: x.addressable_data(0), state.params)
+
     return Runner(
-        init=lambda key: init(_put(key, whole)),
-        shuffle=lambda key: order(held[1], _put(key, whole)),
-        run=lambda state, order, n_steps, key: compiled(state, *held, order, _put(n_steps, whole), _put(key, whole)),
-        params=lambda state: jax.tree.map(lambda x: x.addressable_data(0), collect(state.params)),
+        init=lambda key: init(put(key, whole)),
+        shuffle=lambda key: order(held[1], put(key, whole)),
+        run=lambda state, order, n_steps, key: compiled(state, *held, order, put(n_steps, whole), put(key, whole)),
+        params=params,
+        recommender=placement.recommender if shard_embeddings else recommender,
     )
 
 
-def _gradient(shares: Shares, tables: Tables) -> Callable[..., tuple[Params, Metrics]]:
+def _gradient(placement: Placement) -> Callable[..., tuple[Params, Metrics]]:
     """The mean over the devices of the gradients and metrics of their shares."""
 
     def gradient(params: Params, inputs: Inputs, batch: Batch, key: jax.Array) -> tuple[Params, Metrics]:
-        def loss(params: Params) -> tuple[jax.Array, Metrics]:
-            return shares.loss(tables.gather(params), inputs, batch, key)
-
-        gradients, metrics = jax.grad(loss, has_aux=True)(params)
-        return tables.average(gradients), jax.lax.pmean(metrics, AXIS)
+        gradients, metrics = jax.grad(placement.loss, has_aux=True)(params, inputs, batch, key)
+        return placement.average(gradients), jax.lax.pmean(metrics, AXIS)
 
     return gradient
-
-
-def _put(x: jax.Array, sharding: NamedSharding) -> jax.Array:
-    """Places an array that every process holds, without sharing its buffers."""
-    if jax.process_count() == 1:
-        return jax.device_put(x, sharding, may_alias=False)
-    if jnp.issubdtype(x.dtype, jax.dtypes.prng_key):
-        return jax.random.wrap_key_data(_put(jax.random.key_data(x), sharding), impl=jax.random.key_impl(x))
-    host = np.asarray(x)
-    return jax.make_array_from_callback(host.shape, sharding, lambda index: host[index])
-
-
-def _shard_map(function: Callable[..., TrainState], mesh: Mesh, state: Any, axes: tuple) -> Callable[..., TrainState]:
-    """As jax.pmap with `axes`, but with a state of any partition; a device sees its share without the leading axis."""
-
-    def on_shares(state: TrainState, *args: Any) -> TrainState:
-        return function(state, *_map_by_axis(lambda axis, x: x if axis is None else x[0], axes, args))
-
-    specs = jax.tree.map(lambda axis: P() if axis is None else P(AXIS), axes, is_leaf=lambda x: x is None)
-    # With check_vma the gradients of replicated parameters would arrive summed already.
-    mapped = jax.shard_map(on_shares, mesh=mesh, in_specs=(state, *specs), out_specs=state, check_vma=False)
-    return jax.jit(mapped, donate_argnums=0)
-
-
-def _map_by_axis(function: Callable[[int | None, Any], Any], axes: Any, tree: Any) -> Any:
-    """Maps (axis, leaf) over a pytree, whose axes (0 or None) may each stand for a whole branch."""
-
-    def branch(axis: int | None, branch: Any) -> Any:
-        return jax.tree.map(partial(function, axis), branch)
-
-    return jax.tree.map(branch, axes, tree, is_leaf=lambda x: x is None)

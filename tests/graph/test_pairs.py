@@ -1,3 +1,5 @@
+from functools import partial
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -29,10 +31,13 @@ def test_masked_gram_counts_the_dimensions_whose_bit_is_set(monkeypatch):
     x = jnp.asarray(random.normal(size=(7, 40)))
     first, second = random.integers(7, size=(2, 10))
     bits = jnp.asarray(random.integers(2**32, size=(10, 2), dtype=np.uint64).astype(np.uint32))
-    mask = np.asarray(pairs.unpack_bits(bits, 40))
+    mask = np.asarray(pairs.unpack_bits(bits, jnp.arange(40)))
     assert mask[3, 33] == bool(int(bits[3, 1]) >> 1 & 1)
     a, b = np.asarray(x)[first], np.asarray(x)[second]
     expected = np.stack([(mask * p * q).sum(-1) for p, q in ((a, a), (a, b), (b, b))], axis=-1)
-    np.testing.assert_allclose(pairs.masked_gram(x, first, second, bits), expected, rtol=1e-12)
-    loss = jax.jit(lambda x: jnp.sum(jnp.sin(pairs.masked_gram(x, first, second, bits))))
+    gram = partial(pairs.masked_gram, first=first, second=second, bits=bits)
+    np.testing.assert_allclose(gram(x, dimensions=jnp.arange(40)), expected, rtol=1e-12)
+    parts = [gram(x[:, part], dimensions=part) for part in (jnp.arange(30), jnp.arange(30, 40))]
+    np.testing.assert_allclose(sum(parts), expected, rtol=1e-12)
+    loss = jax.jit(lambda x: jnp.sum(jnp.sin(gram(x, dimensions=jnp.arange(40)))))
     check_grads(loss, (x,), order=2, rtol=1e-5)

@@ -20,7 +20,7 @@ from hkjax.graph.pairs import masked_gram
 from hkjax.models import hakg as model
 from hkjax.models.hakg import HAKG, hakg
 from hkjax.models.hakg_config import OFFICIAL, HAKGConfig
-from hkjax.models.losses import angle_loss, contrastive_loss, unit_rows
+from hkjax.models.losses import angle_loss, contrastive_loss, cosines, unit_rows
 
 FOLDER = Path(os.environ.get("HKJAX_PARITY", "../shared/parity"))
 FILES = sorted(FOLDER.glob("model_*_*.npz"))
@@ -156,7 +156,8 @@ def test_parity_of_the_ranking_loss(case, name, margin):
     n_items = int(z["n_items"])
     tables = [unit_rows(table) for table in (x.entity[:n_items], x.item)]
     margin = case.config.margin if margin is None else margin
-    losses = contrastive_loss(unit_rows(x.user)[z["users"]], tables, z["pos"], jnp.asarray(z["neg"]), margin)
+    user, negative = unit_rows(x.user)[z["users"]], jnp.asarray(z["neg"])
+    losses = contrastive_loss([cosines(table, user, z["pos"], negative) for table in tables], margin)
     close(losses.mean(), z[f"loss/{name}"], case)
 
 
@@ -168,7 +169,7 @@ def test_parity_of_the_angle_loss(case):
     masks = {"angle": np.ones((len(apex), 64), int), "angle_masked": z["angle/mask"].astype(int)}
     for name, mask in masks.items():
         bits = (mask.reshape(len(apex), 2, 32) * pack).sum(-1).astype(np.uint32)
-        xx, xy, yy = masked_gram(entity, apex, other, jnp.asarray(bits)).T
+        xx, xy, yy = masked_gram(entity, apex, other, jnp.asarray(bits), jnp.arange(64)).T
         angles, apertures = cones.clipped_angle_of(xx, xy, yy), cones.half_aperture_of(xx, case.config.aperture)
         if name == "angle":
             close(angles, z["angle/angle_at_u"], case)
@@ -184,8 +185,9 @@ def test_parity_of_the_gradients(case):
     def loss(params):
         x = case.module.apply(params, case.recommender.inputs, None, method="propagate")
         tables = [unit_rows(table) for table in (x.entity[:n_items], x.item)]
-        negative = jnp.asarray(z["neg"])
-        return contrastive_loss(unit_rows(x.user)[z["users"]], tables, z["pos"], negative, case.config.margin).mean()
+        user, negative = unit_rows(x.user)[z["users"]], jnp.asarray(z["neg"])
+        of_tables = [cosines(table, user, z["pos"], negative) for table in tables]
+        return contrastive_loss(of_tables, case.config.margin).mean()
 
     gradients = jax.jit(jax.grad(loss))(case.params)["params"]
     close(gradients["user"], z["grad_contrastive/all_embed"][:n_users], case)

@@ -34,10 +34,14 @@ def recommender(tiny_data):
     return hkrm(HKRMConfig(dim=8, l2=1e-6), tiny_data, batch_size=32)
 
 
+def runner_of(recommender):
+    return make_runner(recommender, make_optimizer(OPTIMIZER, recommender.batches.steps_per_epoch))
+
+
 def run(recommender, data, workdir, epochs, patience=100):
     workdir.mkdir(exist_ok=True)
     training = TrainingConfig(32, epochs, patience)
-    return fit(recommender, make_validator(recommender, data, "auc"), training, OPTIMIZER, 0, workdir)
+    return fit(runner_of(recommender), make_validator(recommender, data, "auc"), training, 0, workdir)
 
 
 def latest(recommender, workdir):
@@ -77,7 +81,7 @@ def test_a_record_without_its_checkpoint_is_taken_again(recommender, tiny_data, 
 def test_training_stops_once_the_metric_no_longer_rises(recommender, tiny_data, tmp_path):
     metrics = iter([0.5, 0.7, 0.6, 0.65, 0.9])
     training = TrainingConfig(32, 10, patience=2)
-    records = fit(recommender, lambda params: {"auc": next(metrics)}, training, OPTIMIZER, 0, tmp_path)
+    records = fit(runner_of(recommender), lambda params: {"auc": next(metrics)}, training, 0, tmp_path)
     assert [r["validation_auc"] for r in records] == [0.5, 0.7, 0.6, 0.65]
     with Checkpoints(tmp_path / "checkpoints", "auc") as checkpoints:
         assert checkpoints.best == records[1]["step"]

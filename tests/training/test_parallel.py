@@ -4,13 +4,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from jax.extend.core import jaxprs_in_params
 
 from hkjax.errors import InputError
 from hkjax.models.base import split
 from hkjax.models.hakg import hakg
-from hkjax.models.hakg_config import HAKGConfig
+from hkjax.models.hakg_config import OFFICIAL, HAKGConfig
 from hkjax.models.hkrm import hkrm
 from hkjax.models.hkrm_config import HKRMConfig
+from hkjax.models.lightgcn import LightGCNConfig, lightgcn
 from hkjax.training.parallel import make_runner
 from hkjax.training.state import OptimizerConfig, make_optimizer
 
@@ -20,7 +22,8 @@ SGD = OptimizerConfig(name="sgd", learning_rate=1.0)
 KEEP = {"dim": 8, "layers": 2, "negatives": 5, "edge_keep": 1.0, "interaction_keep": 1.0}
 MODELS = {
     "hkrm": lambda data: hkrm(HKRMConfig(dim=8), data, batch_size=32),
-    "hakg": lambda data: hakg(HAKGConfig(**KEEP, message_dropout=0.1, normalize_layers=True), data, batch_size=32),
+    "hakg": lambda data: hakg(HAKGConfig(**KEEP, normalize_layers=True), data, batch_size=32),
+    "lightgcn": lambda data: lightgcn(LightGCNConfig(dim=8), data, batch_size=32),
 }
 
 
@@ -37,12 +40,20 @@ def runner_of(recommender, *way):
 
 
 def after_two_steps(recommender, *way):
-    """Parameters before and after, and the sums of the metrics."""
-    runner = runner_of(recommender, *way)
+    """Parameters before and after, what they encode, and the sums of the metrics, without what fills up."""
+    runner, whole = runner_of(recommender, *way), jax.eval_shape(recommender.init, jax.random.key(0))
+
+    def cut(tree, whole):
+        return jax.tree.map(lambda x, like: np.asarray(x)[: like.shape[0]], tree, whole)
+
     state = runner.init(jax.random.key(0))
-    before = jax.tree.map(np.asarray, runner.params(state))
+    before = cut(runner.params(state), whole)
     state = runner.run(state, runner.shuffle(jax.random.key(1)), jnp.int32(2), jax.random.key(2))
-    return before, jax.tree.map(np.asarray, runner.params(state)), jax.tree.map(np.asarray, state.sums)
+    params, evaluated = runner.params(state), runner.recommender
+    encoded = jax.eval_shape(recommender.encode, whole, recommender.inputs)
+    representation = jax.jit(evaluated.encode)(params, evaluated.inputs)
+    sums = jax.tree.map(np.asarray, state.sums)
+    return before, cut(params, whole), cut(representation, encoded), sums
 
 
 @pytest.fixture(scope="module")
@@ -53,9 +64,10 @@ def alone(recommender):
 @pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
 def test_losses_and_gradients_are_those_of_one_device(recommender, alone, way):
     assert jax.device_count() == 4
-    before, one, sums = alone
-    start, four, sums_of_four = after_two_steps(recommender, *way)
+    before, one, encoded, sums = alone
+    start, four, encoded_by_four, sums_of_four = after_two_steps(recommender, *way)
     jax.tree.map(np.testing.assert_array_equal, before, start)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), encoded, encoded_by_four)
     for name, total in sums.items():
         np.testing.assert_allclose(sums_of_four[name], total, rtol=1e-6, err_msg=name)
 
@@ -80,16 +92,44 @@ def test_each_device_holds_its_rows_of_the_tables_and_of_their_moments(tiny_data
     assert state.params["params"]["item_gate"].sharding.is_fully_replicated
 
 
+def official(data):
+    return hakg(HAKGConfig(dim=8, layers=2, negatives=5, **OFFICIAL), data, batch_size=32)
+
+
+@pytest.mark.parametrize("model", [*MODELS.values(), official], ids=[*MODELS, "official"])
+def test_no_device_has_a_whole_table_while_it_takes_a_step(tiny_data, model):
+    assert not whole_tables(model(tiny_data), tiny_data, shard_embeddings=True)
+    assert whole_tables(model(tiny_data), tiny_data, shard_embeddings=False)
+
+
+def whole_tables(recommender, data, shard_embeddings):
+    """The shapes of arrays, in what a device does in a step, that are not smaller than the smallest table."""
+    runner = runner_of(recommender, "shard_map", shard_embeddings)
+    state, order = runner.init(jax.random.key(0)), runner.shuffle(jax.random.key(1))
+    step = jax.make_jaxpr(runner.run)(state, order, jnp.int32(1), jax.random.key(2))
+    (on_a_device,) = (e.params["jaxpr"] for e in every_equation(step.jaxpr) if e.primitive.name == "shard_map")
+    shapes = {variable.aval.shape for e in every_equation(on_a_device) for variable in e.outvars}
+    return {shape for shape in shapes if shape[-1:] == (8,) and shape[0] >= data.n_items}
+
+
+def every_equation(jaxpr):
+    """Those of a program and of all within."""
+    for equation in jaxpr.eqns:
+        yield equation
+        for inner in jaxprs_in_params(equation.params):
+            yield from every_equation(inner)
+
+
 def test_each_device_holds_a_quarter_of_the_edges(tiny_data):
     whole = MODELS["hakg"](tiny_data)
-    shares = split(whole, 4)
+    shares = split(whole, 4, divide_tables=False)
     for name in ("edges", "interactions", "pairs"):
         n_edges, rows = getattr(whole.inputs, name).rows.size, getattr(shares.inputs, name).rows
         assert rows.shape == (4, -(-n_edges // 4)), name
     assert shares.inputs.relation.shape == shares.inputs.edges.rows.shape
     whole = MODELS["hkrm"](tiny_data)
     n_values = int((whole.inputs.values.forward.members < 10**9).sum())
-    assert split(whole, 4).inputs.values.forward.members[0].size < 0.5 * n_values
+    assert split(whole, 4, divide_tables=False).inputs.values.forward.members[0].size < 0.5 * n_values
 
 
 @pytest.mark.parametrize("way", [("none",), *WAYS.values()], ids=["none", *WAYS])
