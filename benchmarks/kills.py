@@ -2,6 +2,7 @@
 
 python benchmarks/kills.py --rounds=20 --workdir=runs/kills
 python benchmarks/kills.py --rounds=5 --signal=SIGTERM --workdir=runs/stops
+python benchmarks/kills.py --config=configs/hakg_synthetic.py --workdir=runs/hakg-kills
 """
 
 import signal
@@ -26,6 +27,7 @@ _SMALL = ("--config.synthetic.n_users=60", "--config.synthetic.n_items=40", "--c
 def define_flags() -> None:
     flags.DEFINE_string("workdir", None, "A new folder for the two runs.")
     flags.DEFINE_integer("rounds", 20, "How many times to kill.")
+    flags.DEFINE_string("config", "configs/synthetic.py", "What to train, on synthetic data.")
     flags.DEFINE_enum("signal", "SIGKILL", ["SIGKILL", "SIGTERM"], "What to kill with.")
     flags.DEFINE_integer("epochs", 400, "Epochs of the whole run, each of which saves.")
 
@@ -52,8 +54,10 @@ def main() -> None:
         print(
             f"round {i + 1}: exit code {process.returncode}, epoch {epochs}, saved at step {saved} {line}", flush=True
         )
-    last = _start(killed)
-    codes = [process.wait() for process in (last, uninterrupted)]
+    last = [_start(killed), uninterrupted]
+    for process in last:
+        process.communicate()
+    codes = [process.returncode for process in last]
     first, second = (load_workdir(workdir, "latest").params for workdir in (killed, whole))
     equal = all(jax.tree.leaves(jax.tree.map(lambda a, b: bool((a == b).all()), first, second)))
     print(f"then run to the end (exit codes {codes}): parameters {'equal bit for bit' if equal else 'DIFFER'}")
@@ -62,7 +66,7 @@ def main() -> None:
 
 def _start(workdir: Path) -> subprocess.Popen:
     epochs = (f"--config.training.epochs={flags.FLAGS.epochs}", f"--config.training.patience={flags.FLAGS.epochs}")
-    command = [sys.executable, "train.py", *_SMALL, *epochs, f"--workdir={workdir}"]
+    command = [sys.executable, "train.py", f"--config={flags.FLAGS.config}", *_SMALL, *epochs, f"--workdir={workdir}"]
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
 
 

@@ -21,6 +21,7 @@ def define_flags() -> None:
     flags.DEFINE_integer(
         "edges", 1_250_000, "Directed edges of the smallest graph; the others have 2, 4 and 8 times as many."
     )
+    flags.DEFINE_bool("hubs", True, "Few entities and items have most of the edges; without, all have alike.")
     flags.DEFINE_list("devices", [], "Instead: one graph, on so many devices each.")
     flags.DEFINE_integer("dim", 64, "Embedding size.")
 
@@ -58,8 +59,8 @@ def _seconds(n_edges: int, n_devices: int) -> float:
     n_items = n_entities // 4
 
     def popular(n: int, size: int) -> np.ndarray:
-        """Numbers below n, few of them often and most of them seldom, as attributes and items are."""
-        return (n * random.random(size) ** 3).astype(int)
+        """Numbers below n; with hubs, few of them often and most of them seldom."""
+        return (n * random.random(size) ** (3 if flags.FLAGS.hubs else 1)).astype(int)
 
     relations, heads = random.integers(20, size=n_edges // 2), random.integers(n_entities, size=n_edges // 2)
     triples = np.column_stack([heads, relations, popular(n_entities, n_edges // 2)])

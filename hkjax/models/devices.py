@@ -47,6 +47,14 @@ class Devices:
         """Every row, of its own alone, the filling included; for numbers of rows, not for tables."""
         return x if self.shares == 1 else jax.lax.all_gather(x, self.axis, tiled=True)
 
+    def key_of_share(self, key: jax.Array) -> jax.Array:
+        """A key for what each device draws of its share of the work, a different one for each."""
+        return key if self.axis is None else jax.random.fold_in(key, jax.lax.axis_index(self.axis))
+
+    def key_of_rows(self, key: jax.Array) -> jax.Array:
+        """A key for what is drawn of the rows that a device holds: where all hold the same, the same."""
+        return key if self.shares == 1 else self.key_of_share(key)
+
     def sum(self, x: jax.Array) -> jax.Array:
         """The sum over the devices."""
         return x if self.axis is None else jax.lax.psum(x, self.axis)

@@ -19,11 +19,12 @@ from jax.ad_checkpoint import checkpoint_name
 from hkjax.data.dataset import Dataset
 from hkjax.data.sampling import draw_unseen, stratify
 from hkjax.geometry import cones, radial
-from hkjax.graph import message, sparse
+from hkjax.graph import message, relations, sparse
 from hkjax.graph.pairs import masked_gram
 from hkjax.graph.segment import segment_sum
 from hkjax.models.base import AXIS, Batch, Metrics, Recommender, Shares
 from hkjax.models.devices import ONE, Devices
+from hkjax.models.dropout import dropout
 from hkjax.models.hakg_config import HAKGConfig
 from hkjax.models.hakg_inputs import HAKGInputs, make_inputs
 from hkjax.models.losses import angle_loss, contrastive_loss, cosines, unit_rows
@@ -95,28 +96,17 @@ class HAKG(nn.Module):
     def messages(self, entity: jax.Array, inputs: HAKGInputs) -> jax.Array:
         """The mean message of each entity's edges: [entities, d], 0 without one, from entity [entities, d]."""
         edges, relation, devices, n = inputs.edges, inputs.relation, self.devices, self.n_entities
-        ends, relations = jnp.stack([edges.rows, edges.columns]), jnp.arange(2 * self.n_relations)
-
-        def among(relations: jax.Array) -> tuple[jax.Array, jax.Array]:
-            place = relation - relations[0]
-            return place, (place >= 0) & (place < relations.size)
-
-        def at_ends(products: jax.Array, relations: jax.Array) -> jax.Array:
-            place, here = among(relations)
-            return jnp.where(here, products.at[ends, place].get(mode="clip"), 0)
-
-        def by_relation(relations: jax.Array) -> jax.Array:
-            place, here = among(relations)
-            return jnp.zeros((n, relations.size), gamma.dtype).at[edges.rows, place].add(jnp.where(here, gamma, 0))
-
+        ends, numbers = jnp.stack([edges.rows, edges.columns]), jnp.arange(2 * self.n_relations)
         hh, tt = devices.all(jnp.sum(entity**2, axis=-1)).at[ends].get(mode="clip")
-        hr, tr = devices.contract(at_ends, [entity @ self.relation.T], [relations])
+        at_ends = partial(relations.entries, nodes=ends, relation=relation)
+        hr, tr = devices.contract(at_ends, [entity @ self.relation.T], [numbers])
         rr = jnp.sum(self.relation**2, axis=-1)[relation]
         ht = devices.contract(lambda entity: sparse.edge_products(entity, entity, edges), [entity])
         gram = message.Gram(*(checkpoint_name(x, "edge") for x in message.Gram(hh, tt, rr, ht, hr, tr)))
         alpha, beta, gamma = (checkpoint_name(x, "edge") for x in message.of_edges(self.coordinates, gram))
         total = devices.scatter(segment_sum(alpha, edges.rows, n))[:, None] * entity
-        total += devices.add_up(by_relation, [], [relations]) @ self.relation
+        by_relation = partial(relations.sums, values=gamma, rows=edges.rows, relation=relation, n_rows=n)
+        total += devices.add_up(by_relation, [], [numbers]) @ self.relation
         total += devices.add_up(lambda entity: sparse.weighted_sum(beta, entity, edges, n), [entity])
         count = devices.scatter(segment_sum(jnp.ones_like(alpha), edges.rows, n))
         return devices.complete(total) / jnp.maximum(devices.complete(count), 1)[:, None]
@@ -147,7 +137,8 @@ class HAKG(nn.Module):
         keys, n_all = None, inputs.interactions.rows.shape[0]
         if key is not None:
             sample_key, *dropout_keys = jax.random.split(key, c.layers + 1)
-            inputs, keys = inputs.sample(self.own(sample_key), c.edge_keep, c.interaction_keep), jnp.stack(dropout_keys)
+            inputs = inputs.sample(self.devices.key_of_share(sample_key), c.edge_keep, c.interaction_keep)
+            keys = jnp.stack(dropout_keys)
         scale = n_all / inputs.interactions.rows.shape[0]
 
         def advance(carry: tuple[Embeddings, Embeddings], layer: Any) -> tuple[tuple[Embeddings, Embeddings], None]:
@@ -155,7 +146,8 @@ class HAKG(nn.Module):
             gates, key = layer
             x = self.layer(x, inputs, gates, scale)
             if key is not None and c.message_dropout:
-                x = Embeddings(*map(partial(_dropout, rate=c.message_dropout), jax.random.split(key, 3), x))
+                of_tables = jax.random.split(self.devices.key_of_rows(key), 3)
+                x = Embeddings(*map(partial(dropout, rate=c.message_dropout), of_tables, x))
             if c.normalize_layers:
                 x = Embeddings(*map(unit_rows, x))
             return (x, Embeddings(*map(jnp.add, total, x))), None
@@ -193,18 +185,13 @@ class HAKG(nn.Module):
             item = item / jnp.maximum(devices.own(inputs.popularity), 1)[:, None]
         return Embeddings(user, entity, item)
 
-    def own(self, key: jax.Array) -> jax.Array:
-        """This device's own key."""
-        axis = self.devices.axis
-        return key if axis is None else jax.random.fold_in(key, jax.lax.axis_index(axis))
-
     def angle(self, inputs: HAKGInputs, key: jax.Array) -> jax.Array:
         """The angle loss on layer 0."""
         c, devices = self.config, self.devices
         x = on_ball(self.entity) if c.angle_space == "ball" else self.entity
         apex, other = inputs.pairs.rows, inputs.pairs.columns
         if c.angle_mask:
-            bits = jax.random.bits(self.own(key), (apex.size, -(-c.dim // 32)), jnp.uint32)
+            bits = jax.random.bits(devices.key_of_share(key), (apex.size, -(-c.dim // 32)), jnp.uint32)
             grams = devices.contract(lambda x, at: masked_gram(x, apex, other, bits, at), [x], [jnp.arange(c.dim)])
             xx, xy, yy = grams.T
         else:
@@ -291,11 +278,3 @@ def hakg(config: HAKGConfig, data: Dataset, batch_size: int) -> Recommender:
 
 def _uniform(limit: float) -> Callable[..., jax.Array]:
     return partial(jax.random.uniform, minval=-limit, maxval=limit)
-
-
-def _dropout(key: jax.Array, x: jax.Array, rate: float) -> jax.Array:
-    """Zeroes entries of x [rows, d] at a rate rounded to 1/65536: two entries share a word of random bits."""
-    words = jax.random.bits(key, (x.shape[0], -(-x.shape[1] // 2)), jnp.uint32)
-    bits = jax.lax.bitcast_convert_type(words, jnp.uint16).reshape(x.shape[0], -1)[:, : x.shape[1]]
-    threshold = round(rate * 65536)
-    return jnp.where(bits >= threshold, x / (1 - threshold / 65536), 0)

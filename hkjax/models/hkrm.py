@@ -18,19 +18,13 @@ from flax import linen as nn
 
 from hkjax.data.dataset import Dataset
 from hkjax.data.fields import attribute_fields
-from hkjax.data.sampling import ragged_layout, stack_layouts, stratify
+from hkjax.data.sampling import stratify
 from hkjax.errors import InputError
-from hkjax.graph.segment import (
-    Incidence,
-    incidence,
-    incident_sum,
-    segment_softmax,
-    segment_sum,
-    stack_incidences,
-)
+from hkjax.graph.segment import incident_sum, segment_softmax, segment_sum
 from hkjax.models.base import AXIS, Batch, Metrics, Recommender, Shares
 from hkjax.models.devices import ONE, Devices
 from hkjax.models.hkrm_config import HKRMConfig
+from hkjax.models.hkrm_inputs import HKRMInputs, make_inputs
 from hkjax.models.proximity import (
     cross_entropy,
     kl_divergence,
@@ -39,26 +33,6 @@ from hkjax.models.proximity import (
     proximity_softmax,
     relate,
 )
-
-
-class HKRMInputs(NamedTuple):
-    """The arrays that HKRM reads and nobody trains.
-
-    Attributes:
-        values: which entities sum to which o_j: sources are rows of the entity table, segments are
-            item * n + field.
-        present: bool [items, n], whether the item has a value in the field.
-        history: int32 [positives], the items liked in train, by user.
-        start, length: int32 [users], where a user's history lies.
-        everyone: the layout (`lane`, `slot`) that holds the history of every user.
-    """
-
-    values: Incidence
-    present: jax.Array
-    history: jax.Array
-    start: jax.Array
-    length: jax.Array
-    everyone: Batch
 
 
 class Side(NamedTuple):
@@ -259,32 +233,12 @@ def hkrm(config: HKRMConfig, data: Dataset, batch_size: int) -> Recommender:
     liked = data.train.positives()
     if not 0 < liked.users.size < data.train.users.size:
         raise InputError("HKRM learns from train rows of both labels: found only one")
-    n_fields, n_entities = len(fields.names), len(fields.entities)
-    slots = fields.item.astype(np.int64) * n_fields + fields.field
-    present = np.zeros(data.n_items * n_fields, bool)
-    present[slots] = True
-    length = np.bincount(liked.users, minlength=data.n_users).astype(np.int32)
-    inputs = HKRMInputs(
-        values=incidence(fields.value, slots, n_entities, data.n_items * n_fields),
-        present=jnp.asarray(present.reshape(data.n_items, n_fields)),
-        history=jnp.asarray(liked.items[np.argsort(liked.users, kind="stable")]),
-        start=jnp.asarray(np.cumsum(length) - length),
-        length=jnp.asarray(length),
-        everyone=ragged_layout(length),
-    )
-    module = HKRM(config, data.n_items, n_fields, n_entities, liked.users.size)
+    inputs = make_inputs(fields, liked, data.n_users, data.n_items)
+    module = HKRM(config, data.n_items, len(fields.names), len(fields.entities), liked.users.size)
 
     def split(n: int, divide_tables: bool) -> Shares:
         share = module.clone(devices=Devices(AXIS, n if divide_tables else 1))
-        shares = [incidence(fields.value[k::n], slots[k::n], n_entities, present.size) for k in range(n)]
-        n_users = -(-data.n_users // n)
-        layouts = [ragged_layout(length[k * n_users : (k + 1) * n_users]) for k in range(n)]
-        divided: dict[str, Any] = {
-            "values": stack_incidences(shares, n_entities, present.size),
-            "everyone": stack_layouts(layouts, n_users),
-        }
-        axes = jax.tree.map(lambda _: None, inputs)._replace(**jax.tree.map(lambda _: 0, divided))
-        return Shares(inputs._replace(**divided), axes, loss_of(share), encode_of(share), ("entity",))
+        return Shares(*inputs.divide(n, fields), loss_of(share), encode_of(share), ("entity",))
 
     def loss_of(module: HKRM) -> Callable[..., Any]:
         apply: Callable[..., Any] = module.apply
@@ -296,7 +250,7 @@ def hkrm(config: HKRMConfig, data: Dataset, batch_size: int) -> Recommender:
     columns = {"user": data.train.users, "item": data.train.items, "label": data.train.labels}
     return Recommender(
         inputs=inputs,
-        batches=stratify(columns, batch_size, sizes=length[data.train.users]),
+        batches=stratify(columns, batch_size, sizes=np.asarray(inputs.length)[data.train.users]),
         init=lambda key: module.init(key, inputs, method="encode"),
         loss=loss_of(module),
         encode=encode_of(module),

@@ -76,6 +76,17 @@ def test_all_undoes_own():
     np.testing.assert_array_equal(found, [0, 1, 2, 3, 4, 5, 6, 0])
 
 
+@pytest.mark.parametrize(("devices", "n_different"), [(FOUR, 4), (Devices(AXIS), 1)])
+def test_rows_are_drawn_apart_where_they_are_divided_and_alike_where_they_are_not(devices, n_different):
+    def draw(_, table):
+        keys = devices.key_of_rows(jax.random.key(0)), devices.key_of_share(jax.random.key(0))
+        return jnp.stack([jax.random.bits(key) for key in keys])[None]
+
+    of_rows, of_share = np.asarray(on_four(draw, TABLE)).T
+    assert len(set(of_rows.tolist())) == n_different
+    assert len(set(of_share.tolist())) == 4
+
+
 @pytest.mark.parametrize("function", [looked_up, added_up, partial(contracted, beside=jnp.ones(6))])
 def test_gradients_are_summed_where_the_rows_are_held(function):
     def gradient(devices, table):

@@ -102,9 +102,8 @@ def test_two_processes_end_with_the_parameters_of_one(tmp_path):
     ranking = DataConfig(split="per_user")
     monitored = dataclasses.replace(sgd.training, monitor="recall@20")
     experiments = {
-        "hkrm": dataclasses.replace(sgd, model=HKRMConfig(dim=8), shard_embeddings=True),
-        "hakg": dataclasses.replace(sgd, model=HAKG, data=ranking, training=monitored),
-        "hakg-tables": dataclasses.replace(sgd, model=HAKG, data=ranking, training=monitored, shard_embeddings=True),
+        "hkrm": dataclasses.replace(sgd, model=HKRMConfig(dim=8)),
+        "hakg": dataclasses.replace(sgd, model=HAKG, data=ranking, training=monitored, shard_embeddings=True),
     }
     runs = [
         json.dumps({"experiment": dataclasses.asdict(e), "workdir": str(tmp_path / f"{name}-two")})
