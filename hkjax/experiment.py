@@ -107,13 +107,14 @@ def train_experiment(experiment: Experiment, workdir: Path) -> list[dict[str, An
     if is_first():
         claim_workdir(workdir, experiment, fingerprint(data))
     wait_for_all("workdir")
-    return fit(runner, validate, e.training, e.seed, workdir, e.shard_embeddings)
+    return fit(runner, validate, e.training, e.seed, workdir)
 
 
 class Trained(NamedTuple):
     """What a work directory holds: an experiment, its data and model, and trained parameters.
 
-    Sharded tables are divided among the devices at hand, however many trained them.
+    Sharded tables are divided among the devices at hand, however many trained them, and the model is
+    then the one for evaluation, see `Placement.recommender`.
     """
 
     experiment: Experiment

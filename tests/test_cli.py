@@ -2,11 +2,13 @@
 
 import json
 import os
+import runpy
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+from absl import flags
 
 ROOT = Path(__file__).parents[1]
 SMALL = ("--config.synthetic.n_users=60", "--config.synthetic.n_items=120", "--config.training.epochs=2")
@@ -17,11 +19,28 @@ def call(door, *arguments):
     return subprocess.run([sys.executable, door, *arguments], cwd=ROOT, capture_output=True, text=True, env=environment)
 
 
-def assert_one_line(result, message):
-    assert result.returncode == 2
-    assert message in result.stderr
-    assert result.stderr.count("\n") == 1
-    assert "Traceback" not in result.stderr
+def assert_one_line(code, stderr, message):
+    assert code == 2
+    assert message in stderr
+    assert stderr.count("\n") == 1
+    assert "Traceback" not in stderr
+
+
+@pytest.fixture
+def call_here(monkeypatch, capsys):
+    """Runs a door in this process, with flags of its own: returns its exit code and what it wrote to stderr."""
+
+    def call(door, *arguments):
+        monkeypatch.chdir(ROOT)
+        monkeypatch.setattr(sys, "argv", [door, *arguments])
+        before = set(flags.FLAGS)
+        with pytest.raises(SystemExit) as stopped:
+            runpy.run_path(door, run_name="__main__")
+        flags.FLAGS.remove_flag_values(set(flags.FLAGS) - before)
+        flags.FLAGS.unparse_flags()
+        return stopped.value.code, capsys.readouterr().err
+
+    return call
 
 
 def test_train_and_evaluate_leave_a_whole_work_directory(tmp_path):
@@ -40,7 +59,7 @@ def test_train_and_evaluate_leave_a_whole_work_directory(tmp_path):
         assert (tmp_path / f"plots/{picture}.png").stat().st_size > 10_000
         assert f"plots/{picture}.png" in (tmp_path / "report.md").read_text()
     other = call("train.py", *SMALL, "--config.model.dim=7", f"--workdir={tmp_path}")
-    assert_one_line(other, "belongs to another configuration (model.dim: 50 there, 7 here)")
+    assert_one_line(other.returncode, other.stderr, "belongs to another configuration (model.dim: 50 there, 7 here)")
 
 
 @pytest.mark.parametrize(
@@ -54,15 +73,15 @@ def test_train_and_evaluate_leave_a_whole_work_directory(tmp_path):
         (["stray"], "unexpected argument 'stray'"),
     ],
 )
-def test_a_mistake_is_one_line_and_writes_nothing(tmp_path, arguments, message):
+def test_a_mistake_is_one_line_and_writes_nothing(call_here, tmp_path, arguments, message):
     workdir = tmp_path / "run"
-    assert_one_line(call("train.py", *arguments, f"--workdir={workdir}"), message)
+    assert_one_line(*call_here("train.py", *arguments, f"--workdir={workdir}"), message)
     assert not workdir.exists()
 
 
-def test_evaluating_what_was_never_trained_is_one_line(tmp_path):
-    assert_one_line(call("evaluate.py", f"--workdir={tmp_path}"), "config.json: no such file; train first")
+def test_evaluating_what_was_never_trained_is_one_line(call_here, tmp_path):
+    assert_one_line(*call_here("evaluate.py", f"--workdir={tmp_path}"), "config.json: no such file; train first")
 
 
-def test_a_work_directory_must_be_named():
-    assert_one_line(call("train.py"), "name a work directory: --workdir=")
+def test_a_work_directory_must_be_named(call_here):
+    assert_one_line(*call_here("train.py"), "name a work directory: --workdir=")

@@ -9,7 +9,7 @@ from hkjax.data.dataset import Interactions
 from hkjax.evaluation.metrics import weighted_auc
 from hkjax.models.base import Recommender, Representation
 from hkjax.models.baselines import fit_logistic
-from hkjax.training.hosts import fetch
+from hkjax.models.devices import fetch
 
 
 def predict(recommender: Recommender, representation: Representation, rows: Interactions) -> np.ndarray:

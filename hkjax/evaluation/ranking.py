@@ -10,7 +10,7 @@ import numpy as np
 from hkjax.data.dataset import Interactions
 from hkjax.evaluation.metrics import ranking_metrics
 from hkjax.models.base import Recommender, Representation
-from hkjax.training.hosts import fetch
+from hkjax.models.devices import fetch
 
 _SCORES_PER_BLOCK = 1 << 24
 

@@ -90,11 +90,11 @@ def write_report(
             plots.preference_heat_map(pair, data.names, workdir / "plots/preference.png")
             pictures["User preference against item attribute importance"] = "preference.png"
     if isinstance(representation, HAKGRepresentation):
-        place = np.asarray(representation.place)[: data.n_entities]
         liked = np.bincount(data.train.positives().items, minlength=data.n_items)
-        distance = np.asarray(poincare.distance_zero(place[: data.n_items], 1.0))
-        plots.distance_by_popularity(distance, liked, workdir / "plots/distance.png")
+        distance = np.asarray(poincare.distance_zero(representation.place, 1.0))
+        plots.distance_by_popularity(distance[: data.n_items], liked, workdir / "plots/distance.png")
         pictures["Distance to the origin against popularity"] = "distance.png"
+        place = np.asarray(representation.place)[: data.n_entities]
         if place.shape[1] == 2:
             plots.poincare_disk(place, data.n_items, data.triples[:, [0, 2]], workdir / "plots/disk.png")
             pictures["Items and attributes in the Poincare disk"] = "disk.png"

@@ -1,7 +1,8 @@
 """Matrices [nodes, relations], read and filled at the edges of a graph.
 
-They may come with some of their columns alone, those of the consecutive relations `numbers`: an edge of
-another relation reads 0 and fills nothing, so that what all parts read adds up.
+They may come with some of their columns alone, those of the consecutive relations from numbers[0] on:
+an edge of another relation reads 0 and fills nothing, so that what all parts read adds up. Columns past
+the last relation are filling, of which only 0 is read and whose sums mean nothing.
 """
 
 import jax

@@ -14,12 +14,14 @@ import numpy as np
 from hkjax.graph.blocks import add_rows, inner, map_rows
 from hkjax.graph.trilinear import partial_derivatives
 
+NO_ROW = np.iinfo(np.int32).max
+
 
 class Edges(NamedTuple):
     """The edges (row, column) of a sparse matrix.
 
     Attributes:
-        rows: int32 [edges], ascending; an edge whose row is the number of rows stands for none.
+        rows: int32 [edges], ascending; an edge of row NO_ROW stands for none.
         columns: int32 [edges].
         by_column: int32 [edges], the edges in ascending order of their columns.
     """
@@ -36,12 +38,9 @@ def make_edges(rows: np.ndarray, columns: np.ndarray) -> tuple[Edges, np.ndarray
     return Edges(*(jnp.asarray(a, jnp.int32) for a in (rows[order], columns[order], by_column))), order
 
 
-def divide_edges(edges: Edges, n: int, n_rows: int) -> Edges:
-    """Divides edges into n equal shares, arrays [n, ceil(edges / n)].
-
-    A share is filled up with edges of row `n_rows`, which stand for none.
-    """
-    rows, columns = (divide(a, n, fill) for a, fill in ((edges.rows, n_rows), (edges.columns, 0)))
+def divide_edges(edges: Edges, n: int) -> Edges:
+    """Divides edges into n equal shares, arrays [n, ceil(edges / n)], filled up with edges that stand for none."""
+    rows, columns = (divide(a, n, fill) for a, fill in ((edges.rows, NO_ROW), (edges.columns, 0)))
     by_column = np.argsort(columns, axis=1, kind="stable")
     return Edges(*(jnp.asarray(a, jnp.int32) for a in (rows, columns, by_column)))
 
@@ -113,7 +112,7 @@ def _sum(targets: jax.Array, weights: jax.Array, sources: jax.Array, x: jax.Arra
         targets, weights, sources = block
         return total.at[targets].add(weights[:, None] * x[sources], indices_are_sorted=True, mode="drop")
 
-    return add_rows(add, jnp.zeros((n, x.shape[1]), x.dtype), (targets, weights, sources), (n, 0, 0))
+    return add_rows(add, jnp.zeros((n, x.shape[1]), x.dtype), (targets, weights, sources), (NO_ROW, 0, 0))
 
 
 _by_weights, _by_rows, _by_columns = partial_derivatives("sparse", _products, _row_sums, _column_sums)

@@ -7,6 +7,7 @@ import jax
 
 from hkjax.data.sampling import Batches
 from hkjax.errors import InputError
+from hkjax.models.devices import Devices
 
 Params = Any
 Inputs = Any
@@ -50,8 +51,8 @@ class Recommender(NamedTuple):
         encode: (params, inputs) -> representation of all users and items.
         score: (representation, users [B], items [B]) -> logits [B].
         rank_scores: (representation, users [B]) -> scores [B, n_items].
-        split: (n, divide_tables) -> `Shares` for n devices, which hold all tables whole, or their own
-            rows of them (see hkjax/models/devices.py); without it, devices share the batch alone.
+        split: (n, devices) -> `Shares` for n devices, which hold all tables whole, or their own rows of
+            them; without it, devices share the batch alone.
     """
 
     inputs: Inputs
@@ -61,7 +62,7 @@ class Recommender(NamedTuple):
     encode: Callable[[Params, Inputs], Representation]
     score: Callable[[Representation, jax.Array, jax.Array], jax.Array]
     rank_scores: Callable[[Representation, jax.Array], jax.Array]
-    split: Callable[[int, bool], Shares] | None = None
+    split: Callable[[int, Devices], Shares] | None = None
 
 
 def split(recommender: Recommender, n: int, divide_tables: bool) -> Shares:
@@ -72,7 +73,7 @@ def split(recommender: Recommender, n: int, divide_tables: bool) -> Shares:
     """
     r = recommender
     if r.split is not None:
-        return r.split(n, divide_tables)
+        return r.split(n, Devices(AXIS, n if divide_tables else 1))
     if divide_tables:
         raise InputError("shard_embeddings: this model does not divide its tables")
     return Shares(r.inputs, jax.tree.map(lambda _: None, r.inputs), r.loss, r.encode, ())

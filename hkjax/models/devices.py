@@ -3,7 +3,7 @@
 A table is a matrix [rows, d]: of embeddings, or of what a layer makes of them. Either every device
 holds all rows of all tables, or each holds its own equal share of consecutive rows, the last share
 filled up with rows of 0. In the second case no device ever has the whole of a table: where all rows
-are wanted, the devices gather some of the columns at a time, as many as make no more than a share.
+are wanted, the devices gather some of the columns at a time, about as many numbers as a share has.
 """
 
 import dataclasses
@@ -12,6 +12,8 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
+from jax.experimental import multihost_utils
 
 Tables = Sequence[jax.Array]
 
@@ -22,7 +24,8 @@ class Devices:
 
     The functions that `look_up`, `contract` and `add_up` take are of columns of the tables, whichever
     and however many, with all rows, and after them of the same columns of the arrays `beside`
-    [..., d], which are this device's own.
+    [..., d], which are this device's own. What fills tables up, rows or columns, is 0, and so is what
+    fills up `beside`; a function must make nothing of it, or only what falls into such rows or columns.
 
     Attributes:
         axis: the name of the axis; None for one device.
@@ -36,12 +39,12 @@ class Devices:
         """How many rows a device holds of a table of n."""
         return -(-n // self.shares)
 
-    def own(self, x: jax.Array) -> jax.Array:
-        """The device's rows, of [n, ...] that it has whole."""
+    def own(self, x: jax.Array, fill: int = 0) -> jax.Array:
+        """The device's rows, of [n, ...] that it has whole; `fill` is what fills up."""
         if self.shares == 1:
             return x
         size = self.rows(x.shape[0])
-        return jax.lax.dynamic_slice_in_dim(self._fill_up(x), jax.lax.axis_index(self.axis) * size, size)
+        return jax.lax.dynamic_slice_in_dim(self._fill_up(x, fill), jax.lax.axis_index(self.axis) * size, size)
 
     def all(self, x: jax.Array) -> jax.Array:
         """Every row, of its own alone, the filling included; for numbers of rows, not for tables."""
@@ -89,7 +92,8 @@ class Devices:
         if self.shares == 1:
             return function(*tables, *beside)
         part, columns = self._of_all_rows(function), self._columns(tables, beside)
-        zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(part, jax.tree.map(_first, columns)))
+        one = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), columns)
+        zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(part, one))
 
         def add(total: Any, columns: Any) -> tuple[Any, None]:
             return jax.tree.map(jnp.add, total, part(columns)), None
@@ -100,15 +104,16 @@ class Devices:
         """As `scatter`, of what a function of columns adds up on this device, [n, d]."""
         return self.look_up(lambda *columns: self.scatter(function(*columns)), tables, beside)
 
-    def _fill_up(self, x: jax.Array) -> jax.Array:
-        return jnp.pad(x, [(0, -x.shape[0] % self.shares)] + [(0, 0)] * (x.ndim - 1))
+    def _fill_up(self, x: jax.Array, fill: int = 0) -> jax.Array:
+        return jnp.pad(x, [(0, -x.shape[0] % self.shares)] + [(0, 0)] * (x.ndim - 1), constant_values=fill)
 
     def _columns(self, tables: Tables, beside: Sequence[jax.Array]) -> tuple[Any, Any]:
-        """Cuts [..., d] into [shares, ..., ceil(d / shares)]."""
+        """Cuts [..., d] into [parts, ..., ceil(d / shares)], with no part of columns that only fill up."""
 
         def cut(x: jax.Array) -> jax.Array:
-            x = jnp.pad(x, [(0, 0)] * (x.ndim - 1) + [(0, -x.shape[-1] % self.shares)])
-            return jnp.moveaxis(x.reshape(*x.shape[:-1], self.shares, -1), -2, 0)
+            width = -(-x.shape[-1] // self.shares)
+            x = jnp.pad(x, [(0, 0)] * (x.ndim - 1) + [(0, -x.shape[-1] % width)])
+            return jnp.moveaxis(x.reshape(*x.shape[:-1], -1, width), -2, 0)
 
         return tuple(map(cut, tables)), tuple(map(cut, beside))
 
@@ -125,8 +130,9 @@ class Devices:
         return of_columns
 
 
-def _first(x: jax.Array) -> jax.Array:
-    return x[0]
+def fetch(x: jax.Array) -> np.ndarray:
+    """The whole of an array whose parts may lie on devices of any process."""
+    return np.asarray(x if x.is_fully_addressable else multihost_utils.process_allgather(x, tiled=True))
 
 
 ONE = Devices()

@@ -22,7 +22,7 @@ from hkjax.geometry import cones, radial
 from hkjax.graph import message, relations, sparse
 from hkjax.graph.pairs import masked_gram
 from hkjax.graph.segment import segment_sum
-from hkjax.models.base import AXIS, Batch, Metrics, Recommender, Shares
+from hkjax.models.base import Batch, Metrics, Recommender, Shares
 from hkjax.models.devices import ONE, Devices
 from hkjax.models.dropout import dropout
 from hkjax.models.hakg_config import HAKGConfig
@@ -54,6 +54,9 @@ class HAKGRepresentation(NamedTuple):
 
 class HAKG(nn.Module):
     """Names HAKG's parameters and propagates them.
+
+    Where `devices` divides tables, what is [users, d], [entities, d] or [items, d] below is this
+    device's rows of it.
 
     Attributes:
         config: the choices.
@@ -174,7 +177,7 @@ class HAKG(nn.Module):
         user = devices.add_up(
             lambda item: sparse.weighted_sum(weights, item, interactions, self.n_users), [self.fuse(x, gates)]
         )
-        user = devices.complete(user) / jnp.maximum(devices.own(inputs.degree), 1)[:, None]
+        user = devices.complete(user) / devices.own(inputs.degree, fill=1)[:, None]
         if not self.config.dual_items:
             return Embeddings(user, entity, self.of_items(entity))
         item = devices.add_up(
@@ -182,7 +185,7 @@ class HAKG(nn.Module):
         )
         item = devices.complete(item)
         if self.config.item_aggregation == "mean":
-            item = item / jnp.maximum(devices.own(inputs.popularity), 1)[:, None]
+            item = item / devices.own(inputs.popularity, fill=1)[:, None]
         return Embeddings(user, entity, item)
 
     def angle(self, inputs: HAKGInputs, key: jax.Array) -> jax.Array:
@@ -258,10 +261,9 @@ def hakg(config: HAKGConfig, data: Dataset, batch_size: int) -> Recommender:
     def encode_of(module: HAKG) -> Callable[..., Any]:
         return partial(module.apply, method="encode")
 
-    def split(n: int, divide_tables: bool) -> Shares:
-        share = module.clone(devices=Devices(AXIS, n if divide_tables else 1))
-        inputs_and_axes = inputs.divide(n, data.n_users, data.n_entities)
-        return Shares(*inputs_and_axes, loss_of(share), encode_of(share), ("user", "entity", "item"))
+    def split(n: int, devices: Devices) -> Shares:
+        share = module.clone(devices=devices)
+        return Shares(*inputs.divide(n), loss_of(share), encode_of(share), ("user", "entity", "item"))
 
     liked = data.train.positives()
     return Recommender(

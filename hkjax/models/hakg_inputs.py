@@ -48,13 +48,13 @@ class HAKGInputs(NamedTuple):
         interactions, _ = keep(interaction_key, self.interactions, interaction_keep)
         return self._replace(edges=edges, relation=self.relation[places], interactions=interactions)
 
-    def divide(self, n: int, n_users: int, n_entities: int) -> tuple["HAKGInputs", Any]:
+    def divide(self, n: int) -> tuple["HAKGInputs", Any]:
         """Divides edges, interactions and pairs into n shares: the inputs, and the axes of their leaves."""
         divided: dict[str, Any] = {
-            "edges": sparse.divide_edges(self.edges, n, n_entities),
+            "edges": sparse.divide_edges(self.edges, n),
             "relation": jnp.asarray(sparse.divide(self.relation, n, 0)),
-            "interactions": sparse.divide_edges(self.interactions, n, n_users),
-            "pairs": sparse.divide_edges(self.pairs, n, n_entities),
+            "interactions": sparse.divide_edges(self.interactions, n),
+            "pairs": sparse.divide_edges(self.pairs, n),
         }
         axes = jax.tree.map(lambda _: None, self)._replace(**jax.tree.map(lambda _: 0, divided))
         return self._replace(**divided), axes

@@ -20,8 +20,9 @@ from hkjax.data.dataset import Dataset
 from hkjax.data.fields import attribute_fields
 from hkjax.data.sampling import stratify
 from hkjax.errors import InputError
-from hkjax.graph.segment import incident_sum, segment_softmax, segment_sum
-from hkjax.models.base import AXIS, Batch, Metrics, Recommender, Shares
+from hkjax.graph import sparse
+from hkjax.graph.segment import segment_softmax, segment_sum
+from hkjax.models.base import Batch, Metrics, Recommender, Shares
 from hkjax.models.devices import ONE, Devices
 from hkjax.models.hkrm_config import HKRMConfig
 from hkjax.models.hkrm_inputs import HKRMInputs, make_inputs
@@ -67,6 +68,9 @@ class HKRMRepresentation(NamedTuple):
 class HKRM(nn.Module):
     """Names HKRM's parameters and applies the equations to them.
 
+    Where `devices` divides tables, the entity table, o of all items [items * n, d] and what `encode`
+    returns are this device's rows of them.
+
     Attributes:
         config: the choices.
         n_items, n_fields: sizes I and n.
@@ -97,12 +101,15 @@ class HKRM(nn.Module):
 
     def attribute_values(self, inputs: HKRMInputs) -> jax.Array:
         """o_j of every item (eq. 3): [items * n, d]."""
-        n_values = self.n_items * self.n_fields
-        sums = self.devices.add_up(lambda entity: incident_sum(entity, inputs.values, n_values), [self.entity])
-        return self.devices.complete(sums)
+        ones = jnp.ones(inputs.values.rows.shape[0], self.entity.dtype)
+
+        def sums(entity: jax.Array) -> jax.Array:
+            return sparse.weighted_sum(ones, entity, inputs.values, self.n_items * self.n_fields)
+
+        return self.devices.complete(self.devices.add_up(sums, [self.entity]))
 
     def targets(self, inputs: HKRMInputs, values: jax.Array, items: jax.Array) -> tuple[Side, jax.Array]:
-        """t_s, P^(A|t) and its logarithm for the items [B] (eq. 1 and 5), given o of all items."""
+        """t_s, P^(A|t) and its logarithm for the items [B] (eq. 1 and 5), given o of all items [items * n, d]."""
         vectors = self.devices.look_up(lambda entity: entity[items], [self.entity])
         fields = items[:, None] * self.n_fields + jnp.arange(self.n_fields)
         of_items = self.devices.look_up(lambda values: values[fields], [values])
@@ -123,7 +130,7 @@ class HKRM(nn.Module):
 
         Args:
             inputs: the graph and the histories.
-            values: o of all items.
+            values: o of all items, [items * n, d].
             users: int [B].
             layout: `lane` and `slot` [places], room for each user's history.
             left_out: int [B], an item to leave out of each history, or -1.
@@ -236,9 +243,9 @@ def hkrm(config: HKRMConfig, data: Dataset, batch_size: int) -> Recommender:
     inputs = make_inputs(fields, liked, data.n_users, data.n_items)
     module = HKRM(config, data.n_items, len(fields.names), len(fields.entities), liked.users.size)
 
-    def split(n: int, divide_tables: bool) -> Shares:
-        share = module.clone(devices=Devices(AXIS, n if divide_tables else 1))
-        return Shares(*inputs.divide(n, fields), loss_of(share), encode_of(share), ("entity",))
+    def split(n: int, devices: Devices) -> Shares:
+        share = module.clone(devices=devices)
+        return Shares(*inputs.divide(n), loss_of(share), encode_of(share), ("entity",))
 
     def loss_of(module: HKRM) -> Callable[..., Any]:
         apply: Callable[..., Any] = module.apply

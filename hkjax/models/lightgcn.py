@@ -16,7 +16,7 @@ import numpy as np
 from hkjax.data.dataset import Dataset
 from hkjax.data.sampling import draw_unseen, make_histories, stratify
 from hkjax.graph import sparse
-from hkjax.models.base import AXIS, Batch, Metrics, Params, Recommender, Shares
+from hkjax.models.base import Batch, Metrics, Params, Recommender, Shares
 from hkjax.models.devices import ONE, Devices
 
 
@@ -101,13 +101,12 @@ def lightgcn(config: LightGCNConfig, data: Dataset, batch_size: int) -> Recommen
     def score(x: dict[str, jax.Array], users: jax.Array, items: jax.Array) -> jax.Array:
         return jnp.sum(x["user"][users] * x["item"][items], axis=-1)
 
-    def split(n: int, divide_tables: bool) -> Shares:
+    def split(n: int, devices: Devices) -> Shares:
         divided = {
-            "edges": sparse.divide_edges(edges, n, data.n_users),
+            "edges": sparse.divide_edges(edges, n),
             "weights": jnp.asarray(sparse.divide(inputs["weights"], n, 0)),
         }
         axes = {"histories": None, **jax.tree.map(lambda _: 0, divided)}
-        devices = Devices(AXIS, n if divide_tables else 1)
         functions = partial(loss, devices=devices), partial(encode, devices=devices)
         return Shares({**inputs, **divided}, axes, *functions, ("user", "item"))
 

@@ -7,7 +7,6 @@ from types import TracebackType
 from typing import Any
 
 import jax
-import numpy as np
 from jax.experimental import multihost_utils
 
 from hkjax.errors import InputError, PeerError
@@ -59,11 +58,6 @@ def wait_for_all(name: str) -> None:
     """Returns once every process has come here."""
     if jax.process_count() > 1:
         multihost_utils.sync_global_devices(name)
-
-
-def fetch(x: jax.Array) -> np.ndarray:
-    """The whole of an array whose parts may lie on devices of any process."""
-    return np.asarray(multihost_utils.process_allgather(x, tiled=True) if not x.is_fully_addressable else x)
 
 
 @contextlib.contextmanager

@@ -44,7 +44,6 @@ def fit(
     training: TrainingConfig,
     seed: int,
     workdir: Path,
-    shard_embeddings: bool = False,
 ) -> list[dict[str, Any]]:
     """Trains until the validation metric stops rising, resuming where the work directory left off.
 
@@ -58,7 +57,6 @@ def fit(
         training: see its class.
         seed: seed of initialisation, batches and dropout.
         workdir: receives checkpoints/, metrics.jsonl and tensorboard/.
-        shard_embeddings: as the runner's.
 
     Raises:
         TerminationError: SIGTERM came; the state was saved at the step where every process stopped.
@@ -74,7 +72,7 @@ def fit(
     batches = runner.recommender.batches
     state = runner.init(init_key)
     directory = workdir.resolve() / "checkpoints"
-    checkpoints = Checkpoints(directory, training.monitor, shard_embeddings)
+    checkpoints = Checkpoints(directory, training.monitor, runner.shard_embeddings)
     with lost_peers(), checkpoints, Termination() as termination:
         if checkpoints.latest is not None:
             state = checkpoints.restore(checkpoints.latest, state)

@@ -36,7 +36,8 @@ class Runner(NamedTuple):
             the result does not depend on how an epoch is cut into stretches.
         params: (state) -> its parameters, as `recommender` takes them.
         recommender: the model for evaluation: on one device of this process, or, where tables are
-            sharded, on all.
+            sharded, on all (see `Placement.recommender`).
+        shard_embeddings: whether tables are sharded where there are several devices.
     """
 
     init: Callable[[jax.Array], TrainState]
@@ -44,6 +45,7 @@ class Runner(NamedTuple):
     run: Callable[[TrainState, jax.Array, jax.Array, jax.Array], TrainState]
     params: Callable[[TrainState], Params]
     recommender: Recommender
+    shard_embeddings: bool = False
 
 
 def make_runner(
@@ -60,7 +62,8 @@ def make_runner(
         optimizer: how to descend.
         parallel: over all devices under `pmap` or, with several processes or sharded tables in any
             case, `shard_map`; on one device, and for `none`, under plain jit.
-        shard_embeddings: divide the embedding tables and the optimiser's moments by rows.
+        shard_embeddings: divide the embedding tables and the optimiser's moments by rows; no effect on
+            one device.
         devices: which; all if absent.
 
     Raises:
@@ -71,7 +74,7 @@ def make_runner(
     if parallel == "none" and shard_embeddings:
         raise InputError("shard_embeddings: needs parallel=pmap or shard_map, found none")
     if parallel == "none" or len(devices) == 1:
-        return _on_one_device(recommender, optimizer)
+        return _on_one_device(recommender, optimizer)._replace(shard_embeddings=shard_embeddings)
     if recommender.batches.batch_size % len(devices):
         raise InputError(
             f"training.batch_size {recommender.batches.batch_size}: not divisible by {len(devices)} devices"
@@ -130,6 +133,7 @@ def _on_many_devices(
         run=lambda state, order, n_steps, key: compiled(state, *held, order, put(n_steps, whole), put(key, whole)),
         params=params,
         recommender=placement.recommender if shard_embeddings else recommender,
+        shard_embeddings=shard_embeddings,
     )
 
 

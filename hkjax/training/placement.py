@@ -68,6 +68,11 @@ class Placement:
         """As jax.pmap with `axes`, but with any partition of the first argument and of the result.
 
         A device's function sees its share without the leading axis.
+
+        Args:
+            function: of the first argument and of as many others as there are axes.
+            first, result: pytrees of partitions.
+            axes: 0 or None for each leaf, or whole branch, of the other arguments.
         """
 
         def on_share(first: Any, *args: Any) -> Any:
@@ -89,14 +94,15 @@ class Placement:
 
     @cached_property
     def recommender(self) -> Recommender:
-        """The model for evaluation, where tables are divided: its representation is divided as they are."""
-        r = self._of_one_device
+        """The model for evaluation, where tables are divided: its representation is divided as they are.
+
+        Of its functions `encode`, `score` and `rank_scores` alone take what is divided.
+        """
+        r, rank = self._of_one_device, self._of_one_device.rank_scores
         encode = self.on_shares(self._encode, self.specs(self.params), (self.axes,), P(AXIS))
         representation = jax.eval_shape(r.encode, jax.eval_shape(r.init, jax.random.key(0)), r.inputs)
         n_items = jax.eval_shape(r.rank_scores, representation, jnp.zeros(1, jnp.int32)).shape[1]
-        return r._replace(
-            inputs=self.inputs, encode=encode, rank_scores=lambda *args: r.rank_scores(*args)[:, :n_items]
-        )
+        return r._replace(inputs=self.inputs, encode=encode, rank_scores=lambda *args: rank(*args)[:, :n_items])
 
     def _by_name(self, of_table: Callable[[Any], Any], of_other: Callable[[Any], Any], tree: Any) -> Any:
         def function(path: tuple[Any, ...], x: Any) -> Any:

@@ -1,43 +1,9 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest
 from jax.test_util import check_grads
 
-from hkjax.graph.segment import incidence, incident_sum, segment_softmax
-
-N_SOURCES, N_SEGMENTS, N_PAIRS = 17, 11, 90
-
-
-@pytest.fixture(scope="module")
-def pairs():
-    """Pairs with a hub: segment 3 has more members than fit one piece, segment 10 has none."""
-    random = np.random.default_rng(0)
-    sources = random.integers(N_SOURCES, size=N_PAIRS)
-    segments = np.where(random.random(N_PAIRS) < 0.3, 3, random.integers(N_SEGMENTS - 1, size=N_PAIRS))
-    return sources, segments
-
-
-def dense(pairs):
-    matrix = np.zeros((N_SEGMENTS, N_SOURCES))
-    np.add.at(matrix, (pairs[1], pairs[0]), 1)
-    return matrix
-
-
-def test_incident_sum_is_the_product_with_the_incidence_matrix(pairs):
-    x = np.random.default_rng(1).normal(size=(N_SOURCES, 5))
-    with jax.enable_x64(True):
-        y = incident_sum(jnp.asarray(x), incidence(*pairs, N_SOURCES, N_SEGMENTS), N_SEGMENTS)
-    np.testing.assert_allclose(y, dense(pairs) @ x, rtol=1e-12)
-
-
-def test_its_gradient_is_the_product_with_the_transpose(pairs):
-    cotangent = np.random.default_rng(1).normal(size=(N_SEGMENTS, 5))
-    with jax.enable_x64(True):
-        built = incidence(*pairs, N_SOURCES, N_SEGMENTS)
-        _, pullback = jax.vjp(lambda x: incident_sum(x, built, N_SEGMENTS), jnp.zeros((N_SOURCES, 5)))
-        np.testing.assert_allclose(pullback(jnp.asarray(cotangent))[0], dense(pairs).T @ cotangent, rtol=1e-12)
-        check_grads(lambda x: jnp.sum(incident_sum(x, built, N_SEGMENTS) ** 3), (jnp.ones((N_SOURCES, 5)),), order=2)
+from hkjax.graph.segment import segment_softmax
 
 
 def test_softmax_sums_to_one_where_a_member_counts_and_is_zero_elsewhere():

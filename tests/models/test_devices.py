@@ -15,6 +15,7 @@ from hkjax.models.devices import ONE, Devices
 FOUR = Devices(AXIS, 4)
 TABLE = jnp.arange(42.0).reshape(7, 6) ** 0.5  # neither rows nor columns are divisible
 ROWS = jnp.array([6, 0, 3, 3])
+BESIDE = jnp.cos(jnp.arange(24.0)).reshape(4, 6)
 
 
 DIVIDED, WHOLE = P(AXIS), P()
@@ -52,9 +53,29 @@ def test_every_device_can_look_up_any_rows():
 
 
 def test_sums_over_columns_are_those_of_whole_rows():
-    beside = jnp.cos(jnp.arange(24.0)).reshape(4, 6)
-    found = on_four(contracted, TABLE, beside, result=WHOLE)
-    np.testing.assert_allclose(found, contracted(ONE, TABLE, beside), rtol=1e-6)
+    found = on_four(contracted, TABLE, BESIDE, result=WHOLE)
+    np.testing.assert_allclose(found, contracted(ONE, TABLE, BESIDE), rtol=1e-6)
+
+
+def test_what_lies_beside_has_a_gradient_too():
+    def gradient(devices, table, beside):
+        return jax.grad(lambda beside: jnp.sin(contracted(devices, table, beside)).sum())(beside)
+
+    found = on_four(gradient, TABLE, BESIDE, result=WHOLE)
+    np.testing.assert_allclose(found, gradient(ONE, TABLE, BESIDE), rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(("d", "n_parts"), [(6, 3), (8, 4), (1, 1), (3, 3)])
+def test_there_is_no_part_of_columns_that_only_fill_up(d, n_parts):
+    def count(devices, table):
+        widths = []
+        devices.look_up(lambda table: widths.append(table.shape) or table[:1], [table])
+        parts = devices.look_up(lambda table: jnp.ones((1, table.shape[1])), [table])
+        assert parts.shape == (1, d)
+        assert widths[0] == (8, -(-d // n_parts))
+        return parts
+
+    on_four(count, TABLE[:, :1] * jnp.ones(d))
 
 
 def test_each_device_gets_its_rows_of_what_all_add_up():
@@ -87,7 +108,7 @@ def test_rows_are_drawn_apart_where_they_are_divided_and_alike_where_they_are_no
     assert len(set(of_share.tolist())) == 4
 
 
-@pytest.mark.parametrize("function", [looked_up, added_up, partial(contracted, beside=jnp.ones(6))])
+@pytest.mark.parametrize("function", [looked_up, added_up, partial(contracted, beside=BESIDE)])
 def test_gradients_are_summed_where_the_rows_are_held(function):
     def gradient(devices, table):
         return jax.grad(lambda table: jnp.sin(function(devices, table)).sum())(table)

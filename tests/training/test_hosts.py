@@ -144,13 +144,18 @@ def test_the_loss_of_a_process_ends_the_other_with_a_clear_message(tmp_path):
 
 def test_tables_sharded_over_four_devices_are_evaluated_alike_on_three(tmp_path, capsys):
     assert jax.device_count() == 4
-    train_experiment(dataclasses.replace(SMALL, shard_embeddings=True), tmp_path)
+    monitored = dataclasses.replace(SMALL.training, monitor="recall@20")
+    ranking = dataclasses.replace(SMALL, model=HAKG, data=DataConfig(split="per_user"), training=monitored)
+    train_experiment(dataclasses.replace(ranking, shard_embeddings=True), tmp_path)
     capsys.readouterr()
-    evaluate_workdir(tmp_path)
+    report = evaluate_workdir(tmp_path)
     environment = {**os.environ, "JAX_NUM_CPU_DEVICES": "3"}
     command = [sys.executable, "evaluate.py", f"--workdir={tmp_path}"]
     on_three = subprocess.run(command, cwd=ROOT, check=True, env=environment, capture_output=True, text=True)
     assert on_three.stdout == capsys.readouterr().out
+    by_three = json.loads((tmp_path / "report.json").read_text())["test"]
+    for metric, value in report["test"].items():
+        np.testing.assert_allclose(by_three[metric], value, rtol=1e-5, err_msg=metric)
 
 
 @pytest.mark.parametrize(

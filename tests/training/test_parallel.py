@@ -1,73 +1,104 @@
 """Four devices do what one does, each with its share of the work."""
 
+import functools
+
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 from jax.extend.core import jaxprs_in_params
+from jax.sharding import PartitionSpec as P
 
+from hkjax.data.dataset import DataConfig
+from hkjax.data.synthetic import SyntheticConfig, synthetic_dataset
 from hkjax.errors import InputError
-from hkjax.models.base import split
-from hkjax.models.hakg import hakg
+from hkjax.models.base import AXIS, split
+from hkjax.models.devices import Devices
+from hkjax.models.hakg import HAKG, hakg
 from hkjax.models.hakg_config import OFFICIAL, HAKGConfig
 from hkjax.models.hkrm import hkrm
 from hkjax.models.hkrm_config import HKRMConfig
 from hkjax.models.lightgcn import LightGCNConfig, lightgcn
+from hkjax.training.checkpoint import Checkpoints
+from hkjax.training.loop import TrainingConfig, fit
 from hkjax.training.parallel import make_runner
+from hkjax.training.placement import Placement
 from hkjax.training.state import OptimizerConfig, make_optimizer
 
 # Plain SGD: Adam would hide a gradient that is wrong by a factor. Which edges a device drops is its own
-# affair, so that equality is of steps that keep all.
+# affair, and where tables are divided which of its rows too, so that equality is of steps that keep all.
 SGD = OptimizerConfig(name="sgd", learning_rate=1.0)
 KEEP = {"dim": 8, "layers": 2, "negatives": 5, "edge_keep": 1.0, "interaction_keep": 1.0}
 MODELS = {
     "hkrm": lambda data: hkrm(HKRMConfig(dim=8), data, batch_size=32),
     "hakg": lambda data: hakg(HAKGConfig(**KEEP, normalize_layers=True), data, batch_size=32),
+    "hakg official": lambda data: hakg(HAKGConfig(dim=8, layers=2, negatives=5, **OFFICIAL), data, batch_size=32),
     "lightgcn": lambda data: lightgcn(LightGCNConfig(dim=8), data, batch_size=32),
 }
-
-
-@pytest.fixture(params=MODELS, scope="module")
-def recommender(request, tiny_data):
-    return MODELS[request.param](tiny_data)
-
-
 WAYS = {"pmap": ("pmap", False), "shard_map": ("shard_map", False), "tables": ("shard_map", True)}
+EQUAL = ("hkrm", "hakg", "lightgcn")
+
+
+@pytest.fixture(scope="module")
+def data():
+    """41 users and 26 items: neither they nor their interactions and entities are divisible by 4."""
+    config = SyntheticConfig(n_users=41, n_items=26, n_fields=3, n_values=5, likes=5.0, coverage=0.7)
+    data = synthetic_dataset(config, DataConfig(), seed=1)
+    sizes = (data.n_users, data.n_items, data.n_entities, data.train.positives().users.size, len(data.triples))
+    assert all(size % 4 for size in sizes), sizes
+    return data
 
 
 def runner_of(recommender, *way):
     return make_runner(recommender, make_optimizer(SGD, recommender.batches.steps_per_epoch), *way)
 
 
+def without_filling(tree, like):
+    """Cuts off what fills tables up, which is 0."""
+
+    def cut(x, like):
+        x = np.asarray(x)
+        assert (x[like.shape[0] :] == 0).all()
+        return x[: like.shape[0]]
+
+    return jax.tree.map(cut, tree, like)
+
+
 def after_two_steps(recommender, *way):
-    """Parameters before and after, what they encode, and the sums of the metrics, without what fills up."""
+    """Parameters before and after, the sums of the metrics, and what the divided or the one model encodes."""
     runner, whole = runner_of(recommender, *way), jax.eval_shape(recommender.init, jax.random.key(0))
-
-    def cut(tree, whole):
-        return jax.tree.map(lambda x, like: np.asarray(x)[: like.shape[0]], tree, whole)
-
     state = runner.init(jax.random.key(0))
-    before = cut(runner.params(state), whole)
+    before = without_filling(runner.params(state), whole)
     state = runner.run(state, runner.shuffle(jax.random.key(1)), jnp.int32(2), jax.random.key(2))
-    params, evaluated = runner.params(state), runner.recommender
-    encoded = jax.eval_shape(recommender.encode, whole, recommender.inputs)
-    representation = jax.jit(evaluated.encode)(params, evaluated.inputs)
-    sums = jax.tree.map(np.asarray, state.sums)
-    return before, cut(params, whole), cut(representation, encoded), sums
+    params, evaluated, representation = runner.params(state), runner.recommender, None
+    if way in (("none",), WAYS["tables"]):
+        encoded = jax.eval_shape(recommender.encode, whole, recommender.inputs)
+        representation = jax.jit(evaluated.encode)(params, evaluated.inputs)
+        representation = jax.tree.map(lambda x, like: np.asarray(x)[: like.shape[0]], representation, encoded)
+    return before, without_filling(params, whole), jax.tree.map(np.asarray, state.sums), representation
+
+
+@pytest.fixture(scope="module")
+def recommender(data):
+    """model -> the recommender."""
+    return functools.cache(lambda model: MODELS[model](data))
 
 
 @pytest.fixture(scope="module")
 def alone(recommender):
-    return after_two_steps(recommender, "none")
+    """model -> what one device makes of it."""
+    return functools.cache(lambda model: after_two_steps(recommender(model), "none"))
 
 
-@pytest.mark.parametrize("way", WAYS.values(), ids=WAYS)
-def test_losses_and_gradients_are_those_of_one_device(recommender, alone, way):
+@pytest.mark.parametrize("model", EQUAL)
+@pytest.mark.parametrize("way", WAYS)
+def test_losses_and_gradients_are_those_of_one_device(recommender, alone, model, way):
     assert jax.device_count() == 4
-    before, one, encoded, sums = alone
-    start, four, encoded_by_four, sums_of_four = after_two_steps(recommender, *way)
+    before, one, sums, encoded = alone(model)
+    start, four, sums_of_four, encoded_by_four = after_two_steps(recommender(model), *WAYS[way])
     jax.tree.map(np.testing.assert_array_equal, before, start)
-    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), encoded, encoded_by_four)
+    if way == "tables":
+        jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5), encoded, encoded_by_four)
     for name, total in sums.items():
         np.testing.assert_allclose(sums_of_four[name], total, rtol=1e-6, err_msg=name)
 
@@ -79,11 +110,11 @@ def test_losses_and_gradients_are_those_of_one_device(recommender, alone, way):
     jax.tree_util.tree_map_with_path(compare, before, one, four)
 
 
-def test_each_device_holds_its_rows_of_the_tables_and_of_their_moments(tiny_data):
-    recommender = MODELS["hakg"](tiny_data)
-    runner = make_runner(recommender, make_optimizer(OptimizerConfig(), 1), "shard_map", shard_embeddings=True)
+def test_each_device_holds_its_rows_of_the_tables_and_of_their_moments(data):
+    hakg = MODELS["hakg"](data)
+    runner = make_runner(hakg, make_optimizer(OptimizerConfig(), 1), "shard_map", shard_embeddings=True)
     state = runner.init(jax.random.key(0))
-    whole = jax.eval_shape(recommender.init, jax.random.key(0))["params"]
+    whole = jax.eval_shape(hakg.init, jax.random.key(0))["params"]
     for tree in (state.params, state.opt_state[0].mu, state.opt_state[0].nu):
         for name in ("user", "entity", "item"):
             table, n_rows = tree["params"][name], whole[name].shape[0]
@@ -92,24 +123,68 @@ def test_each_device_holds_its_rows_of_the_tables_and_of_their_moments(tiny_data
     assert state.params["params"]["item_gate"].sharding.is_fully_replicated
 
 
-def official(data):
-    return hakg(HAKGConfig(dim=8, layers=2, negatives=5, **OFFICIAL), data, batch_size=32)
-
-
-@pytest.mark.parametrize("model", [*MODELS.values(), official], ids=[*MODELS, "official"])
-def test_no_device_has_a_whole_table_while_it_takes_a_step(tiny_data, model):
-    assert not whole_tables(model(tiny_data), tiny_data, shard_embeddings=True)
-    assert whole_tables(model(tiny_data), tiny_data, shard_embeddings=False)
+@pytest.mark.parametrize("model", ["hkrm", "hakg", "hakg official", "lightgcn"])
+def test_no_device_has_a_whole_table(recommender, data, model):
+    assert not whole_tables(recommender(model), data, shard_embeddings=True)
+    assert whole_tables(recommender(model), data, shard_embeddings=False)
 
 
 def whole_tables(recommender, data, shard_embeddings):
-    """The shapes of arrays, in what a device does in a step, that are not smaller than the smallest table."""
+    """Shapes of arrays with all rows of a table, and as many numbers, in what a device does in a step and to encode."""
     runner = runner_of(recommender, "shard_map", shard_embeddings)
-    state, order = runner.init(jax.random.key(0)), runner.shuffle(jax.random.key(1))
-    step = jax.make_jaxpr(runner.run)(state, order, jnp.int32(1), jax.random.key(2))
-    (on_a_device,) = (e.params["jaxpr"] for e in every_equation(step.jaxpr) if e.primitive.name == "shard_map")
-    shapes = {variable.aval.shape for e in every_equation(on_a_device) for variable in e.outvars}
-    return {shape for shape in shapes if shape[-1:] == (8,) and shape[0] >= data.n_items}
+    state, order = jax.eval_shape(runner.init, jax.random.key(0)), jax.eval_shape(runner.shuffle, jax.random.key(1))
+    programs = [jax.make_jaxpr(runner.run)(state, order, jnp.int32(1), jax.random.key(2))]
+    if shard_embeddings:
+        programs.append(jax.make_jaxpr(runner.recommender.encode)(state.params, runner.recommender.inputs))
+    shapes = set()
+    for program in programs:
+        (on_a_device,) = (e.params["jaxpr"] for e in every_equation(program.jaxpr) if e.primitive.name == "shard_map")
+        outputs = [x.aval for e in every_equation(on_a_device) for x in e.outvars]
+        shapes |= {x.shape for x in outputs if jnp.issubdtype(x.dtype, jnp.floating)}
+    tables = jax.tree.leaves(jax.eval_shape(recommender.init, jax.random.key(0)))
+    n_rows = {x.shape[0] for x in tables if x.ndim == 2 and x.shape[0] in (data.n_users, data.n_items, data.n_entities)}
+    n_rows |= {n + -n % 4 for n in n_rows}
+    return {shape for shape in shapes if n_rows & {*shape} and np.prod(shape) >= 8 * min(n_rows)}
+
+
+@pytest.mark.parametrize("divide_tables", [True, False])
+def test_rows_are_dropped_apart_where_they_are_divided_and_alike_where_they_are_not(data, divide_tables):
+    config = HAKGConfig(**{**KEEP, "layers": 1}, message_dropout=0.5)
+    recommender = hakg(config, data, batch_size=32)
+    placement = Placement(recommender, jax.devices(), divide_tables)
+    devices = Devices(AXIS, 4 if divide_tables else 1)
+    module = HAKG(config, data.n_users, data.n_items, data.n_entities, data.n_relations, devices)
+
+    def first_layer(params, inputs):
+        return module.apply(params, inputs, jax.random.key(3), method="propagate").user - params["params"]["user"]
+
+    on_devices = placement.on_shares(first_layer, placement.specs(placement.params), (placement.axes,), P(AXIS))
+    params = jax.device_put(
+        placement.fill_up(recommender.init(jax.random.key(0))), placement.shardings(placement.params)
+    )
+    rows = np.asarray(jax.jit(on_devices)(params, placement.inputs))
+    dropped = rows.reshape(4, -1, 8) == 0
+    with_history = ~dropped[:2].all(axis=-1).any(axis=0)
+    assert with_history.sum() > 3
+    assert (dropped[0] != dropped[1])[with_history].any() == divide_tables
+
+
+def test_a_run_on_four_devices_goes_on_on_three(data, tmp_path):
+    """With sharded tables: to the parameters of a run on one device."""
+    recommender = lightgcn(LightGCNConfig(dim=8), data, batch_size=12)
+    optimizer = make_optimizer(OptimizerConfig(), recommender.batches.steps_per_epoch)
+
+    def train(n_devices, epochs, folder):
+        devices = jax.devices()[:n_devices]
+        runner = make_runner(recommender, optimizer, "shard_map", shard_embeddings=True, devices=devices)
+        fit(runner, lambda params: {"auc": 0.5}, TrainingConfig(12, epochs, patience=9), 0, tmp_path / folder)
+        with Checkpoints(tmp_path / folder / "checkpoints", "auc", filled_up=True) as checkpoints:
+            like = jax.eval_shape(recommender.init, jax.random.key(0))
+            return checkpoints.restore_params(checkpoints.latest, like)
+
+    train(4, 1, "resumed")
+    found, expected = train(3, 2, "resumed"), train(1, 2, "alone")
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-6), found, expected)
 
 
 def every_equation(jaxpr):
@@ -120,21 +195,22 @@ def every_equation(jaxpr):
             yield from every_equation(inner)
 
 
-def test_each_device_holds_a_quarter_of_the_edges(tiny_data):
-    whole = MODELS["hakg"](tiny_data)
+def test_each_device_holds_a_quarter_of_the_edges(data):
+    divided = {"hakg": ("edges", "interactions", "pairs"), "hkrm": ("values",)}
+    for model, names in divided.items():
+        whole = MODELS[model](data)
+        shares = split(whole, 4, divide_tables=False)
+        for name in names:
+            n_edges, rows = getattr(whole.inputs, name).rows.size, getattr(shares.inputs, name).rows
+            assert rows.shape == (4, -(-n_edges // 4)), name
+    whole = MODELS["lightgcn"](data)
     shares = split(whole, 4, divide_tables=False)
-    for name in ("edges", "interactions", "pairs"):
-        n_edges, rows = getattr(whole.inputs, name).rows.size, getattr(shares.inputs, name).rows
-        assert rows.shape == (4, -(-n_edges // 4)), name
-    assert shares.inputs.relation.shape == shares.inputs.edges.rows.shape
-    whole = MODELS["hkrm"](tiny_data)
-    n_values = int((whole.inputs.values.forward.members < 10**9).sum())
-    assert split(whole, 4, divide_tables=False).inputs.values.forward.members[0].size < 0.5 * n_values
+    assert shares.inputs["weights"].shape == (4, -(-whole.inputs["weights"].size // 4))
 
 
 @pytest.mark.parametrize("way", [("none",), *WAYS.values()], ids=["none", *WAYS])
-def test_steps_donate_their_state_and_need_nothing_from_the_host(tiny_data, way):
-    runner = runner_of(MODELS["hkrm"](tiny_data), *way)
+def test_steps_donate_their_state_and_need_nothing_from_the_host(recommender, way):
+    runner = runner_of(recommender("lightgcn"), *way)
     state, order = runner.init(jax.random.key(0)), runner.shuffle(jax.random.key(1))
     n_steps, key = jnp.int32(2), jax.random.key(2)
     state = jax.block_until_ready(runner.run(state, order, n_steps, key))
