@@ -113,8 +113,7 @@ def train_experiment(experiment: Experiment, workdir: Path) -> list[dict[str, An
 class Trained(NamedTuple):
     """What a work directory holds: an experiment, its data and model, and trained parameters.
 
-    Sharded tables are divided among the devices at hand, however many trained them, and the model is
-    then the one for evaluation, see `Placement.recommender`.
+    With sharded tables the model is the one for evaluation, see `Placement.recommender`.
     """
 
     experiment: Experiment
@@ -123,8 +122,14 @@ class Trained(NamedTuple):
     params: Params
 
 
-def load_workdir(workdir: Path, which: Literal["best", "latest"] = "best") -> Trained:
+def load_workdir(workdir: Path, which: Literal["best", "latest"] = "best", shard_embeddings: bool = False) -> Trained:
     """Loads what `train_experiment` left in a work directory.
+
+    Args:
+        workdir: where training wrote.
+        which: the best checkpoint or the latest.
+        shard_embeddings: divide tables by rows among the devices, however many trained them; else they
+            are whole on the first.
 
     Raises:
         InputError: there is no checkpoint, or the data are no longer to be had.
@@ -133,11 +138,12 @@ def load_workdir(workdir: Path, which: Literal["best", "latest"] = "best") -> Tr
     data = load_data(experiment)
     recommender = build_model(experiment, data)
     directory = workdir.resolve() / "checkpoints"
-    with Checkpoints(directory, experiment.training.monitor, experiment.shard_embeddings) as checkpoints:
+    filled_up = shard_embeddings or experiment.shard_embeddings
+    with Checkpoints(directory, experiment.training.monitor, filled_up) as checkpoints:
         step = checkpoints.best if which == "best" else checkpoints.latest
         if step is None:
             raise InputError(f"{workdir}: no finished checkpoint yet; train first")
-        if experiment.shard_embeddings and jax.device_count() > 1:
+        if shard_embeddings and jax.device_count() > 1:
             placement = Placement(recommender, jax.devices(), divide_tables=True)
             recommender, like = placement.recommender, placement.params
         else:
@@ -145,14 +151,16 @@ def load_workdir(workdir: Path, which: Literal["best", "latest"] = "best") -> Tr
         return Trained(experiment, data, recommender, checkpoints.restore_params(step, like))
 
 
-def evaluate_workdir(workdir: Path, export_to: Path | None = None) -> dict[str, Any]:
+def evaluate_workdir(workdir: Path, export_to: Path | None = None, shard_embeddings: bool = False) -> dict[str, Any]:
     """Evaluates the work directory's best checkpoint; prints the table, writes and returns the report.
 
     Args:
         workdir: where training wrote.
         export_to: a folder for what serving needs (see `hkjax.export`), if any.
+        shard_embeddings: divide tables among all devices, for those that exceed one. On one device the
+            result is the same however many there are; on several it has their rounding.
     """
-    experiment, data, recommender, params = load_workdir(workdir)
+    experiment, data, recommender, params = load_workdir(workdir, shard_embeddings=shard_embeddings)
     report, representation = make_report(
         recommender, params, data, experiment.evaluation, experiment.model.name, experiment.seed
     )

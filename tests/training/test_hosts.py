@@ -120,7 +120,6 @@ def test_two_processes_end_with_the_parameters_of_one(tmp_path):
     for name in experiments:
         folders = [tmp_path / f"{name}-{count}" for count in ("one", "two")]
         one, two = (load_workdir(folder, "latest").params for folder in folders)
-        two = jax.tree.map(lambda x, like: x[: like.shape[0]], two, one)  # Tables are filled up.
         jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-5, atol=1e-6), two, one)
         steps = [[record["step"] for record in read_records(folder)] for folder in folders]
         assert steps[0] == steps[1]
@@ -153,9 +152,11 @@ def test_tables_sharded_over_four_devices_are_evaluated_alike_on_three(tmp_path,
     command = [sys.executable, "evaluate.py", f"--workdir={tmp_path}"]
     on_three = subprocess.run(command, cwd=ROOT, check=True, env=environment, capture_output=True, text=True)
     assert on_three.stdout == capsys.readouterr().out
-    by_three = json.loads((tmp_path / "report.json").read_text())["test"]
-    for metric, value in report["test"].items():
-        np.testing.assert_allclose(by_three[metric], value, rtol=1e-5, err_msg=metric)
+    assert json.loads((tmp_path / "report.json").read_text()) == report
+    # The ranks of near ties depend on rounding, which these two do not.
+    sharded = evaluate_workdir(tmp_path, shard_embeddings=True)
+    for metric in ("auc", "log_loss"):
+        np.testing.assert_allclose(sharded["test"][metric], report["test"][metric], rtol=1e-4, err_msg=metric)
 
 
 @pytest.mark.parametrize(
