@@ -16,7 +16,7 @@ def entries(matrix: jax.Array, numbers: jax.Array, nodes: jax.Array, relation: j
 
 
 def sums(numbers: jax.Array, values: jax.Array, rows: jax.Array, relation: jax.Array, n_rows: int) -> jax.Array:
-    """Adds values [edges] up at their rows and relations: [n_rows, numbers]; a row n_rows stands for none."""
+    """Adds values [edges] up at their rows and relations: [n_rows, numbers]; a row past them is left out."""
     column, here = _column(relation, numbers)
     return jnp.zeros((n_rows, numbers.size), values.dtype).at[rows, column].add(jnp.where(here, values, 0))
 
