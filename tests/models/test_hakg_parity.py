@@ -3,6 +3,7 @@
 The files are read from the folder that HKJAX_PARITY names; every setting comes from the file.
 """
 
+import dataclasses
 import functools
 import os
 from pathlib import Path
@@ -10,6 +11,7 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 from hkjax.data.dataset import DataConfig, Interactions, assemble
@@ -21,6 +23,7 @@ from hkjax.models import hakg as model
 from hkjax.models.hakg import HAKG, hakg
 from hkjax.models.hakg_config import OFFICIAL, HAKGConfig
 from hkjax.models.losses import angle_loss, contrastive_loss, cosines, unit_rows
+from hkjax.training.state import OptimizerConfig, make_optimizer
 
 FOLDER = Path(os.environ.get("HKJAX_PARITY", "../shared/parity"))
 FILES = sorted(FOLDER.glob("model_*_*.npz"))
@@ -68,7 +71,8 @@ class Case:
         degree = np.ones(n_users, self.dtype)
         degree[z["interact/row"]] = 1 / z["interact/val"]
         self.recommender = recommender._replace(inputs=recommender.inputs._replace(degree=jnp.asarray(degree)))
-        self.module = HAKG(self.config, *sizes.values(), self.data.n_relations)
+        self.sizes = (*sizes.values(), self.data.n_relations)
+        self.module = HAKG(self.config, *self.sizes)
 
     def relations(self, weight, z):
         """Their relation rows in the order of ours: (edge type - 1) of each of our relation ids."""
@@ -178,24 +182,78 @@ def test_parity_of_the_angle_loss(case):
         close(loss, z[f"loss/{name}"], case)
 
 
-def test_parity_of_the_gradients(case):
-    """Of the ranking loss, but for entities: those have the official code's detached factors in their way."""
-    z, n_users, n_items = case.z, int(case.z["n_users"]), int(case.z["n_items"])
+class WithTheirFactors(HAKG):
+    """The official code's gradients: none flow through the conformal factors of its exp and log maps."""
 
-    def loss(params, inputs, users, positive, negative):
-        x = case.module.apply(params, inputs, None, method="propagate")
+    def messages(self, entity, inputs):
+        edges, eps = inputs.edges, self.config.ball_eps
+        h, t, r = entity[edges.rows], entity[edges.columns], self.relation[inputs.relation]
+        head = ball.project(ball.exp_map_zero(h, 1.0), 1.0, eps)
+        factor = jax.lax.stop_gradient(ball.conformal_factor(head, 1.0))[:, None] / 2
+        tail, relation = (ball.mobius_add(head, ball.exp_map_zero(factor * x, 1.0), 1.0) for x in (t, r))
+        reached = ball.project(ball.mobius_add(tail, relation, 1.0), 1.0, eps)
+        messages = ball.log_map_zero(ball.mobius_add(-head, reached, 1.0), 1.0) / factor
+        count = jnp.bincount(edges.rows, length=self.n_entities)
+        return jnp.zeros_like(entity).at[edges.rows].add(messages) / jnp.maximum(count, 1)[:, None]
+
+
+def total_loss(case, module):
+    """The loss without masks as a function of parameters and inputs, at the rows of the file."""
+    rows, n_items = [case.z[name] for name in ("users", "pos", "neg")], int(case.z["n_items"])
+
+    def loss(module, inputs):
+        users, positive, negative = rows
+        x = module.propagate(inputs, None)
         user, tables = unit_rows(x.user)[users], [unit_rows(table) for table in (x.entity[:n_items], x.item)]
         of_tables = [cosines(table, user, positive, negative) for table in tables]
-        return contrastive_loss(of_tables, case.config.margin).mean()
+        ranking = contrastive_loss(of_tables, case.config.margin).mean()
+        return ranking + case.config.angle_weight * module.angle(inputs, jax.random.key(0))
 
-    rows = (z["users"], z["pos"], z["neg"])
-    gradients = jax.jit(jax.grad(loss))(case.params, case.recommender.inputs, *rows)["params"]
-    close(gradients["user"], z["grad_contrastive/all_embed"][:n_users], case)
-    close(gradients["item"], z["grad_contrastive/item_emb_cf"], case)
-    close(gradients["relation"], case.relations(z["grad_contrastive/gcn.relation_weight"], z), case)
+    module = module(dataclasses.replace(case.config, angle_mask=False), *case.sizes)
+    return lambda params, inputs: module.apply(params, inputs, method=loss)
+
+
+def all_close(found, case, prefix):
+    """Compares arrays laid out as our parameters with those of the file under their names."""
+    z, n_users = case.z, int(case.z["n_users"])
+    close(found["user"], z[f"{prefix}/all_embed"][:n_users], case)
+    close(found["item"], z[f"{prefix}/item_emb_cf"], case)
+    close(found["relation"], case.relations(z[f"{prefix}/gcn.relation_weight"], z), case)
     for layer in range(case.config.layers):
         for name, side in (("item_gate", 1), ("entity_gate", 2)):
-            close(gradients[name][layer], z[f"grad_contrastive/gcn.convs.{layer}.gate{side}.weight"].T, case)
+            close(found[name][layer], z[f"{prefix}/gcn.convs.{layer}.gate{side}.weight"].T, case)
+    if "entity" in found:
+        close(found["entity"], z[f"{prefix}/all_embed"][n_users:], case)
+
+
+def test_parity_of_the_gradients(case):
+    """All but those of entities, which have the official code's detached factors in their way."""
+    gradients = jax.jit(jax.grad(total_loss(case, HAKG)))(case.params, case.recommender.inputs)["params"]
+    all_close({name: rows for name, rows in gradients.items() if name != "entity"}, case, "grad_total")
+
+
+def test_parity_of_all_gradients_with_their_detached_factors(case):
+    gradients = jax.jit(jax.grad(total_loss(case, WithTheirFactors)))(case.params, case.recommender.inputs)
+    all_close(gradients["params"], case, "grad_total")
+
+
+def test_parity_of_five_steps_of_adam(case):
+    optimizer = make_optimizer(OptimizerConfig(learning_rate=1e-3), steps_per_epoch=5)
+
+    @jax.jit
+    def step(params, moments, inputs):
+        loss, gradients = jax.value_and_grad(total_loss(case, WithTheirFactors))(params, inputs)
+        updates, moments = optimizer.update(gradients, moments, params)
+        return optax.apply_updates(params, updates), moments, loss
+
+    params, moments, losses = case.params, optimizer.init(case.params), []
+    for _ in range(5):
+        params, moments, loss = step(params, moments, case.recommender.inputs)
+        losses.append(loss)
+    close(np.array(losses), case.z["adam5/losses"], case)
+    # Adam divides by the size of a gradient: in float32, of one that is all rounding, too.
+    if case.dtype == np.float64:
+        all_close(params["params"], case, "adam5")
 
 
 def test_parity_of_the_pairs(case):
