@@ -44,7 +44,7 @@ class Devices:
         if self.shares == 1:
             return x
         size = self.rows(x.shape[0])
-        return jax.lax.dynamic_slice_in_dim(self._fill_up(x, fill), jax.lax.axis_index(self.axis) * size, size)
+        return jax.lax.dynamic_slice_in_dim(fill_up(x, self.shares, fill), jax.lax.axis_index(self.axis) * size, size)
 
     def all(self, x: jax.Array) -> jax.Array:
         """Every row, of its own alone, the filling included; for numbers of rows, not for tables."""
@@ -72,7 +72,7 @@ class Devices:
         Where tables are divided, these are the device's own rows of the sum. Elsewhere it is x, the
         device's summand: what is linear in it can be done first, and `complete` adds up.
         """
-        return x if self.shares == 1 else jax.lax.psum_scatter(self._fill_up(x), self.axis, tiled=True)
+        return x if self.shares == 1 else jax.lax.psum_scatter(fill_up(x, self.shares), self.axis, tiled=True)
 
     def complete(self, x: jax.Array) -> jax.Array:
         """The sum over the devices, of what is linear in results of `scatter` and `add_up`."""
@@ -104,9 +104,6 @@ class Devices:
         """As `scatter`, of what a function of columns adds up on this device, [n, d]."""
         return self.look_up(lambda *columns: self.scatter(function(*columns)), tables, beside)
 
-    def _fill_up(self, x: jax.Array, fill: int = 0) -> jax.Array:
-        return jnp.pad(x, [(0, -x.shape[0] % self.shares)] + [(0, 0)] * (x.ndim - 1), constant_values=fill)
-
     def _columns(self, tables: Tables, beside: Sequence[jax.Array]) -> tuple[Any, Any]:
         """Cuts [..., d] into [parts, ..., ceil(d / shares)], with no part of columns that only fill up."""
 
@@ -128,6 +125,11 @@ class Devices:
             return function(*map(self.all, tables), *beside)
 
         return of_columns
+
+
+def fill_up(x: jax.Array, shares: int, fill: int = 0) -> jax.Array:
+    """Fills [n, ...] up to a multiple of the shares."""
+    return jnp.pad(x, [(0, -x.shape[0] % shares)] + [(0, 0)] * (x.ndim - 1), constant_values=fill)
 
 
 def fetch(x: jax.Array) -> np.ndarray:

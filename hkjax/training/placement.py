@@ -15,6 +15,7 @@ from jax.sharding import AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
 from hkjax.models.base import AXIS, Params, Recommender, split
+from hkjax.models.devices import fill_up
 
 
 class Placement:
@@ -57,7 +58,7 @@ class Placement:
 
     def fill_up(self, tree: Any) -> Any:
         """Whole parameters, or a state, as they are divided."""
-        return self._by_name(lambda x: jnp.pad(x, ((0, -x.shape[0] % self._n), (0, 0))), lambda x: x, tree)
+        return self._by_name(lambda x: fill_up(x, self._n), lambda x: x, tree)
 
     def average(self, gradients: Params) -> Params:
         """The mean over the devices of the gradients with respect to their own parameters."""
