@@ -10,12 +10,14 @@ import jax
 import jax.numpy as jnp
 
 from hkjax.geometry import radial
+from hkjax.precision import full_precision
 
 # How near to 1 the argument of the arcsine may come: HAKG's code, where it bounds the gradient.
 APERTURE_MARGIN = 1e-6
 
 
 @jax.jit
+@full_precision
 @partial(jnp.vectorize, signature="(d),()->()")
 def half_aperture(x: jax.Array, k: jax.Array) -> jax.Array:
     """psi_x = arcsin(K (1 - |x|^2) / |x|), the half-angle of the cone at x: [d] -> [].
@@ -35,6 +37,7 @@ def half_aperture_of(square: jax.Array, k: jax.Array | float) -> jax.Array:
 
 
 @jax.jit
+@full_precision
 @partial(jnp.vectorize, signature="(d),(d)->()")
 def angle_at_apex(x: jax.Array, y: jax.Array) -> jax.Array:
     """The angle at x between the axis of its cone and the geodesic to y, in [0, pi]: [d], [d] -> [].

@@ -27,6 +27,7 @@ import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from hkjax.geometry import radial
+from hkjax.precision import full_precision
 
 
 def margin(dtype: jax.typing.DTypeLike) -> float:
@@ -38,12 +39,14 @@ def _pointwise(signature: str) -> Callable[[Callable], Callable]:
     """Decorates a function of single points, the last argument being c: broadcasting and jitted."""
 
     def decorate(function: Callable) -> Callable:
+        vectorized = full_precision(jnp.vectorize(function, signature=signature))
+
         @jax.jit
         @functools.wraps(function)
         def primitive(*args: ArrayLike) -> jax.Array:
             *points, c = map(jnp.asarray, args)
             dtype = jnp.result_type(*points)
-            return jnp.vectorize(function, signature=signature)(*points, c.astype(dtype))
+            return vectorized(*points, c.astype(dtype))
 
         return primitive
 

@@ -28,6 +28,7 @@ from hkjax.models.dropout import dropout
 from hkjax.models.hakg_config import HAKGConfig
 from hkjax.models.hakg_inputs import HAKGInputs, make_inputs
 from hkjax.models.losses import angle_loss, contrastive_loss, cosines, unit_rows
+from hkjax.precision import full_precision
 
 
 class Embeddings(NamedTuple):
@@ -256,10 +257,10 @@ def hakg(config: HAKGConfig, data: Dataset, batch_size: int) -> Recommender:
     module = HAKG(config, data.n_users, data.n_items, data.n_entities, data.n_relations)
 
     def loss_of(module: HAKG) -> Callable[..., Any]:
-        return partial(module.apply, method="loss")
+        return full_precision(partial(module.apply, method="loss"))
 
     def encode_of(module: HAKG) -> Callable[..., Any]:
-        return partial(module.apply, method="encode")
+        return full_precision(partial(module.apply, method="encode"))
 
     def split(n: int, devices: Devices) -> Shares:
         share = module.clone(devices=devices)
@@ -273,7 +274,7 @@ def hakg(config: HAKGConfig, data: Dataset, batch_size: int) -> Recommender:
         loss=loss_of(module),
         encode=encode_of(module),
         score=lambda r, users, items: jnp.sum(r.user[users] * r.item[items], axis=-1),
-        rank_scores=lambda r, users: r.user[users] @ r.item.T,
+        rank_scores=full_precision(lambda r, users: r.user[users] @ r.item.T),
         split=split,
     )
 

@@ -34,6 +34,7 @@ from hkjax.models.proximity import (
     proximity_softmax,
     relate,
 )
+from hkjax.precision import full_precision
 
 
 class Side(NamedTuple):
@@ -249,10 +250,10 @@ def hkrm(config: HKRMConfig, data: Dataset, batch_size: int) -> Recommender:
 
     def loss_of(module: HKRM) -> Callable[..., Any]:
         apply: Callable[..., Any] = module.apply
-        return lambda params, inputs, batch, key: apply(params, inputs, batch, method="loss")
+        return full_precision(lambda params, inputs, batch, key: apply(params, inputs, batch, method="loss"))
 
     def encode_of(module: HKRM) -> Callable[..., Any]:
-        return partial(module.apply, method="encode")
+        return full_precision(partial(module.apply, method="encode"))
 
     columns = {"user": data.train.users, "item": data.train.items, "label": data.train.labels}
     return Recommender(
@@ -262,6 +263,6 @@ def hkrm(config: HKRMConfig, data: Dataset, batch_size: int) -> Recommender:
         loss=loss_of(module),
         encode=encode_of(module),
         score=lambda r, users, items: (r.user[users] * r.item[items]).sum(-1) + r.bias[items],
-        rank_scores=lambda r, users: r.user[users] @ r.item.T + r.bias,
+        rank_scores=full_precision(lambda r, users: r.user[users] @ r.item.T + r.bias),
         split=split,
     )

@@ -18,6 +18,7 @@ from hkjax.data.sampling import draw_unseen, make_histories, stratify
 from hkjax.graph import sparse
 from hkjax.models.base import Batch, Metrics, Params, Recommender, Shares
 from hkjax.models.devices import ONE, Devices
+from hkjax.precision import full_precision
 
 
 @dataclasses.dataclass(frozen=True)
@@ -117,6 +118,6 @@ def lightgcn(config: LightGCNConfig, data: Dataset, batch_size: int) -> Recommen
         loss=loss,
         encode=encode,
         score=score,
-        rank_scores=lambda x, users: x["user"][users] @ x["item"].T,
+        rank_scores=full_precision(lambda x, users: x["user"][users] @ x["item"].T),
         split=split,
     )

@@ -52,17 +52,3 @@ def test_accelerators_compute_at_once_what_a_cpu_does_in_blocks(name, tiny_data,
         jax.clear_caches()
         found = jax.jit(lambda *args: step(*args))(params, model.inputs)
         chex.assert_trees_all_close(found, expected, rtol=1e-10, atol=1e-14)
-
-
-@pytest.mark.parametrize("name", ["hkrm", "hakg, official", "lightgcn"])
-@pytest.mark.parametrize("platform", ["cuda", "tpu"])
-def test_every_model_lowers_for_accelerators(name, platform, tiny_data):
-    model = MODELS[name](tiny_data)
-    batch = take(model.batches, shuffle(model.batches, jax.random.key(1)), 0)
-    step = jax.jit(jax.grad(lambda *args: model.loss(*args)[0]))
-    params = jax.eval_shape(model.init, jax.random.key(0))
-    for function, args in (
-        (step, (params, model.inputs, batch, jax.random.key(2))),
-        (jax.jit(model.encode), (params, model.inputs)),
-    ):
-        function.trace(*args).lower(lowering_platforms=(platform,))

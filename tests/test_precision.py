@@ -1,0 +1,70 @@
+"""Everything lowers for accelerators, where no matrix product may round its factors."""
+
+import jax
+import jax.numpy as jnp
+import pytest
+
+from hkjax.data.sampling import shuffle, take
+from hkjax.geometry import cones
+from hkjax.geometry import poincare as ball
+from hkjax.models.hakg import hakg
+from hkjax.models.hakg_config import OFFICIAL, HAKGConfig
+from hkjax.models.hkrm import hkrm
+from hkjax.models.hkrm_config import HKRMConfig
+from hkjax.models.lightgcn import LightGCNConfig, lightgcn
+from hkjax.precision import full_precision
+
+MODELS = {
+    "hkrm": lambda data: hkrm(HKRMConfig(dim=8), data, batch_size=32),
+    "hakg": lambda data: hakg(HAKGConfig(**OFFICIAL, dim=8, layers=2, negatives=5), data, batch_size=32),
+    "lightgcn": lambda data: lightgcn(LightGCNConfig(dim=8, layers=2), data, batch_size=32),
+}
+POINT = jnp.full(3, 0.1)
+GEOMETRY = {
+    "mobius_add": lambda x: ball.mobius_add(x, x, 1.0),
+    "exp_map": lambda x: ball.exp_map(x, x, 1.0),
+    "log_map": lambda x: ball.log_map(x, -x, 1.0),
+    "distance": lambda x: ball.distance(x, -x, 1.0),
+    "parallel_transport": lambda x: ball.parallel_transport(x, -x, x, 1.0),
+    "gyration": lambda x: ball.gyration(x, -x, x, 1.0),
+    "half_aperture": lambda x: cones.half_aperture(x, 0.1),
+    "angle_at_apex": lambda x: cones.angle_at_apex(x, -x),
+}
+
+
+def products(platform, function, *args):
+    """The matrix products of a function, as lowered for a platform."""
+    lowered = jax.jit(function).trace(*args).lower(lowering_platforms=(platform,))
+    return [line for line in lowered.as_text().splitlines() if "dot_general" in line]
+
+
+def in_full_precision(products):
+    return products and all("precision = [HIGHEST, HIGHEST]" in line for line in products)
+
+
+def test_the_decorator_is_what_asks_for_it():
+    assert not in_full_precision(products("cuda", lambda x: x @ x, POINT))
+    assert in_full_precision(products("cuda", full_precision(lambda x: x @ x), POINT))
+    assert in_full_precision(products("cuda", jax.grad(full_precision(lambda x: x @ (2 * x))), POINT))
+
+
+@pytest.mark.parametrize("name", GEOMETRY)
+def test_geometry(name):
+    function = GEOMETRY[name]
+    assert in_full_precision(products("tpu", lambda x: jnp.sum(function(x)), POINT))
+    assert in_full_precision(products("tpu", jax.vmap(jax.grad(lambda x: jnp.sum(function(x)))), POINT[None]))
+
+
+@pytest.mark.parametrize("name", MODELS)
+@pytest.mark.parametrize("platform", ["cuda", "tpu"])
+def test_models(name, platform, tiny_data):
+    model = MODELS[name](tiny_data)
+    batch = take(model.batches, shuffle(model.batches, jax.random.key(1)), 0)
+    params = jax.eval_shape(model.init, jax.random.key(0))
+    representation = jax.eval_shape(model.encode, params, model.inputs)
+    gradient = jax.grad(lambda *args: model.loss(*args)[0])
+    of_step = products(platform, gradient, params, model.inputs, batch, jax.random.key(2))
+    of_encoding = products(platform, model.encode, params, model.inputs)
+    of_ranking = products(platform, model.rank_scores, representation, jnp.arange(2))
+    assert in_full_precision(of_step + of_encoding + of_ranking)
+    assert of_ranking
