@@ -27,8 +27,8 @@ GEOMETRY = {
     "distance": lambda x: ball.distance(x, -x, 1.0),
     "parallel_transport": lambda x: ball.parallel_transport(x, -x, x, 1.0),
     "gyration": lambda x: ball.gyration(x, -x, x, 1.0),
-    "half_aperture": lambda x: cones.half_aperture(x, 0.1),
-    "angle_at_apex": lambda x: cones.angle_at_apex(x, -x),
+    "half_aperture": lambda x: cones.half_aperture(x, 0.1, 1.0),
+    "angle_at_apex": lambda x: cones.angle_at_apex(x, -x, 1.0),
 }
 
 

@@ -1,46 +1,42 @@
-"""Entailment cones on the Poincare ball of curvature -1 (Ganea, Becigneul, Hofmann, ICML 2018).
+"""Entailment cones on the Poincare ball of curvature -c (Ganea, Becigneul, Hofmann, ICML 2018).
 
 The cone at x opens away from 0. What lies in the cone of a general concept is one of its kind; the
 nearer x is to 0, the wider its cone.
 """
 
-from functools import partial
-
 import jax
 import jax.numpy as jnp
 
 from hkjax.geometry import radial
-from hkjax.precision import full_precision
+from hkjax.geometry.pointwise import pointwise
 
 # How near to 1 the argument of the arcsine may come: HAKG's code, where it bounds the gradient.
 APERTURE_MARGIN = 1e-6
 
 
-@jax.jit
-@full_precision
-@partial(jnp.vectorize, signature="(d),()->()")
-def half_aperture(x: jax.Array, k: jax.Array) -> jax.Array:
-    """psi_x = arcsin(K (1 - |x|^2) / |x|), the half-angle of the cone at x: [d] -> [].
+@pointwise("(d),(),()->()")
+def half_aperture(x: jax.Array, k: jax.Array, c: jax.Array) -> jax.Array:
+    """psi_x = arcsin(K (1 - c|x|^2) / (sqrt(c)|x|)), the half-angle of the cone at x: [d], [] -> [].
 
     The argument is cut at 1 - 1e-6, in bfloat16 at 1 - 2^-7: at and near 0, where it would exceed 1,
     the cone is all but a half-space and the gradient is 0.
     """
-    return half_aperture_of(x @ x, k)
+    return half_aperture_of(c * (x @ x), k)
 
 
 def half_aperture_of(square: jax.Array, k: jax.Array | float) -> jax.Array:
-    """`half_aperture` as a function of |x|^2, of any shape."""
+    """`half_aperture` as a function of c|x|^2, of any shape; 0 outside the ball."""
     largest = 1 - max(APERTURE_MARGIN, float(jnp.finfo(square.dtype).eps))
     norm = jnp.sqrt(jnp.where(square > 0, square, 1))
     sine = jnp.where(square > 0, k * (1 - square) / norm, largest)
     return jnp.arcsin(jnp.clip(sine, 0, largest))
 
 
-@jax.jit
-@full_precision
-@partial(jnp.vectorize, signature="(d),(d)->()")
-def angle_at_apex(x: jax.Array, y: jax.Array) -> jax.Array:
+@pointwise("(d),(d),()->()")
+def angle_at_apex(x: jax.Array, y: jax.Array, c: jax.Array) -> jax.Array:
     """The angle at x between the axis of its cone and the geodesic to y, in [0, pi]: [d], [d] -> [].
+
+    With x and y times sqrt(c), it is
 
         arccos( (<x,y>(1 + |x|^2) - |x|^2 (1 + |y|^2)) / (|x| |x - y| sqrt(1 + |x|^2 |y|^2 - 2<x,y>)) )
 
@@ -48,13 +44,18 @@ def angle_at_apex(x: jax.Array, y: jax.Array) -> jax.Array:
     is infinite. On the axis itself, the tip of a cone of angles, the gradient is its subgradient 0;
     for x = 0 or x = y, where no angle is defined, value and gradient are 0.
     """
+    x, y = jnp.sqrt(c) * x, jnp.sqrt(c) * y
     length = radial.norm(x)
     axis = x / jnp.where(length > 0, length, 1)
     return _angle(length, axis @ y, radial.norm(y - (axis @ y) * axis), y @ y)
 
 
 def angle_at_apex_of(xx: jax.Array, xy: jax.Array, yy: jax.Array) -> jax.Array:
-    """`angle_at_apex` as a function of |x|^2, <x,y> and |y|^2, of any shape; in float32 for |x| above 1e-11."""
+    """`angle_at_apex` as a function of c|x|^2, c<x,y> and c|y|^2, of any shape; in float32 for |x| above 1e-11.
+
+    These three say less of y's distance from the axis than x and y do: for an angle near 0 rounding may
+    leave about sqrt(eps) |y| / |x - y|.
+    """
     length = _root(xx)
     foot = xy / jnp.where(length > 0, length, 1)
     return _angle(length, foot, _root(yy - foot**2), yy)

@@ -12,7 +12,7 @@ norms at 0. Both are avoided: with a = 1 - c|x|^2, b = 1 - c|y|^2 and z = x + y,
     1 + 2c<x,y> + c |y|^2         = c|z|^2 + a
 
 and maps are written as smooth functions of squared norms (tanh(r)/r is a power series in r^2), so that
-values and derivatives of every order are true and finite at 0 and at x = y.
+values and derivatives are true and finite at 0 and at x = y.
 
 The boundary. a and b are never taken smaller than `margin(dtype)`: so close to the boundary, where
 distances grow to infinity, every function returns what it returns at that margin, and derivatives
@@ -20,14 +20,13 @@ through a and b are 0. This is the only clamp in this module besides `project`.
 """
 
 import functools
-from collections.abc import Callable
 
 import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
 from hkjax.geometry import radial
-from hkjax.precision import full_precision
+from hkjax.geometry.pointwise import pointwise
 
 
 def margin(dtype: jax.typing.DTypeLike) -> float:
@@ -35,31 +34,13 @@ def margin(dtype: jax.typing.DTypeLike) -> float:
     return 4 * float(jnp.finfo(dtype).eps)
 
 
-def _pointwise(signature: str) -> Callable[[Callable], Callable]:
-    """Decorates a function of single points, the last argument being c: broadcasting and jitted."""
-
-    def decorate(function: Callable) -> Callable:
-        vectorized = full_precision(jnp.vectorize(function, signature=signature))
-
-        @jax.jit
-        @functools.wraps(function)
-        def primitive(*args: ArrayLike) -> jax.Array:
-            *points, c = map(jnp.asarray, args)
-            dtype = jnp.result_type(*points)
-            return vectorized(*points, c.astype(dtype))
-
-        return primitive
-
-    return decorate
-
-
-@_pointwise("(d),()->()")
+@pointwise("(d),()->()")
 def conformal_factor(x: jax.Array, c: jax.Array) -> jax.Array:
     """lambda_x = 2 / (1 - c|x|^2): the metric at x is lambda_x^2 times the Euclidean one. [d] -> []."""
     return 2 / _gap(x, c)
 
 
-@_pointwise("(d),(d),()->(d)")
+@pointwise("(d),(d),()->(d)")
 def mobius_add(x: jax.Array, y: jax.Array, c: jax.Array) -> jax.Array:
     """Moebius addition x (+) y (Ungar, 3.189), neither commutative nor associative. [d], [d] -> [d].
 
@@ -72,7 +53,7 @@ def mobius_add(x: jax.Array, y: jax.Array, c: jax.Array) -> jax.Array:
     return (s * x + a * z) / (s + a * b)
 
 
-@_pointwise("(),(d),()->(d)")
+@pointwise("(),(d),()->(d)")
 def mobius_scalar_mul(r: jax.Array, x: jax.Array, c: jax.Array) -> jax.Array:
     """Moebius multiplication r (x) x = tanh(r artanh(sqrt(c)|x|)) x / (sqrt(c)|x|). [], [d] -> [d]."""
     t = _bounded_square(x, c)
@@ -80,19 +61,19 @@ def mobius_scalar_mul(r: jax.Array, x: jax.Array, c: jax.Array) -> jax.Array:
     return r * radial.tanhc(r**2 * t * ratio**2) * ratio * x
 
 
-@_pointwise("(d),()->(d)")
+@pointwise("(d),()->(d)")
 def exp_map_zero(v: jax.Array, c: jax.Array) -> jax.Array:
     """Exponential map at 0: tanh(sqrt(c)|v|) v / (sqrt(c)|v|), from any tangent v into the ball. [d] -> [d]."""
     return radial.tanhc(c * (v @ v)) * v
 
 
-@_pointwise("(d),()->(d)")
+@pointwise("(d),()->(d)")
 def log_map_zero(y: jax.Array, c: jax.Array) -> jax.Array:
     """Logarithmic map at 0, the inverse of `exp_map_zero`: artanh(sqrt(c)|y|) y / (sqrt(c)|y|). [d] -> [d]."""
     return radial.artanhc(_bounded_square(y, c)) * y
 
 
-@_pointwise("(d),(d),()->(d)")
+@pointwise("(d),(d),()->(d)")
 def exp_map(x: jax.Array, v: jax.Array, c: jax.Array) -> jax.Array:
     """Exponential map at x: where the geodesic from x with velocity v is at time 1. [d], [d] -> [d].
 
@@ -107,7 +88,7 @@ def exp_map(x: jax.Array, v: jax.Array, c: jax.Array) -> jax.Array:
     return (s * x + a * z) / (s + a * b)
 
 
-@_pointwise("(d),(d),()->(d)")
+@pointwise("(d),(d),()->(d)")
 def log_map(x: jax.Array, y: jax.Array, c: jax.Array) -> jax.Array:
     """Logarithmic map at x, the inverse of `exp_map`: the velocity that takes x to y. [d], [d] -> [d].
 
@@ -119,7 +100,7 @@ def log_map(x: jax.Array, y: jax.Array, c: jax.Array) -> jax.Array:
     return radial.log_ratio(s / (a * b)) * (a * z - s * x) / b
 
 
-@_pointwise("(d),(d),()->()")
+@pointwise("(d),(d),()->()")
 def distance(x: jax.Array, y: jax.Array, c: jax.Array) -> jax.Array:
     """Geodesic distance, 2/sqrt(c) artanh(sqrt(c)|(-x) (+) y|). [d], [d] -> [].
 
@@ -130,34 +111,31 @@ def distance(x: jax.Array, y: jax.Array, c: jax.Array) -> jax.Array:
     return 2 / root * jnp.arcsinh(root * radial.norm(x - y) / jnp.sqrt(_gap(x, c) * _gap(y, c)))
 
 
-@_pointwise("(d),()->()")
+@pointwise("(d),()->()")
 def distance_zero(x: jax.Array, c: jax.Array) -> jax.Array:
     """Distance from 0, 2/sqrt(c) artanh(sqrt(c)|x|); at 0 the gradient is its subgradient 0. [d] -> []."""
     root = jnp.sqrt(c)
     return 2 / root * jnp.arcsinh(root * radial.norm(x) / jnp.sqrt(_gap(x, c)))
 
 
-@_pointwise("(d),(d),(d),()->(d)")
+@pointwise("(d),(d),(d),()->(d)")
 def gyration(x: jax.Array, y: jax.Array, v: jax.Array, c: jax.Array) -> jax.Array:
     """gyr[x, y]v = -(x (+) y) (+) (x (+) (y (+) v)), a rotation of v, in closed form (Ungar, 3.197).
 
     [d], [d], [d] -> [d]; linear in v, which may be any vector.
     """
-    z = x + y
-    xv, yv = c * (x @ v), c * (y @ v)
-    x2, y2, xy = c * (x @ x), c * (y @ y), c * (x @ y)
-    along_x = -xv * y2 + yv + 2 * xy * yv
-    along_y = -yv * x2 - xv
-    return v + 2 * (along_x * x + along_y * y) / (c * (z @ z) + _gap(x, c) * _gap(y, c))
+    a, b, z = _gap(x, c), _gap(y, c), x + y
+    s, zv, yv = c * (z @ z), c * (z @ v), c * (y @ v)
+    return v + 2 * ((a * yv - zv) * z + (b * zv + s * yv) * x) / (s + a * b)
 
 
-@_pointwise("(d),(d),(d),()->(d)")
+@pointwise("(d),(d),(d),()->(d)")
 def parallel_transport(x: jax.Array, y: jax.Array, v: jax.Array, c: jax.Array) -> jax.Array:
     """Carries the tangent v from x to y along their geodesic: lambda_x/lambda_y gyr[y, -x]v. [d] x 3 -> [d]."""
     return _gap(y, c) / _gap(x, c) * gyration(y, -x, v, c)
 
 
-@_pointwise("(n,d),(n),()->(d)")
+@pointwise("(n,d),(n),()->(d)")
 def midpoint(points: jax.Array, weights: jax.Array, c: jax.Array) -> jax.Array:
     """Weighted gyromidpoint (Ungar, 6.86), the Einstein midpoint in Poincare coordinates. [n, d], [n] -> [d].
 
@@ -170,10 +148,11 @@ def midpoint(points: jax.Array, weights: jax.Array, c: jax.Array) -> jax.Array:
     shares = weights / gaps
     total = shares.sum()
     shares = shares / jnp.where(total > 0, total, 1)
-    denominator = jnp.sum(shares * (2 - gaps))
-    mean = 2 * (shares @ points) / jnp.where(total > 0, denominator, 1)
-    # 1/2 (x) m = m / (1 + sqrt(1 - c|m|^2)).
-    return mean / (1 + jnp.sqrt(_gap(mean, c)))
+    mean, gap = shares @ points, shares @ gaps
+    variance = shares @ jnp.sum((points - mean) ** 2, axis=-1)
+    # 1/2 (x) m = m / (1 + sqrt(1 - c|m|^2)) of m = 2 mean / (2 - gap), and 1 - c|m|^2 is
+    # (gap^2 + 4c variance) / (2 - gap)^2.
+    return 2 * mean / (2 - gap + jnp.sqrt(jnp.where(total > 0, gap**2 + 4 * c * variance, 1)))
 
 
 @functools.partial(jax.jit, static_argnums=2)

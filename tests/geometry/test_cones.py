@@ -26,7 +26,7 @@ def test_the_angle_is_that_of_its_definition():
     cosine = (xy * (1 + xx) - xx * (1 + yy)) / (
         jnp.sqrt(xx) * jnp.linalg.norm(x - y, axis=1) * jnp.sqrt(1 + xx * yy - 2 * xy)
     )
-    np.testing.assert_allclose(cones.angle_at_apex(x, y), jnp.arccos(cosine), rtol=1e-9)
+    np.testing.assert_allclose(cones.angle_at_apex(x, y, 1.0), jnp.arccos(cosine), rtol=1e-9)
     np.testing.assert_allclose(cones.angle_at_apex_of(xx, xy, yy), jnp.arccos(cosine), rtol=1e-9)
     np.testing.assert_allclose(cones.clipped_angle_of(xx, xy, yy, 0.0), jnp.arccos(cosine), rtol=1e-9)
 
@@ -35,22 +35,29 @@ def test_the_angle_is_that_between_the_axis_and_the_geodesic():
     x, y = points(0), points(1)
     v = ball.log_map(x, y, 1.0)
     cosine = jnp.sum(v * x, axis=1) / jnp.linalg.norm(v, axis=1) / jnp.linalg.norm(x, axis=1)
-    np.testing.assert_allclose(jnp.cos(cones.angle_at_apex(x, y)), cosine, rtol=1e-9, atol=1e-12)
+    np.testing.assert_allclose(jnp.cos(cones.angle_at_apex(x, y, 1.0)), cosine, rtol=1e-9, atol=1e-12)
+
+
+def test_cones_of_any_curvature_are_those_of_the_ball_of_radius_1_scaled():
+    x, y, c = points(0), points(1), 4.0
+    scaled = cones.half_aperture(x / 2, 0.1, c), cones.angle_at_apex(x / 2, y / 2, c)
+    for found, expected in zip(scaled, (cones.half_aperture(x, 0.1, 1.0), cones.angle_at_apex(x, y, 1.0)), strict=True):
+        np.testing.assert_allclose(found, expected, rtol=1e-12)
 
 
 def test_points_beyond_the_apex_lie_on_the_axis_and_points_before_it_behind():
     x = jnp.array([0.3, 0.0])
-    np.testing.assert_allclose(cones.angle_at_apex(x, 2 * x), 0, atol=1e-12)
-    np.testing.assert_allclose(cones.angle_at_apex(x, -x), np.pi, rtol=1e-12)
+    np.testing.assert_allclose(cones.angle_at_apex(x, 2 * x, 1.0), 0, atol=1e-12)
+    np.testing.assert_allclose(cones.angle_at_apex(x, -x, 1.0), np.pi, rtol=1e-12)
 
 
 def test_the_aperture_narrows_outwards_and_is_a_half_space_near_zero():
-    apertures = cones.half_aperture(jnp.array([[0.0], [0.05], [0.2], [0.5], [0.9]]), 0.1)
+    apertures = cones.half_aperture(jnp.array([[0.0], [0.05], [0.2], [0.5], [0.9]]), 0.1, 1.0)
     assert (jnp.diff(apertures) <= 0).all()
     np.testing.assert_allclose(apertures[2], np.arcsin(0.1 * (1 - 0.04) / 0.2), rtol=1e-12)
     np.testing.assert_allclose(apertures[:2], np.arcsin(1 - 1e-6), rtol=1e-12)
 
 
 def test_values_and_gradients_are_finite_everywhere():
-    check_finite(cones.angle_at_apex, [1.0, 1.0], order=1)
-    check_finite(lambda x: cones.half_aperture(x, 0.1), [1.0], order=1)
+    check_finite(lambda x, y: cones.angle_at_apex(x, y, 1.0), [1.0, 1.0], order=1)
+    check_finite(lambda x: cones.half_aperture(x, 0.1, 1.0), [1.0], order=1)

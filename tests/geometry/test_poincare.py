@@ -109,6 +109,11 @@ def test_project_is_the_identity_inside_and_lands_on_its_sphere_outside():
     close(ball.project(x, 1.0, 4e-3), jnp.array([[0.3, 0.4], [0.6 * 0.996, 0.8 * 0.996], [0.0, 0.0]]))
 
 
+def test_arguments_may_be_named():
+    x, y = points(0, 0), points(0, 1)
+    np.testing.assert_array_equal(ball.distance(x, y=y, c=1.0), ball.distance(x, y, 1.0))
+
+
 PAIRS = {
     "mobius_add": ball.mobius_add,
     "exp_map": ball.exp_map,
@@ -119,6 +124,8 @@ PAIRS = {
     "mobius_scalar_mul": lambda x, y, c: ball.mobius_scalar_mul(y[0], x, c),
     "zero": lambda x, y, c: ball.exp_map_zero(ball.log_map_zero(x, c) + y, c),
     "distance_zero": lambda x, y, c: ball.distance_zero(x, c) + y[0],
+    "conformal_factor": lambda x, y, c: ball.conformal_factor(x, c) * y[0],
+    "gyration": lambda x, y, c: ball.gyration(x, y, 2 * y - x, c),
 }
 
 
@@ -130,6 +137,7 @@ def test_first_and_second_derivatives_are_true(name):
 @pytest.mark.parametrize("name", PAIRS)
 def test_values_gradients_and_hessians_are_finite_on_the_closed_ball(name):
     check_finite(lambda x, y: PAIRS[name](x, y, 1.0), [1.0, 1.0])
+    check_finite(lambda x, y: PAIRS[name](x, y, 4.0), [0.5, 0.5], order=1)
 
 
 @given(st.floats(1e-6, 1.0), st.floats(-0.999999, 0.999999), st.floats(-0.999999, 0.999999))
