@@ -30,14 +30,17 @@ def build(cls: type[T], mapping: Mapping[str, Any], where: str = "config") -> T:
 
     Raises:
         InputError: an unknown key (the nearest right one is named), a wrong type, or a value that
-            is not among a Literal's choices.
+            is not among a Literal's choices or not in its `Range`.
     """
     hints = typing.get_type_hints(cls)
     for key in mapping:
         if key not in hints:
             raise InputError(f"{where}.{key}: unknown key{_nearest(key, hints)}")
     values = {key: _convert(hints[key], value, f"{where}.{key}") for key, value in mapping.items()}
-    return cls(**values)
+    try:
+        return cls(**values)
+    except InputError as error:
+        raise InputError(f"{where}.{error}") from None
 
 
 def to_config_dict(instance: Any) -> ConfigDict:

@@ -38,6 +38,13 @@ def test_a_config_file_cannot_set_an_unknown_key():
         ({"model": {"leave_one_out": 1}}, r"expected bool, found 1"),
         ({"optimizer": 3}, r"config.optimizer: expected a mapping"),
         ({"data": {"ratios": 3}}, r"config.data.ratios: expected tuple"),
+        ({"model": {"dim": 0}}, r"config.model.dim: expected at least 1, found 0"),
+        (
+            {"model": {"name": "hakg", "edge_keep": 2}},
+            r"config.model.edge_keep: expected above 0 and at most 1, found 2",
+        ),
+        ({"model": {"name": "hakg", "message_dropout": 1.0}}, r"expected at least 0 and below 1, found 1.0"),
+        ({"optimizer": {"learning_rate": float("nan")}}, r"learning_rate: expected above 0, found nan"),
     ],
 )
 def test_what_does_not_fit_is_refused_with_the_nearest_right_name(mapping, message):

@@ -13,10 +13,11 @@ from hkjax.evaluation.ctr import calibrate, click_intervals, predict
 from hkjax.evaluation.metrics import click_metrics
 from hkjax.evaluation.ranking import rank_users
 from hkjax.models.base import Params, Recommender, Representation
+from hkjax.ranges import Checked, Count
 
 
 @dataclasses.dataclass(frozen=True)
-class EvaluationConfig:
+class EvaluationConfig(Checked):
     """What to measure.
 
     Attributes:
@@ -25,7 +26,7 @@ class EvaluationConfig:
     """
 
     ks: tuple[int, ...] = (1, 2, 5, 10, 20, 50, 100)
-    bootstrap: int = 200
+    bootstrap: Count = 200
 
 
 def evaluate(

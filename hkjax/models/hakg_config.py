@@ -1,11 +1,13 @@
 """HAKG's choices, and those of its official code."""
 
 import dataclasses
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
+
+from hkjax.ranges import Checked, Count, Range, Share, Weight
 
 
 @dataclasses.dataclass(frozen=True)
-class HAKGConfig:
+class HAKGConfig(Checked):
     """The choices that slides and official code state, leave open or differ in.
 
     Attributes:
@@ -43,25 +45,25 @@ class HAKGConfig:
     """
 
     name: Literal["hakg"] = "hakg"
-    dim: int = 64
-    layers: int = 3
+    dim: Count = 64
+    layers: Count = 3
     message: Literal["slides", "official", "euclidean"] = "slides"
-    ball_eps: float = 4e-3
+    ball_eps: Annotated[float, Range(above=0, below=1)] = 4e-3
     item_aggregation: Literal["mean", "sum"] = "mean"
     dual_items: bool = True
     gate: bool = True
     normalize_layers: bool = False
-    message_dropout: float = 0.0
-    edge_keep: float = 0.5
-    interaction_keep: float = 0.5
-    angle_weight: float = 0.005
+    message_dropout: Annotated[float, Range(low=0, below=1)] = 0.0
+    edge_keep: Share = 0.5
+    interaction_keep: Share = 0.5
+    angle_weight: Weight = 0.005
     angle_pairs: Literal["attribute_apex", "both"] = "attribute_apex"
     angle_space: Literal["ball", "parameter"] = "ball"
     angle: Literal["exact", "clipped"] = "exact"
     angle_mask: bool = False
-    aperture: float = 0.1
-    negatives: int = 200
-    margin: float = 0.6
+    aperture: Annotated[float, Range(above=0)] = 0.1
+    negatives: Count = 200
+    margin: Annotated[float, Range(low=-1, high=1)] = 0.6
     score: Literal["sum_of_cosines", "cosine_of_sum"] = "sum_of_cosines"
 
 

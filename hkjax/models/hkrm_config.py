@@ -3,9 +3,11 @@
 import dataclasses
 from typing import Literal
 
+from hkjax.ranges import Checked, Count, Weight
+
 
 @dataclasses.dataclass(frozen=True)
-class HKRMConfig:
+class HKRMConfig(Checked):
     """The choices that the paper states, leaves open, or contradicts itself about.
 
     Attributes:
@@ -32,7 +34,7 @@ class HKRMConfig:
     """
 
     name: Literal["hkrm"] = "hkrm"
-    dim: int = 50
+    dim: Count = 50
     relation: Literal["diagonal", "full"] = "diagonal"
     pooling: Literal["mean", "joint"] = "mean"
     query_weight: Literal["item", "interaction", "uniform"] = "item"
@@ -40,6 +42,6 @@ class HKRMConfig:
     leave_one_out: bool = True
     divergence: Literal["kl", "cross_entropy"] = "kl"
     levels: Literal["both", "item", "attribute"] = "both"
-    divergence_weight: float = 1.0
-    l2: float = 1e-5
+    divergence_weight: Weight = 1.0
+    l2: Weight = 1e-5
     item_bias: bool = False

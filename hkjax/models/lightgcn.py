@@ -7,7 +7,7 @@ loss (Rendle et al., UAI 2009, arXiv 1205.2618).
 
 import dataclasses
 from functools import partial
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -19,10 +19,11 @@ from hkjax.graph import sparse
 from hkjax.models.base import Batch, Metrics, Params, Recommender, Shares
 from hkjax.models.devices import ONE, Devices
 from hkjax.precision import full_precision
+from hkjax.ranges import Checked, Count, Range, Weight
 
 
 @dataclasses.dataclass(frozen=True)
-class LightGCNConfig:
+class LightGCNConfig(Checked):
     """LightGCN's choices.
 
     Attributes:
@@ -33,9 +34,9 @@ class LightGCNConfig:
     """
 
     name: Literal["lightgcn"] = "lightgcn"
-    dim: int = 64
-    layers: int = 3
-    l2: float = 1e-4
+    dim: Count = 64
+    layers: Annotated[int, Range(low=0)] = 3
+    l2: Weight = 1e-4
 
 
 def lightgcn(config: LightGCNConfig, data: Dataset, batch_size: int) -> Recommender:

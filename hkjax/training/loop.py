@@ -9,8 +9,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from hkjax.errors import InputError, TerminationError
+from hkjax.errors import TerminationError
 from hkjax.models.base import Params
+from hkjax.ranges import Checked, Count
 from hkjax.training.checkpoint import Checkpoints
 from hkjax.training.hosts import Termination, agree, is_first, lost_peers
 from hkjax.training.parallel import Runner
@@ -21,7 +22,7 @@ _SECONDS_PER_STRETCH = 1.0
 
 
 @dataclasses.dataclass(frozen=True)
-class TrainingConfig:
+class TrainingConfig(Checked):
     """How long to train, and in which batches.
 
     Attributes:
@@ -32,9 +33,9 @@ class TrainingConfig:
             metrics such as `recall@20` or `ndcg@20`.
     """
 
-    batch_size: int = 256
-    epochs: int = 30
-    patience: int = 3
+    batch_size: Count = 256
+    epochs: Count = 30
+    patience: Count = 3
     monitor: str = "auc"
 
 
@@ -66,8 +67,6 @@ def fit(
         One record per epoch: epoch, step, the mean train metrics as `train_*` and the validation
         metrics as `validation_*`.
     """
-    if training.epochs < 1 or training.patience < 1:
-        raise InputError("training.epochs and training.patience: expected at least 1")
     init_key, shuffle_key, step_key = jax.random.split(jax.random.key(seed), 3)
     batches = runner.recommender.batches
     state = runner.init(init_key)

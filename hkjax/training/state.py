@@ -1,7 +1,7 @@
 """The state of training, and the optimiser that moves it."""
 
 import dataclasses
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -10,10 +10,11 @@ from flax import struct
 
 from hkjax.data.sampling import take
 from hkjax.models.base import Metrics, Params, Recommender
+from hkjax.ranges import Checked, Range
 
 
 @dataclasses.dataclass(frozen=True)
-class OptimizerConfig:
+class OptimizerConfig(Checked):
     """How to descend.
 
     Attributes:
@@ -24,8 +25,8 @@ class OptimizerConfig:
     """
 
     name: Literal["adam", "sgd"] = "adam"
-    learning_rate: float = 0.005
-    decay_epochs: int = 0
+    learning_rate: Annotated[float, Range(above=0)] = 0.005
+    decay_epochs: Annotated[int, Range(low=0)] = 0
 
 
 class TrainState(struct.PyTreeNode):

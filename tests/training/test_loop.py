@@ -142,11 +142,6 @@ def test_where_nothing_can_be_written_the_last_checkpoint_stays(little_room, tin
         assert checkpoints.latest == 2 * wide.batches.steps_per_epoch
 
 
-def test_epochs_and_patience_are_at_least_one(recommender, tiny_data, tmp_path):
-    with pytest.raises(InputError, match=r"training.epochs"):
-        run(recommender, tiny_data, tmp_path, 0)
-
-
 def test_a_killed_run_ends_with_the_parameters_of_one_that_was_not(tmp_path):
     experiment = Experiment(
         synthetic=SyntheticConfig(n_users=60, n_items=40),

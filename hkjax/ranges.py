@@ -1,0 +1,44 @@
+"""Numbers with bounds: dataclasses that say in their annotations what their fields may be."""
+
+import math
+import typing
+from dataclasses import dataclass
+from typing import Annotated
+
+from hkjax.errors import InputError
+
+
+@dataclass(frozen=True)
+class Range:
+    """What a number may be: low <= number <= high, or above < number < below, or one of each."""
+
+    low: float = -math.inf
+    high: float = math.inf
+    above: float = -math.inf
+    below: float = math.inf
+
+    def __contains__(self, number: float) -> bool:
+        return self.low <= number <= self.high and (self.above < number < self.below)
+
+    def __str__(self) -> str:
+        bounds = (("at least", self.low), ("above", self.above), ("at most", self.high), ("below", self.below))
+        return " and ".join(f"{words} {bound:g}" for words, bound in bounds if math.isfinite(bound))
+
+
+class Checked:
+    """A dataclass that refuses values outside the `Range` of an Annotated field.
+
+    Raises:
+        InputError: names the field, what it may be and what it was.
+    """
+
+    def __post_init__(self) -> None:
+        for name, hint in typing.get_type_hints(type(self), include_extras=True).items():
+            for bounds in getattr(hint, "__metadata__", ()):
+                if getattr(self, name) not in bounds:
+                    raise InputError(f"{name}: expected {bounds}, found {getattr(self, name)}")
+
+
+Count = Annotated[int, Range(low=1)]
+Weight = Annotated[float, Range(low=0)]
+Share = Annotated[float, Range(above=0, high=1)]
