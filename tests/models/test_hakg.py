@@ -1,4 +1,4 @@
-"""What HAKG must not depend on."""
+"""HAKG by its equations, edge by edge, and what it must not depend on."""
 
 import dataclasses
 
@@ -10,9 +10,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hkjax.errors import InputError
-from hkjax.models.hakg import hakg
+from hkjax.geometry import cones
+from hkjax.geometry import poincare as ball
+from hkjax.models.hakg import HAKG, hakg
 from hkjax.models.hakg_config import HAKGConfig
-from hkjax.models.hakg_inputs import make_inputs
+from hkjax.models.hakg_inputs import HAKGInputs, make_inputs
 
 seeds, few = st.integers(0, 2**32 - 1), settings(max_examples=20)
 CONFIG = HAKGConfig(dim=6, layers=2, negatives=5)
@@ -32,6 +34,118 @@ def encode(tiny_data):
         compiled = jax.jit(recommender.encode)
         params = recommender.init(jax.random.key(0))
     return params, lambda params, data: compiled(params, make_inputs(CONFIG, data))
+
+
+def sizes(data):
+    return data.n_users, data.n_items, data.n_entities, data.n_relations
+
+
+def message(config, h, r, t):
+    if config.message == "euclidean":
+        return t + r - h
+    e_h, e_r, e_t = (ball.exp_map_zero(x, 1.0) for x in (h, r, t))
+    return ball.log_map(e_h, ball.mobius_add(e_t, e_r, 1.0), 1.0)
+
+
+def by_hand(config, data, params, inputs):
+    """The sums over all layers of users, entities and items, from the edges that the inputs hold."""
+    p = {name: np.asarray(x) for name, x in params["params"].items()}
+    user, entity = p["user"], p["entity"]
+    item = p["item"] if config.dual_items else entity[: data.n_items]
+    liked = data.train.positives()
+    of_user, of_item = (
+        np.maximum(np.bincount(x, minlength=n), 1) for x, n in zip(liked[:2], sizes(data), strict=False)
+    )
+    total = [user, entity, item]
+    for layer in range(config.layers):
+        heads, tails, relations = (np.asarray(x) for x in (inputs.edges.rows, inputs.edges.columns, inputs.relation))
+        next_entity = np.zeros_like(entity)
+        np.add.at(next_entity, heads, message(config, entity[heads], p["relation"][relations], entity[tails]))
+        next_entity /= np.maximum(np.bincount(heads, minlength=data.n_entities), 1)[:, None]
+        ours = entity[: data.n_items]
+        if not config.dual_items:
+            fused = ours
+        elif config.gate:
+            gate = 1 / (1 + np.exp(-(item @ p["item_gate"][layer] + ours @ p["entity_gate"][layer])))
+            fused = gate * item + (1 - gate) * ours
+        else:
+            fused = (item + ours) / 2
+        kept = list(zip(inputs.interactions.rows.tolist(), inputs.interactions.columns.tolist(), strict=True))
+        next_user, next_item = np.zeros_like(user), np.zeros_like(item)
+        for u, i in kept:
+            share = len(liked.users) / len(kept)
+            next_user[u] += share * fused[i] / of_user[u]
+            next_item[i] += share * user[u] / (of_item[i] if config.item_aggregation == "mean" else 1)
+        if not config.dual_items:
+            next_item = next_entity[: data.n_items]
+        user, entity, item = next_user, next_entity, next_item
+        total = [a + b for a, b in zip(total, (user, entity, item), strict=True)]
+    return total
+
+
+VARIANTS = {
+    "default": {},
+    "euclidean": {"message": "euclidean"},
+    "without gate": {"gate": False},
+    "without dual items": {"dual_items": False},
+    "sum over users, cosine of sum": {"item_aggregation": "sum", "score": "cosine_of_sum"},
+}
+
+
+@pytest.mark.parametrize("name", VARIANTS)
+def test_scores_are_those_of_the_equations_edge_by_edge(name, tiny_data):
+    config = dataclasses.replace(CONFIG, **VARIANTS[name])
+    model = hakg(config, tiny_data, batch_size=32)
+    # Far enough from 0 that the message is no sum.
+    params = jax.tree.map(lambda x: 4 * x, model.init(jax.random.key(0)))
+    user, entity, item = by_hand(config, tiny_data, params, model.inputs)
+    unit = [x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12) for x in (user, entity, item)]
+    both = entity[: tiny_data.n_items] + item
+    expected = {
+        "sum_of_cosines": unit[0] @ (unit[1][: tiny_data.n_items] + config.dual_items * unit[2]).T,
+        "cosine_of_sum": unit[0] @ (both / np.linalg.norm(both, axis=1, keepdims=True)).T,
+    }
+    scores = model.rank_scores(jax.jit(model.encode)(params, model.inputs), jnp.arange(tiny_data.n_users))
+    np.testing.assert_allclose(scores, expected[config.score], rtol=1e-9, atol=1e-12)
+
+
+def test_a_sample_keeps_edges_whole_and_each_step_scales_interactions_up(tiny_data, monkeypatch):
+    inputs = make_inputs(CONFIG, tiny_data)
+    sample = inputs.sample(jax.random.key(3), 0.4, 0.7)
+    n_edges, n_liked = inputs.relation.size, inputs.interactions.rows.size
+    assert sample.relation.size == round(0.4 * n_edges)
+    assert sample.interactions.rows.size == round(0.7 * n_liked)
+    whole, kept = (
+        list(zip(x.edges.rows.tolist(), x.relation.tolist(), x.edges.columns.tolist(), strict=True))
+        for x in (inputs, sample)
+    )
+    assert set(kept) <= set(whole)
+    assert len(set(kept)) == len(kept)
+    module = HAKG(CONFIG, *sizes(tiny_data))
+    params = jax.tree.map(lambda x: 4 * x, module.init(jax.random.key(0), inputs, method="encode"))
+    monkeypatch.setattr(HAKGInputs, "sample", lambda *args: sample)
+    found = module.apply(params, inputs, jax.random.key(0), method="propagate")
+    for ours, expected in zip(found, by_hand(CONFIG, tiny_data, params, sample), strict=True):
+        np.testing.assert_allclose(ours, expected, rtol=1e-9, atol=1e-12)
+
+
+@pytest.mark.parametrize("space", ["ball", "parameter"])
+@pytest.mark.parametrize("pairs", ["attribute_apex", "both"])
+def test_the_angle_loss_is_that_of_items_in_the_cones_of_their_attributes(pairs, space, tiny_data):
+    config = dataclasses.replace(CONFIG, angle_pairs=pairs, angle_space=space)
+    inputs = make_inputs(config, tiny_data)
+    module = HAKG(config, *sizes(tiny_data))
+    params = jax.tree.map(lambda x: 2 * x, module.init(jax.random.key(0), inputs, method="encode"))
+    x = params["params"]["entity"]
+    x = ball.exp_map_zero(x, 1.0) if space == "ball" else x
+    n, losses = tiny_data.n_items, []
+    for h, _, t in tiny_data.triples:
+        for apex, other in ((h, t), (t, h)):
+            if (apex >= n and other < n) or (pairs == "both" and apex < n <= other):
+                angle = cones.angle_at_apex(x[apex], x[other], 1.0) - cones.half_aperture(x[apex], config.aperture, 1.0)
+                losses.append(max(float(angle), 0))
+    found = module.apply(params, inputs, jax.random.key(0), method="angle")
+    np.testing.assert_allclose(found, np.mean(losses), rtol=1e-9)
 
 
 @given(seeds)
