@@ -98,7 +98,7 @@ def poincare_disk(place: np.ndarray, n_items: int, links: np.ndarray, path: Path
     """
     figure, axes = plt.subplots(figsize=(6, 6))
     axes.add_patch(plt.Circle((0, 0), 1, fill=False, color="0.6"))
-    for first, second in place[links[:: max(1, len(links) // most)]]:
+    for first, second in place[links[:: max(1, -(-len(links) // most))]]:
         axes.plot(*zip(first, second, strict=True), color="0.85", linewidth=0.4, zorder=0)
     for name, part, colour in (
         ("items", place[:n_items], _BASELINE_COLOURS[0]),

@@ -87,6 +87,10 @@ class Dataset:
     remarks: tuple[str, ...] = ()
     truth: np.ndarray | None = None
 
+    @property
+    def validates_on_test(self) -> bool:
+        return all(map(np.array_equal, self.validation, self.test))
+
 
 def read_dataset(config: DataConfig, seed: int) -> Dataset:
     """Reads `config.path` and splits it.
@@ -161,6 +165,7 @@ def assemble(
         if not has_test:
             raise InputError("data.split: official needs a given test part, which only the format kgat has")
         tables = [rows, given_test, given_test]
+        remarks.append("validation is on the test part, on which the best epoch is thus chosen")
     else:
         if config.split == "per_user" or has_test:
             parts = splits.per_user_split(rows[:, 0], ratios, seed)

@@ -151,7 +151,7 @@ def make_histories(users: np.ndarray, items: np.ndarray, n_users: int, n_items: 
 def draw_unseen(
     key: jax.Array, histories: Histories, users: jax.Array, examples: jax.Array, n_draws: int, n_items: int
 ) -> jax.Array:
-    """Draws items that the users have not liked, exactly uniformly and without rejection.
+    """Draws items that the users have not liked, as uniformly as jax.random.randint and without rejection.
 
     A user with m liked items p_0 < p_1 < ... has n_items - m others; the one of rank r among them is
     r + k, where k counts the liked items with p_k - k <= r, found by bisection.

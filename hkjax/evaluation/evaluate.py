@@ -35,8 +35,8 @@ def evaluate(
     """Measures a recommender on the test part.
 
     Click-through metrics need test rows of both labels and are left out without them. The ranking
-    is of all items that the user liked neither in train nor in validation, for every user who
-    liked one in test.
+    is of all items but those that the user liked in another part, for every user who liked one in
+    test.
 
     Returns:
         The results and the representation behind them. The results are `metrics`, where
@@ -59,10 +59,10 @@ def evaluate(
         cold = ~np.isin(data.test.users, data.train.positives().users)
         if cold.any():
             without_history = click_metrics(logits[cold], data.test.labels[cold])
-    validation = data.validation.positives()
-    chosen_on_test = all(map(np.array_equal, data.validation, data.test))
-    known = data.train.positives() if chosen_on_test else _concatenate(data.train.positives(), validation)
-    per_user = rank_users(recommender, representation, data.n_items, data.test.positives(), known, config.ks)
+    known = data.train if data.validates_on_test else _concatenate(data.train, data.validation)
+    per_user = rank_users(
+        recommender, representation, data.n_items, data.test.positives(), known.positives(), config.ks
+    )
     random = np.random.default_rng(seed)
     n_users = len(per_user.pop("users"))
     draws = random.integers(n_users, size=(config.bootstrap, n_users))

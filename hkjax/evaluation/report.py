@@ -119,8 +119,8 @@ def _markdown(report: Mapping[str, Any], pictures: Mapping[str, str]) -> str:
         f"# {report['model']}: results on the test part",
         "",
         f"{rows['train']:,} train, {rows['validation']:,} validation and {rows['test']:,} test rows; "
-        f"all {rows['ranked_users']:,} users with a liked test item are ranked, over all items that they "
-        "liked in neither train nor validation. In brackets 95 % bootstrap intervals over users.",
+        f"all {rows['ranked_users']:,} users with a liked test item are ranked, over all items but those that they "
+        "liked in another part. In brackets 95 % bootstrap intervals over users.",
         "",
         *(f"- {remark}" for remark in report["remarks"]),
         *_table(report, "test", tuple(report["test"])),

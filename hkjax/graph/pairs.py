@@ -61,7 +61,7 @@ def _blocks(x: jax.Array) -> jax.Array:
 
 @jax.custom_jvp
 def masked_gram(x: jax.Array, first: jax.Array, second: jax.Array, bits: jax.Array, dimensions: jax.Array) -> jax.Array:
-    """|a|^2, <a,b> and |b|^2 of the rows a = x[first], b = x[second], over a random half of the dimensions.
+    """|a|^2, <a,b> and |b|^2 of the rows a = x[first], b = x[second], over the dimensions whose bits are set.
 
     Args:
         x: [N, d].

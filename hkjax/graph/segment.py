@@ -1,4 +1,4 @@
-"""Sums and softmaxes over the members of a segment: the edges of a node, the items of a history."""
+"""Sums, means and softmaxes over the members of a segment: the edges of a node, the items of a history."""
 
 import jax
 import jax.numpy as jnp
@@ -7,6 +7,23 @@ import jax.numpy as jnp
 def segment_sum(x: jax.Array, segments: jax.Array, n_segments: int) -> jax.Array:
     """Sums x [members, ...] by ascending segment numbers [members] into [n_segments, ...]."""
     return jax.ops.segment_sum(x, segments, n_segments, indices_are_sorted=True)
+
+
+def segment_mean(x: jax.Array, segments: jax.Array, n_segments: int, where: jax.Array) -> jax.Array:
+    """Mean over the members of each segment.
+
+    Args:
+        x: [members, ...].
+        segments: int [members], ascending.
+        n_segments: number of segments.
+        where: bool [members]; members that are left out do not count.
+
+    Returns:
+        [n_segments, ...], 0 for a segment without a member.
+    """
+    counted = where.reshape(-1, *[1] * (x.ndim - 1))
+    total = segment_sum(jnp.where(counted, x, 0), segments, n_segments)
+    return total / jnp.maximum(segment_sum(counted.astype(x.dtype), segments, n_segments), 1)
 
 
 def segment_softmax(logits: jax.Array, segments: jax.Array, n_segments: int, where: jax.Array) -> jax.Array:

@@ -10,9 +10,10 @@ from hkjax.models.base import Recommender
 
 
 def popularity(data: Dataset) -> Recommender:
-    """Scores an item by how many users liked it in train: AUC and ranking are those of the raw count.
+    """Scores an item by how many users liked it in train.
 
-    Its probabilities are a logistic regression on log(1 + count), fitted on the validation part.
+    Its probabilities are a logistic regression on log(1 + count), fitted on the validation part: AUC and
+    ranking are those of the raw count wherever popular items are likelier to be liked there.
     """
     counts = np.bincount(data.train.positives().items, minlength=data.n_items)
     return _linear_baseline(data, np.zeros((data.n_users, 0)), np.log1p(counts)[:, None])

@@ -208,18 +208,20 @@ class HAKG(nn.Module):
         mean_size = devices.sum(real.sum()) / devices.sum(jnp.ones(()))
         return jnp.sum(jnp.where(real, losses, 0)) / jnp.maximum(mean_size, 1)
 
-    def loss(self, inputs: HAKGInputs, batch: Batch, key: jax.Array) -> tuple[jax.Array, Metrics]:
-        """The ranking loss of the rows' liked items against drawn ones, and the angle loss."""
-        c = self.config
-        dropout_key, draw_key, mask_key = jax.random.split(key, 3)
-        x = self.propagate(inputs, dropout_key)
+    def ranking(self, x: Embeddings, inputs: HAKGInputs, batch: Batch, key: jax.Array) -> jax.Array:
+        """The ranking loss of the rows' liked items against drawn ones."""
         users, example = batch["user"], batch["example"]
-        negative = draw_unseen(draw_key, inputs.histories, users, example, c.negatives, self.n_items)
+        negative = draw_unseen(key, inputs.histories, users, example, self.config.negatives, self.n_items)
         user = self.devices.look_up(lambda user: user[users], [unit_rows(x.user)])
         cosines_of = partial(cosines, positive=batch["item"], negative=negative)
         of_tables = [self.devices.contract(cosines_of, [unit_rows(table)], [user]) for table in self.tables(x)]
-        losses = contrastive_loss(of_tables, c.margin)
-        ranking = jnp.mean(batch["weight"] * losses)
+        return jnp.mean(batch["weight"] * contrastive_loss(of_tables, self.config.margin))
+
+    def loss(self, inputs: HAKGInputs, batch: Batch, key: jax.Array) -> tuple[jax.Array, Metrics]:
+        """The ranking loss, and the angle loss."""
+        c = self.config
+        dropout_key, draw_key, mask_key = jax.random.split(key, 3)
+        ranking = self.ranking(self.propagate(inputs, dropout_key), inputs, batch, draw_key)
         angle = self.angle(inputs, mask_key) if c.angle_weight else jnp.zeros(())
         loss = ranking + c.angle_weight * angle
         return loss, {"loss": loss, "ranking": ranking, "angle": angle}

@@ -21,7 +21,7 @@ from hkjax.data.fields import attribute_fields
 from hkjax.data.sampling import stratify
 from hkjax.errors import InputError
 from hkjax.graph import sparse
-from hkjax.graph.segment import segment_softmax, segment_sum
+from hkjax.graph.segment import segment_mean, segment_softmax, segment_sum
 from hkjax.models.base import Batch, Metrics, Recommender, Shares
 from hkjax.models.devices import ONE, Devices
 from hkjax.models.hkrm_config import HKRMConfig
@@ -152,7 +152,7 @@ class HKRM(nn.Module):
         counted = self.counted(inputs, items)
         if self.config.pooling == "mean":
             softmaxes = proximity_softmax(logits, counted)
-            pooled = segment_sum(jnp.where(kept[:, None], softmaxes, 0), lane, size) * share[:, None]
+            pooled = segment_mean(softmaxes, lane, size, kept)
         else:
             fields = jnp.broadcast_to(lane[:, None], logits.shape)
             mask = counted & kept[:, None]

@@ -3,7 +3,16 @@ import jax.numpy as jnp
 import numpy as np
 from jax.test_util import check_grads
 
-from hkjax.graph.segment import segment_softmax
+from hkjax.graph.segment import segment_mean, segment_softmax, segment_sum
+
+
+def test_sums_and_means_are_over_each_segments_members():
+    x, segments = jnp.array([[1.0, 2.0], [3.0, 4.0], [5.0, 9.0]]), jnp.array([0, 0, 2])
+    np.testing.assert_array_equal(segment_sum(x, segments, 3), [[4, 6], [0, 0], [5, 9]])
+    where = jnp.array([True, True, True])
+    np.testing.assert_array_equal(segment_mean(x, segments, 3, where), [[2, 3], [0, 0], [5, 9]])
+    np.testing.assert_array_equal(segment_mean(x, segments, 3, where.at[0].set(False)), [[3, 4], [0, 0], [5, 9]])
+    np.testing.assert_array_equal(segment_mean(x[:, 0], segments, 3, ~where), [0, 0, 0])
 
 
 def test_softmax_sums_to_one_where_a_member_counts_and_is_zero_elsewhere():
