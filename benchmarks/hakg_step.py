@@ -1,4 +1,4 @@
-"""Times a training step of HAKG and its parts, and prints the process's peak memory.
+"""Times a training step of HAKG and its parts, and prints the step's peak memory.
 
 Propagation contains the edge sampling, and the ranking loss the negatives.
 
@@ -13,11 +13,13 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 from absl import flags
 from ml_collections import config_flags
 
 from hkjax import cli
 from hkjax.data.sampling import draw_unseen, take
+from hkjax.evaluation.ranking import rank_users
 from hkjax.experiment import build_model, load_data, read_experiment
 from hkjax.models.base import Batch
 from hkjax.models.hakg import HAKG
@@ -81,6 +83,12 @@ def main() -> None:
         forward, backward = _median(part, *args), _median(both, *args)
         print(f"{name:14s} {forward:7.3f} s forward   {max(backward - forward, 0):7.3f} s backward")
     print(f"optimiser      {_median(optimizer.update, params, state.opt_state, params):7.3f} s")
+    print(f"encoding       {_median(recommender.encode, params, inputs):7.3f} s")
+    representation, tested = jax.jit(recommender.encode)(params, inputs), data.test.positives()
+    for _ in range(2):  # The first time compiles.
+        start = time.perf_counter()
+        rank_users(recommender, representation, data.n_items, tested, data.train.positives(), (20,))
+    print(f"ranking all items for {len(np.unique(tested.users)):,} users {time.perf_counter() - start:.1f} s")
 
 
 def _median(function: Callable, *args: Any) -> float:

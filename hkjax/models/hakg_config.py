@@ -16,7 +16,7 @@ class HAKGConfig(Checked):
         layers: rounds of propagation L; the result is the sum of layers 0 to L.
         message: of an edge (h, r, t). `slides`: log_{e_h}(e_t (+) e_r). `official`:
             log_h(project(exp_h(e_t) (+) exp_h(e_r))). `euclidean`: t + r - h, the ablation without
-            hyperbolic geometry.
+            hyperbolic geometry; the angle loss, if any, stays that of the ball.
         ball_eps: distance of the official projection from the boundary; their code has 4e-3 in
             float32 and 1e-5 in float64.
         item_aggregation: of the users of an item, on the collaborative side. `mean` (slides) or

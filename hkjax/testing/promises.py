@@ -67,7 +67,7 @@ def _check_loss(recommender: Recommender, params: Params, batch: Batch, key: jax
 
 def _check_padding(recommender: Recommender, params: Params, batch: Batch, key: jax.Array, loss: Callable) -> None:
     batch = {**batch, "weight": batch["weight"].at[0].set(0)}
-    changes = {"item": 0, "label": 1 - batch["label"][0] if "label" in batch else 0}
+    changes = {"item": batch["item"][0] == 0, "label": 1 - batch["label"][0] if "label" in batch else 0}
     other = {k: v.at[0].set(changes[k]) if k in changes else v for k, v in batch.items()}
     first, second = (loss(params, recommender.inputs, b, key)[0][0] for b in (batch, other))
     np.testing.assert_allclose(second, first, rtol=1e-6, err_msg="a row of weight 0 changes the loss")

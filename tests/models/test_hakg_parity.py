@@ -143,12 +143,18 @@ def test_parity_of_the_message_of_every_edge(case):
 
 def test_parity_of_every_layer(case):
     raw, total, propagated = case.propagated
+    names = ("user", "entity", "item_cf")
     for hop, x in enumerate(raw):
-        for name, rows in zip(("user", "entity", "item_cf"), x, strict=True):
+        for name, rows in zip(names, x, strict=True):
             close(rows, case.z[f"hop{hop}/raw_{name}"], case)
     for x in (total, propagated):
-        for name, rows in zip(("user", "entity", "item_cf"), x, strict=True):
+        for name, rows in zip(names, x, strict=True):
             close(rows, case.z[f"gcn/{name}"], case)
+    probe = sum(jnp.vdot(rows, case.z[f"cot/{name}"]) for name, rows in zip(names, propagated, strict=True))
+    close(probe, case.z["loss/probe"], case)
+    close(propagated.user, case.z["generate/user"], case)
+    n_items = int(case.z["n_items"])
+    close(propagated.entity.at[:n_items].add(propagated.item), case.z["generate/entity"], case)
 
 
 @pytest.mark.parametrize(
@@ -170,10 +176,12 @@ def test_parity_of_the_angle_loss(case):
     entity = jnp.asarray(z["param/all_embed"][int(z["n_users"]) :])
     apex, other = z["triplet_item_att"]
     pack = 1 << np.arange(32, dtype=np.uint64)
-    masks = {"angle": np.ones((len(apex), 64), int), "angle_masked": z["angle/mask"].astype(int)}
+    masks = {"angle": np.ones_like(z["angle/mask"], int), "angle_masked": z["angle/mask"].astype(int)}
+    d = entity.shape[1]
     for name, mask in masks.items():
-        bits = (mask.reshape(len(apex), 2, 32) * pack).sum(-1).astype(np.uint32)
-        xx, xy, yy = masked_gram(entity, apex, other, jnp.asarray(bits), jnp.arange(64)).T
+        words = np.pad(mask, ((0, 0), (0, -d % 32))).reshape(len(apex), -1, 32)
+        bits = jnp.asarray((words * pack).sum(-1).astype(np.uint32))
+        xx, xy, yy = masked_gram(entity, apex, other, bits, jnp.arange(d)).T
         angles, apertures = cones.clipped_angle_of(xx, xy, yy), cones.half_aperture_of(xx, case.config.aperture)
         if name == "angle":
             close(angles, z["angle/angle_at_u"], case)
