@@ -137,7 +137,6 @@ def test_first_and_second_derivatives_are_true(name):
 @pytest.mark.parametrize("name", PAIRS)
 def test_values_gradients_and_hessians_are_finite_on_the_closed_ball(name):
     check_finite(lambda x, y: PAIRS[name](x, y, 1.0), [1.0, 1.0])
-    check_finite(lambda x, y: PAIRS[name](x, y, 4.0), [0.5, 0.5], order=1)
 
 
 @given(st.floats(1e-6, 1.0), st.floats(-0.999999, 0.999999), st.floats(-0.999999, 0.999999))

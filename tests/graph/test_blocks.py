@@ -1,9 +1,11 @@
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from hkjax.graph import blocks
+from hkjax.graph import blocks, message, pairs, sparse
+from hkjax.models.losses import unit_rows
 
 
 @pytest.mark.parametrize("n", [0, 3, 4, 11])
@@ -32,3 +34,38 @@ def test_inner_and_spread_are_transposes_in_both_modes():
     np.testing.assert_allclose(pullback(rows)[0], np.sum(np.asarray(rows), -1), rtol=1e-5)
     _, tangent = jax.jvp(lambda s: blocks.spread(s, 3), (scales,), (2 * scales,))
     np.testing.assert_allclose(tangent, blocks.spread(2 * scales, 3))
+
+
+def test_other_devices_compute_at_once_what_a_cpu_does_in_blocks(monkeypatch):
+    monkeypatch.setattr(blocks, "SIZE", 8)
+    random = np.random.default_rng(0)
+    ends, index = random.integers(9, size=(2, 30)), jnp.asarray(random.integers(9, size=(9, 11)))
+    edges, _ = sparse.make_edges(*ends)
+    bits = jnp.asarray(random.integers(2**32, size=(30, 1), dtype=np.uint64).astype(np.uint32))
+    branches = []
+
+    def everything(x):
+        squares = jnp.sum(x**2, axis=-1)[edges.rows]
+        ht = sparse.edge_products(x, x, edges)
+        return (
+            sparse.weighted_sum(jnp.sin(ht), x, edges, 9),
+            pairs.gathered_products(x, unit_rows(x), index),
+            pairs.masked_gram(x, edges.rows, edges.columns, bits, jnp.arange(5)),
+            message.of_edges(message.slides_message, message.Gram(squares, squares, squares, ht, ht, squares)),
+        )
+
+    def others(*args, default, **cpu):
+        branches.append(default)
+        return default(*args)
+
+    def loss(x):
+        return sum(jnp.sum(jnp.sin(leaf)) for leaf in jax.tree.leaves(everything(x)))
+
+    with jax.enable_x64(True):
+        x = jnp.asarray(0.3 * random.normal(size=(9, 5)))
+        expected = jax.jit(jax.value_and_grad(loss))(x)
+        monkeypatch.setattr(jax.lax, "platform_dependent", others)
+        jax.clear_caches()
+        found = jax.jit(jax.value_and_grad(lambda x: loss(x)))(x)
+    assert len(branches) > 4
+    chex.assert_trees_all_close(found, expected, rtol=1e-10)

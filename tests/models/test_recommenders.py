@@ -1,11 +1,7 @@
 """The promises of a Recommender, the same for every model."""
 
-import chex
-import jax
-import jax.numpy as jnp
 import pytest
 
-from hkjax.data.sampling import shuffle, take
 from hkjax.models.baselines import balance_and_popularity, popularity
 from hkjax.models.hakg import hakg
 from hkjax.models.hakg_config import OFFICIAL, HAKGConfig
@@ -35,20 +31,3 @@ MODELS = {
 @pytest.mark.parametrize("name", MODELS)
 def test_every_model_keeps_the_promises_of_a_recommender(name, tiny_data):
     check_recommender(MODELS[name](tiny_data))
-
-
-@pytest.mark.parametrize("name", ["hkrm", "hakg, official"])
-def test_accelerators_compute_at_once_what_a_cpu_does_in_blocks(name, tiny_data, monkeypatch):
-    model = MODELS[name](tiny_data)
-    batch = take(model.batches, shuffle(model.batches, jax.random.key(1)), 0)
-
-    def step(params, inputs):
-        return jax.value_and_grad(lambda params: model.loss(params, inputs, batch, jax.random.key(2))[0])(params)
-
-    with jax.enable_x64(True):
-        params = jax.tree.map(lambda x: x.astype(jnp.float64), model.init(jax.random.key(0)))
-        expected = jax.jit(step)(params, model.inputs)
-        monkeypatch.setattr(jax.lax, "platform_dependent", lambda *args, default, **cpu: default(*args))
-        jax.clear_caches()
-        found = jax.jit(lambda *args: step(*args))(params, model.inputs)
-        chex.assert_trees_all_close(found, expected, rtol=1e-10, atol=1e-14)
