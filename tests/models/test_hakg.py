@@ -85,10 +85,8 @@ def by_hand(config, data, params, inputs):
 
 VARIANTS = {
     "default": {},
-    "euclidean": {"message": "euclidean"},
-    "without gate": {"gate": False},
-    "without dual items": {"dual_items": False},
-    "sum over users, cosine of sum": {"item_aggregation": "sum", "score": "cosine_of_sum"},
+    "euclidean without dual items": {"message": "euclidean", "dual_items": False},
+    "without gate, sum of users": {"gate": False, "item_aggregation": "sum", "score": "cosine_of_sum"},
 }
 
 

@@ -6,7 +6,7 @@ The files are read from the folder that HKJAX_PARITY names; every setting comes 
 import dataclasses
 import functools
 import os
-from functools import partial
+from operator import attrgetter
 from pathlib import Path
 
 import jax
@@ -28,6 +28,7 @@ from hkjax.training.state import OptimizerConfig, make_optimizer
 
 FOLDER = Path(os.environ.get("HKJAX_PARITY", "../shared/parity"))
 FILES = sorted(FOLDER.glob("model_*_*.npz"))
+stem = attrgetter("stem")
 
 pytestmark = pytest.mark.skipif(not FILES, reason=f"parity: no model_*_*.npz in {FOLDER}; set HKJAX_PARITY")
 
@@ -108,7 +109,7 @@ class Case:
         return apply(self.params, self.recommender.inputs)
 
 
-@pytest.fixture(params=FILES, ids=lambda path: path.stem, scope="module")
+@pytest.fixture(params=FILES, ids=stem, scope="module")
 def case(request):
     with jax.enable_x64(True):
         yield Case(request.param)
@@ -219,7 +220,7 @@ def total_loss(case, module):
 
     module = module(dataclasses.replace(case.config, angle_mask=False), *case.sizes)
     rows = [jnp.asarray(case.z[name]) for name in ("users", "pos", "neg")]
-    return partial(module.apply, method=loss), (case.params, case.recommender.inputs, *rows)
+    return functools.partial(module.apply, method=loss), (case.params, case.recommender.inputs, *rows)
 
 
 def all_close(found, case, prefix):
@@ -235,6 +236,7 @@ def all_close(found, case, prefix):
         close(found["entity"], z[f"{prefix}/all_embed"][n_users:], case)
 
 
+@pytest.mark.parametrize("case", [path for path in FILES if path.stem.endswith("_f64")], ids=stem, indirect=True)
 def test_parity_of_the_gradients(case):
     """All but those of entities, which have the official code's detached factors in their way."""
     loss, args = total_loss(case, HAKG)
