@@ -4,7 +4,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from hkjax.graph import blocks, message, pairs, sparse
+from hkjax.graph import blocks, pairs, sparse
 from hkjax.models.losses import unit_rows
 
 
@@ -45,13 +45,11 @@ def test_other_devices_compute_at_once_what_a_cpu_does_in_blocks(monkeypatch):
     branches = []
 
     def everything(x):
-        squares = jnp.sum(x**2, axis=-1)[edges.rows]
         ht = sparse.edge_products(x, x, edges)
         return (
             sparse.weighted_sum(jnp.sin(ht), x, edges, 9),
             pairs.gathered_products(x, unit_rows(x), index),
             pairs.masked_gram(x, edges.rows, edges.columns, bits, jnp.arange(5)),
-            message.of_edges(message.slides_message, message.Gram(squares, squares, squares, ht, ht, squares)),
         )
 
     def others(*args, default, **cpu):

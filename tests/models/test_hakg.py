@@ -1,6 +1,7 @@
 """HAKG by its equations, edge by edge, and what it must not depend on."""
 
 import dataclasses
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -32,7 +33,7 @@ def encode(tiny_data):
     with jax.enable_x64(True):
         recommender = hakg(CONFIG, tiny_data, batch_size=32)
         compiled = jax.jit(recommender.encode)
-        params = recommender.init(jax.random.key(0))
+        params = jax.jit(recommender.init)(jax.random.key(0))
     return params, lambda params, data: compiled(params, make_inputs(CONFIG, data))
 
 
@@ -95,7 +96,7 @@ def test_scores_are_those_of_the_equations_edge_by_edge(name, tiny_data):
     config = dataclasses.replace(CONFIG, **VARIANTS[name])
     model = hakg(config, tiny_data, batch_size=32)
     # Far enough from 0 that the message is no sum.
-    params = jax.tree.map(lambda x: 4 * x, model.init(jax.random.key(0)))
+    params = jax.tree.map(lambda x: 4 * x, jax.jit(model.init)(jax.random.key(0)))
     user, entity, item = by_hand(config, tiny_data, params, model.inputs)
     unit = [x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12) for x in (user, entity, item)]
     both = entity[: tiny_data.n_items] + item
@@ -108,7 +109,8 @@ def test_scores_are_those_of_the_equations_edge_by_edge(name, tiny_data):
 
 
 def test_a_sample_keeps_edges_whole_and_each_step_scales_interactions_up(tiny_data, monkeypatch):
-    inputs = make_inputs(CONFIG, tiny_data)
+    model = hakg(CONFIG, tiny_data, batch_size=32)
+    inputs = model.inputs
     sample = inputs.sample(jax.random.key(3), 0.4, 0.7)
     n_edges, n_liked = inputs.relation.size, inputs.interactions.rows.size
     assert sample.relation.size == round(0.4 * n_edges)
@@ -120,20 +122,18 @@ def test_a_sample_keeps_edges_whole_and_each_step_scales_interactions_up(tiny_da
     assert set(kept) <= set(whole)
     assert len(set(kept)) == len(kept)
     module = HAKG(CONFIG, *sizes(tiny_data))
-    params = jax.tree.map(lambda x: 4 * x, module.init(jax.random.key(0), inputs, method="encode"))
+    params = jax.tree.map(lambda x: 4 * x, jax.jit(model.init)(jax.random.key(0)))
     monkeypatch.setattr(HAKGInputs, "sample", lambda *args: sample)
-    found = module.apply(params, inputs, jax.random.key(0), method="propagate")
+    found = jax.jit(partial(module.apply, method="propagate"))(params, inputs, jax.random.key(0))
     for ours, expected in zip(found, by_hand(CONFIG, tiny_data, params, sample), strict=True):
         np.testing.assert_allclose(ours, expected, rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize("space", ["ball", "parameter"])
-@pytest.mark.parametrize("pairs", ["attribute_apex", "both"])
+@pytest.mark.parametrize(("pairs", "space"), [("attribute_apex", "ball"), ("both", "parameter")])
 def test_the_angle_loss_is_that_of_items_in_the_cones_of_their_attributes(pairs, space, tiny_data):
     config = dataclasses.replace(CONFIG, angle_pairs=pairs, angle_space=space)
-    inputs = make_inputs(config, tiny_data)
-    module = HAKG(config, *sizes(tiny_data))
-    params = jax.tree.map(lambda x: 2 * x, module.init(jax.random.key(0), inputs, method="encode"))
+    model = hakg(config, tiny_data, batch_size=32)
+    params = jax.tree.map(lambda x: 2 * x, jax.jit(model.init)(jax.random.key(0)))
     x = params["params"]["entity"]
     x = ball.exp_map_zero(x, 1.0) if space == "ball" else x
     n, losses = tiny_data.n_items, []
@@ -142,7 +142,7 @@ def test_the_angle_loss_is_that_of_items_in_the_cones_of_their_attributes(pairs,
             if (apex >= n and other < n) or (pairs == "both" and apex < n <= other):
                 angle = cones.angle_at_apex(x[apex], x[other], 1.0) - cones.half_aperture(x[apex], config.aperture, 1.0)
                 losses.append(max(float(angle), 0))
-    found = module.apply(params, inputs, jax.random.key(0), method="angle")
+    found = HAKG(config, *sizes(tiny_data)).apply(params, model.inputs, jax.random.key(0), method="angle")
     np.testing.assert_allclose(found, np.mean(losses), rtol=1e-9)
 
 

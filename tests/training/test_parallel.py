@@ -160,7 +160,7 @@ def test_rows_are_dropped_apart_where_they_are_divided_and_alike_where_they_are_
 
     on_devices = placement.on_shares(first_layer, placement.specs(placement.params), (placement.axes,), P(AXIS))
     params = jax.device_put(
-        placement.fill_up(recommender.init(jax.random.key(0))), placement.shardings(placement.params)
+        placement.fill_up(jax.jit(recommender.init)(jax.random.key(0))), placement.shardings(placement.params)
     )
     rows = np.asarray(jax.jit(on_devices)(params, placement.inputs))
     dropped = rows.reshape(4, -1, 8) == 0
