@@ -1,4 +1,4 @@
-"""Times a training step of HAKG and its parts, and prints the step's peak memory.
+"""Times a training step of HAKG and its parts, and prints the process's peak memory.
 
 Propagation contains the edge sampling, and the ranking loss the negatives.
 

@@ -2,7 +2,7 @@
 
     python benchmarks/official_run.py --config=configs/hakg_official_book_crossing.py --config.data.split=official
 
-Between initialisations results differ more than between samples. The official code seeds PyTorch with
+Results differ between initialisations. The official code seeds PyTorch with
 2020 and fills its tables in a fixed order by Mersenne Twister draws of 24 bits each, which NumPy has, too.
 """
 

@@ -38,6 +38,8 @@ def test_a_config_file_cannot_set_an_unknown_key():
         ({"model": {"leave_one_out": 1}}, r"expected bool, found 1"),
         ({"optimizer": 3}, r"config.optimizer: expected a mapping"),
         ({"data": {"ratios": 3}}, r"config.data.ratios: expected tuple"),
+        ({"training": {"epochs": 0}}, r"config.training.epochs: expected at least 1, found 0"),
+        ({"training": {"patience": 0}}, r"config.training.patience: expected at least 1, found 0"),
         ({"model": {"dim": 0}}, r"config.model.dim: expected at least 1, found 0"),
         (
             {"model": {"name": "hakg", "edge_keep": 2}},

@@ -21,9 +21,10 @@ def segment_mean(x: jax.Array, segments: jax.Array, n_segments: int, where: jax.
     Returns:
         [n_segments, ...], 0 for a segment without a member.
     """
-    counted = where.reshape(-1, *[1] * (x.ndim - 1))
-    total = segment_sum(jnp.where(counted, x, 0), segments, n_segments)
-    return total / jnp.maximum(segment_sum(counted.astype(x.dtype), segments, n_segments), 1)
+    beside = [1] * (x.ndim - 1)
+    total = segment_sum(jnp.where(where.reshape(-1, *beside), x, 0), segments, n_segments)
+    count = segment_sum(where.astype(x.dtype), segments, n_segments)
+    return total / jnp.maximum(count, 1).reshape(-1, *beside)
 
 
 def segment_softmax(logits: jax.Array, segments: jax.Array, n_segments: int, where: jax.Array) -> jax.Array:

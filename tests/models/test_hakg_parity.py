@@ -190,6 +190,26 @@ def test_parity_of_the_angle_loss(case):
         close(loss, z[f"loss/{name}"], case)
 
 
+def test_parity_of_the_gradients(case):
+    """Of the ranking loss, but for entities: those have the official code's detached factors in their way."""
+    z, n_users, n_items = case.z, int(case.z["n_users"]), int(case.z["n_items"])
+
+    def loss(params, inputs, users, positive, negative):
+        x = case.module.apply(params, inputs, None, method="propagate")
+        user, tables = unit_rows(x.user)[users], [unit_rows(table) for table in (x.entity[:n_items], x.item)]
+        of_tables = [cosines(table, user, positive, negative) for table in tables]
+        return contrastive_loss(of_tables, case.config.margin).mean()
+
+    rows = (z["users"], z["pos"], z["neg"])
+    gradients = jax.jit(jax.grad(loss))(case.params, case.recommender.inputs, *rows)["params"]
+    close(gradients["user"], z["grad_contrastive/all_embed"][:n_users], case)
+    close(gradients["item"], z["grad_contrastive/item_emb_cf"], case)
+    close(gradients["relation"], case.relations(z["grad_contrastive/gcn.relation_weight"], z), case)
+    for layer in range(case.config.layers):
+        for name, side in (("item_gate", 1), ("entity_gate", 2)):
+            close(gradients[name][layer], z[f"grad_contrastive/gcn.convs.{layer}.gate{side}.weight"].T, case)
+
+
 class WithTheirFactors(HAKG):
     """The official code's gradients: none flow through the conformal factors of its exp and log maps."""
 

@@ -18,6 +18,9 @@ MODELS = {
     "hakg": lambda data: hakg(HAKGConfig(**SMALL), data, batch_size=32),
     "hakg, official": lambda data: hakg(HAKGConfig(**SMALL, **OFFICIAL), data, batch_size=32),
     "hakg without dual items": lambda data: hakg(HAKGConfig(**SMALL, dual_items=False), data, batch_size=32),
+    "hakg without gate, euclidean": lambda data: hakg(
+        HAKGConfig(**SMALL, gate=False, message="euclidean"), data, batch_size=32
+    ),
     "lightgcn": lambda data: lightgcn(LightGCNConfig(dim=8, layers=2), data, batch_size=32),
     "bpr-mf": lambda data: lightgcn(LightGCNConfig(dim=8, layers=0), data, batch_size=32),
     "popularity": popularity,
