@@ -6,17 +6,18 @@ from absl import flags
 
 from hkjax import cli
 from hkjax.experiment import evaluate_workdir
+from hkjax.training.partition import mesh_shape
 
 
 def define_flags() -> None:
     flags.DEFINE_string("workdir", None, "A work directory that train.py has written.")
     flags.DEFINE_string("export", None, "A folder for the scoring function and its names, for serving without hkjax.")
-    flags.DEFINE_bool("shard_embeddings", False, "Divide embedding tables among the devices, where they exceed one.")
+    flags.DEFINE_list("mesh", ["1", "1"], "Devices DATA,ROWS; with ROWS above 1, or -1 for all, tables are divided.")
 
 
 def main() -> None:
     folder = flags.FLAGS.export
-    evaluate_workdir(Path(flags.FLAGS.workdir), Path(folder) if folder else None, flags.FLAGS.shard_embeddings)
+    evaluate_workdir(Path(flags.FLAGS.workdir), Path(folder) if folder else None, mesh_shape(flags.FLAGS.mesh))
 
 
 if __name__ == "__main__":

@@ -15,17 +15,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from absl import flags
+from hkjax.data.sampling import draw_unseen, take
+from hkjax.models.hakg_config import HAKGConfig
+from hkjax.models.hakg_inputs import HAKGInputs
+from hkjax.training.parallel import make_runner
 from ml_collections import config_flags
 
 from hkjax import cli
-from hkjax.data.sampling import draw_unseen, take
 from hkjax.evaluation.ranking import rank_users
 from hkjax.experiment import build_model, load_data, read_experiment
 from hkjax.models.base import Batch
 from hkjax.models.hakg import HAKG
-from hkjax.models.hakg_config import HAKGConfig
-from hkjax.models.hakg_inputs import HAKGInputs
-from hkjax.training.parallel import make_runner
 from hkjax.training.state import make_optimizer
 
 _REPEATS = 5

@@ -10,6 +10,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from absl import flags
+from hkjax.models.hakg_config import HAKGConfig
+from hkjax.training.parallel import make_runner
 from ml_collections import config_flags
 
 from hkjax import cli
@@ -17,8 +19,6 @@ from hkjax.data.dataset import Dataset
 from hkjax.evaluation.ranking import rank_users
 from hkjax.experiment import build_model, load_data, read_experiment
 from hkjax.models.base import Params
-from hkjax.models.hakg_config import HAKGConfig
-from hkjax.training.parallel import make_runner
 from hkjax.training.state import make_optimizer
 
 

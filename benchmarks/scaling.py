@@ -47,11 +47,11 @@ def _seconds(n_edges: int, n_devices: int) -> float:
     import jax
     import jax.numpy as jnp
     import numpy as np
+    from hkjax.models.hakg_config import HAKGConfig
+    from hkjax.training.parallel import Parallel, make_runner
 
     from hkjax.data.dataset import DataConfig, assemble
     from hkjax.models.hakg import hakg
-    from hkjax.models.hakg_config import HAKGConfig
-    from hkjax.training.parallel import Parallel, make_runner
     from hkjax.training.state import OptimizerConfig, make_optimizer
 
     random = np.random.default_rng(0)

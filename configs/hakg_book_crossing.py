@@ -7,7 +7,7 @@ A tenth of each user's train items validates.
 """
 
 from hkjax.experiment import ranking_config
-from hkjax.models.hakg_config import HAKGConfig
+from hkjax.models.hakg.config import HAKGConfig
 
 
 def get_config():

@@ -7,7 +7,7 @@ train items validates; --config.data.split=official keeps all of train and valid
 """
 
 from hkjax.experiment import ranking_config
-from hkjax.models.hakg_config import OFFICIAL, HAKGConfig
+from hkjax.models.hakg.config import OFFICIAL, HAKGConfig
 
 
 def get_config():

@@ -6,7 +6,7 @@ Needs $HKJAX_DATA/book-crossing-ranking. A tenth of each user's train items vali
 """
 
 from hkjax.experiment import ranking_config
-from hkjax.models.hakg_config import OFFICIAL, HAKGConfig
+from hkjax.models.hakg.config import OFFICIAL, HAKGConfig
 
 
 def get_config():

@@ -4,7 +4,7 @@ python train.py --config=configs/hakg_synthetic.py --workdir=runs/hakg-synthetic
 """
 
 from hkjax.experiment import default_config
-from hkjax.models.hakg_config import HAKGConfig
+from hkjax.models.hakg.config import HAKGConfig
 
 
 def get_config():

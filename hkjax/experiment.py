@@ -1,7 +1,7 @@
 """One experiment: its whole configuration, its data and its model."""
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -10,28 +10,25 @@ import jax
 from ml_collections import ConfigDict
 
 from hkjax.config import build, to_config_dict
-from hkjax.data.dataset import DataConfig, Dataset, fingerprint, read_dataset
+from hkjax.data.dataset import Dataset, fingerprint
+from hkjax.data.read import DataConfig, read_dataset
 from hkjax.data.synthetic import SyntheticConfig, synthetic_dataset
 from hkjax.errors import InputError
 from hkjax.evaluation.evaluate import EvaluationConfig, make_validator
 from hkjax.evaluation.report import make_report, print_report, write_report
-from hkjax.export import export_scores
 from hkjax.models.base import Params, Recommender
-from hkjax.models.hakg import hakg
-from hkjax.models.hakg_config import HAKGConfig
-from hkjax.models.hkrm import hkrm
-from hkjax.models.hkrm_config import HKRMConfig
-from hkjax.models.lightgcn import LightGCNConfig, lightgcn
+from hkjax.models.hkrm.config import HKRMConfig
+from hkjax.models.registry import BASELINES, MODELS, ModelConfig
+from hkjax.ops.collectives import ROWS
+from hkjax.serving.export import export_scores
 from hkjax.training.checkpoint import Checkpoints
-from hkjax.training.hosts import is_first, wait_for_all
+from hkjax.training.hosts import barrier, is_first
 from hkjax.training.loop import TrainingConfig, fit
-from hkjax.training.parallel import Parallel, make_runner
-from hkjax.training.placement import Placement
+from hkjax.training.partition import MeshShape, Partitioner, make_mesh
+from hkjax.training.progress import read_records
 from hkjax.training.state import OptimizerConfig, make_optimizer
+from hkjax.training.trainer import Parallel, make_trainer
 from hkjax.training.workdir import claim_workdir, read_config
-
-ModelConfig = HKRMConfig | HAKGConfig | LightGCNConfig
-_BUILDERS: dict[type, Callable[..., Recommender]] = {HKRMConfig: hkrm, HAKGConfig: hakg, LightGCNConfig: lightgcn}
 
 
 @dataclass(frozen=True)
@@ -46,8 +43,11 @@ class Experiment:
         optimizer: how to descend.
         training: how long, in which batches.
         evaluation: what to measure.
-        parallel: how to train on several devices: under `pmap` or `shard_map`, or on the first alone.
-        shard_embeddings: divide embedding tables and their moments by rows among the devices.
+        mesh: numbers of devices (data, rows). Batches and edges are divided among all of them; embedding
+            tables and their moments are divided by rows over the second number and replicated over the
+            first. -1 stands for as many as there are: (-1, 1) replicates tables, (1, -1) shards them.
+        parallel: what runs a step on several devices, `pmap` or `shard_map`; sharded tables and several
+            processes need the latter and get it.
     """
 
     seed: int = 0
@@ -57,8 +57,8 @@ class Experiment:
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
+    mesh: tuple[int, int] = (-1, 1)
     parallel: Parallel = "pmap"
-    shard_embeddings: bool = False
 
 
 def default_config(model: ModelConfig | None = None) -> ConfigDict:
@@ -92,28 +92,31 @@ def load_data(experiment: Experiment) -> Dataset:
 
 def build_model(experiment: Experiment, data: Dataset) -> Recommender:
     """Builds the experiment's recommender."""
-    return _BUILDERS[type(experiment.model)](experiment.model, data, experiment.training.batch_size)
+    return MODELS[type(experiment.model)].build(experiment.model, data, experiment.training.batch_size)
 
 
 def train_experiment(experiment: Experiment, workdir: Path) -> list[dict[str, Any]]:
     """Trains in the work directory, or resumes there; returns one record per epoch."""
-    data = load_data(experiment)
-    for remark in data.remarks if is_first() else ():
-        print(remark)
-    e, recommender = experiment, build_model(experiment, data)
+    e, data = experiment, load_data(experiment)
+    for warning in data.warnings if is_first() else ():
+        print(warning)
+    recommender = build_model(e, data)
     optimizer = make_optimizer(e.optimizer, recommender.batches.steps_per_epoch)
-    runner = make_runner(recommender, optimizer, e.parallel, e.shard_embeddings)
-    validate = make_validator(runner.recommender, data, e.training.monitor)
+    trainer = make_trainer(recommender, optimizer, e.mesh, e.parallel)
+    validate = make_validator(trainer.recommender, data, e.training.monitor)
     if is_first():
-        claim_workdir(workdir, experiment, fingerprint(data))
-    wait_for_all("workdir")
-    return fit(runner, validate, e.training, e.seed, workdir)
+        claim_workdir(workdir, e, fingerprint(data))
+    barrier("workdir")
+    return fit(trainer, validate, e.training, e.seed, workdir)
 
 
 class Trained(NamedTuple):
-    """What a work directory holds: an experiment, its data and model, and trained parameters.
+    """What a work directory holds.
 
-    With sharded tables the model is the one for evaluation, see `Placement.recommender`.
+    Attributes:
+        experiment, data: the experiment and its data.
+        recommender: its model; where tables are sharded, the one for evaluation (`Partitioner.recommender`).
+        params: trained parameters.
     """
 
     experiment: Experiment
@@ -122,49 +125,48 @@ class Trained(NamedTuple):
     params: Params
 
 
-def load_workdir(workdir: Path, which: Literal["best", "latest"] = "best", shard_embeddings: bool = False) -> Trained:
+def load_workdir(workdir: Path, which: Literal["best", "latest"] = "best", mesh: MeshShape = (1, 1)) -> Trained:
     """Loads what `train_experiment` left in a work directory.
 
     Args:
         workdir: where training wrote.
         which: the best checkpoint or the latest.
-        shard_embeddings: divide tables by rows among the devices, however many trained them; else they
-            are whole on the first.
+        mesh: devices to evaluate on, whatever mesh they were trained on; see `hkjax.training.partition.make_mesh`.
 
     Raises:
         InputError: there is no checkpoint, or the data are no longer to be had.
     """
     experiment = read_experiment(read_config(workdir))
     data = load_data(experiment)
-    recommender = build_model(experiment, data)
+    recommender, grid = build_model(experiment, data), make_mesh(mesh)
     directory = workdir.resolve() / "checkpoints"
-    filled_up = shard_embeddings or experiment.shard_embeddings
-    with Checkpoints(directory, experiment.training.monitor, filled_up) as checkpoints:
+    padded = experiment.mesh[1] != 1 or grid.shape[ROWS] > 1
+    with Checkpoints(directory, experiment.training.monitor, padded) as checkpoints:
         step = checkpoints.best if which == "best" else checkpoints.latest
         if step is None:
             raise InputError(f"{workdir}: no finished checkpoint yet; train first")
-        if shard_embeddings and jax.device_count() > 1:
-            placement = Placement(recommender, jax.devices(), divide_tables=True)
-            recommender, like = placement.recommender, placement.params
-        else:
-            like = jax.eval_shape(recommender.init, jax.random.key(0))
+        like = jax.eval_shape(recommender.init, jax.random.key(0))
+        if grid.size > 1:
+            partitioner = Partitioner(recommender, grid)
+            recommender, like = partitioner.recommender, partitioner.params
         return Trained(experiment, data, recommender, checkpoints.restore_params(step, like))
 
 
-def evaluate_workdir(workdir: Path, export_to: Path | None = None, shard_embeddings: bool = False) -> dict[str, Any]:
+def evaluate_workdir(workdir: Path, export_to: Path | None = None, mesh: MeshShape = (1, 1)) -> dict[str, Any]:
     """Evaluates the work directory's best checkpoint; prints the table, writes and returns the report.
 
     Args:
         workdir: where training wrote.
-        export_to: a folder for what serving needs (see `hkjax.export`), if any.
-        shard_embeddings: divide tables among all devices, for those that exceed one. On one device the
-            result is the same however many there are; on several it has their rounding.
+        export_to: a folder for what serving needs (see `hkjax.serving.export`), if any.
+        mesh: devices to evaluate on, for tables that exceed one. On one device the result does not depend on
+            those that trained; on several it has their rounding.
     """
-    experiment, data, recommender, params = load_workdir(workdir, shard_embeddings=shard_embeddings)
-    report, representation = make_report(
-        recommender, params, data, experiment.evaluation, experiment.model.name, experiment.seed
+    experiment, data, recommender, params = load_workdir(workdir, mesh=mesh)
+    e, insight = experiment, MODELS[type(experiment.model)].insight
+    report, representation, pictures = make_report(
+        recommender, params, data, e.evaluation, e.model.name, e.seed, BASELINES, insight
     )
-    write_report(workdir, report, recommender, representation, data, experiment.evaluation, experiment.training.monitor)
+    write_report(workdir, report, pictures, read_records(workdir), e.evaluation, e.training.monitor)
     print_report(report)
     if export_to is not None:
         export_scores(recommender, representation, data, export_to)

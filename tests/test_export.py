@@ -4,8 +4,8 @@ import sys
 import jax
 import jax.numpy as jnp
 import numpy as np
-
 from hkjax.export import export_scores
+
 from hkjax.models.lightgcn import LightGCNConfig, lightgcn
 
 

@@ -3,14 +3,14 @@
 import jax
 import jax.numpy as jnp
 import pytest
-
 from hkjax.data.sampling import shuffle, take
+from hkjax.models.hakg_config import OFFICIAL, HAKGConfig
+from hkjax.models.hkrm_config import HKRMConfig
+
 from hkjax.geometry import cones
 from hkjax.geometry import poincare as ball
 from hkjax.models.hakg import hakg
-from hkjax.models.hakg_config import OFFICIAL, HAKGConfig
 from hkjax.models.hkrm import hkrm
-from hkjax.models.hkrm_config import HKRMConfig
 from hkjax.models.lightgcn import LightGCNConfig, lightgcn
 from hkjax.precision import full_precision
 

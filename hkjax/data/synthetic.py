@@ -1,10 +1,11 @@
-"""A generated data set whose truth is known: which field and which value each user cares for."""
+"""A generated data set of which it is known which field and which value each user prefers."""
 
 import dataclasses
 
 import numpy as np
 
-from hkjax.data.dataset import DataConfig, Dataset, assemble
+from hkjax.data.dataset import Dataset
+from hkjax.data.read import DataConfig, build_dataset
 from hkjax.errors import InputError
 
 
@@ -13,10 +14,10 @@ class SyntheticConfig:
     """The sizes and strengths of a generated data set.
 
     Attributes:
-        n_users, n_items: how many.
+        n_users, n_items: sizes.
         n_fields: attribute fields, each a relation of the graph.
         n_values: values in each field.
-        likes: mean number of liked items per user.
+        positives: mean number of positive items per user.
         zipf: exponent of the items' popularity, the r-th item having weight r^-zipf.
         preference: how much likelier, as a log-odds, an item with the user's preferred value is.
         coverage: the share of (item, field) pairs that have a value.
@@ -27,7 +28,7 @@ class SyntheticConfig:
     n_items: int = 300
     n_fields: int = 4
     n_values: int = 6
-    likes: float = 30.0
+    positives: float = 30.0
     zipf: float = 0.6
     preference: float = 3.0
     coverage: float = 0.9
@@ -37,9 +38,9 @@ class SyntheticConfig:
 def synthetic_dataset(sizes: SyntheticConfig, config: DataConfig, seed: int) -> Dataset:
     """Generates interactions and a graph.
 
-    Every user prefers one value of one field and likes items by popularity times
-    exp(preference * [the item has that value]). As in RippleNet's data, each liked item comes with
-    one row of label 0: an item drawn uniformly from those that the user did not like. Relation j
+    Every user prefers one value of one field and meets items by popularity times
+    exp(preference * [the item has that value]). As in RippleNet's data, each positive item comes with
+    one negative row: an item drawn uniformly from those that are not positive for the user. Relation j
     links items to their values of field j; relation n_fields + j links values of field j to their
     parents in a taxonomy, level by level up to one root.
 
@@ -49,7 +50,7 @@ def synthetic_dataset(sizes: SyntheticConfig, config: DataConfig, seed: int) -> 
         seed: seed of everything.
 
     Returns:
-        A data set whose `truth` holds each user's preferred field.
+        A data set whose `true_field` holds each user's preferred field.
     """
     if sizes.n_fields < 1 or sizes.n_values < 1 or sizes.branching < 2:
         raise InputError("data.synthetic: expected n_fields >= 1, n_values >= 1 and branching >= 2")
@@ -65,14 +66,14 @@ def synthetic_dataset(sizes: SyntheticConfig, config: DataConfig, seed: int) -> 
     # Gumbel's trick: the k largest perturbed scores are k draws without replacement.
     utility = popularity + sizes.preference * match + random.gumbel(size=(n_users, n_items))
     rank = np.argsort(np.argsort(-utility, axis=1), axis=1)
-    n_liked = np.clip(random.poisson(sizes.likes, n_users), 1, n_items // 2)
-    liked = rank < n_liked[:, None]
-    noise = np.where(liked, np.inf, random.random((n_users, n_items)))
-    unwatched = np.argsort(np.argsort(noise, axis=1), axis=1) < n_liked[:, None]
+    n_positives = np.clip(random.poisson(sizes.positives, n_users), 1, n_items // 2)
+    positive = rank < n_positives[:, None]
+    noise = np.where(positive, np.inf, random.random((n_users, n_items)))
+    negative = np.argsort(np.argsort(noise, axis=1), axis=1) < n_positives[:, None]
     rows = np.concatenate(
         [
             np.column_stack([*np.nonzero(chosen), np.full(chosen.sum(), label)])
-            for chosen, label in ((liked, 1), (unwatched, 0))
+            for chosen, label in ((positive, 1), (negative, 0))
         ]
     )
 
@@ -84,8 +85,8 @@ def synthetic_dataset(sizes: SyntheticConfig, config: DataConfig, seed: int) -> 
         triples.append(links)
     fields = config.fields or {f"field_{j}": (j,) for j in range(n_fields)}
     config = dataclasses.replace(config, fields=fields)
-    data = assemble(rows, np.zeros((0, 3), np.int64), np.concatenate(triples), config, seed)
-    return dataclasses.replace(data, truth=field)
+    data = build_dataset(rows, np.zeros((0, 3), np.int64), np.concatenate(triples), config, seed)
+    return dataclasses.replace(data, true_field=field)
 
 
 def _taxonomy(n_leaves: int, branching: int, relation: int, first: int) -> tuple[np.ndarray, int]:

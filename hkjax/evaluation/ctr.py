@@ -8,18 +8,19 @@ import numpy as np
 from hkjax.data.dataset import Interactions
 from hkjax.evaluation.metrics import weighted_auc
 from hkjax.models.base import Recommender, Representation
-from hkjax.models.baselines import fit_logistic
-from hkjax.models.devices import fetch
+from hkjax.ops.logistic import fit_logistic
+from hkjax.ops.transfer import to_host
 
 
 def predict(recommender: Recommender, representation: Representation, rows: Interactions) -> np.ndarray:
-    """Returns the logits of the rows, float64 [rows]."""
-    return fetch(_score(recommender.score, representation, rows.users, rows.items)).astype(np.float64)
+    """The logits of the rows, float64 [rows]."""
+    logits = _score_pairs(recommender.score_pairs, representation, rows.users, rows.items)
+    return to_host(logits).astype(np.float64)
 
 
 @partial(jax.jit, static_argnums=0)
-def _score(score, representation, users, items):
-    return score(representation, users, items)
+def _score_pairs(score_pairs, representation, users, items):
+    return score_pairs(representation, users, items)
 
 
 def calibrate(logits: np.ndarray, labels: np.ndarray, others: np.ndarray) -> np.ndarray:
@@ -29,7 +30,7 @@ def calibrate(logits: np.ndarray, labels: np.ndarray, others: np.ndarray) -> np.
 
 
 def bootstrap_weights(users: np.ndarray, n_samples: int, seed: int) -> np.ndarray:
-    """Multiplicities of the rows in bootstrap samples of users, float64 [samples, rows].
+    """How often each row occurs in bootstrap samples of users, float64 [samples, rows].
 
     Users are drawn with replacement and bring all their rows: rows of one user are not independent.
     """

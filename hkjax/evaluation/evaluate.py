@@ -35,14 +35,14 @@ def evaluate(
     """Measures a recommender on the test part.
 
     Click-through metrics need test rows of both labels and are left out without them. The ranking
-    is of all items but those that the user liked in another part, for every user who liked one in
+    is of all items but the user's positives of the other parts, for every user with a positive in
     test.
 
     Returns:
         The results and the representation behind them. The results are `metrics`, where
         `acc_calibrated` and the like are measured after a logistic regression on the logit, fitted on
         the validation part; `intervals`, the 95 % bootstrap intervals of some of them; and
-        `without_history`, the click-through metrics on rows of users who liked nothing in train.
+        `without_history`, the click-through metrics on rows of users without a positive in train.
     """
     representation = jax.jit(recommender.encode)(params, recommender.inputs)
     metrics: dict[str, float] = {}
@@ -59,10 +59,8 @@ def evaluate(
         cold = ~np.isin(data.test.users, data.train.positives().users)
         if cold.any():
             without_history = click_metrics(logits[cold], data.test.labels[cold])
-    known = data.train if data.validates_on_test else _concatenate(data.train, data.validation)
-    per_user = rank_users(
-        recommender, representation, data.n_items, data.test.positives(), known.positives(), config.ks
-    )
+    seen = data.train if data.validates_on_test else _concatenate(data.train, data.validation)
+    per_user = rank_users(recommender, representation, data.n_items, data.test.positives(), seen.positives(), config.ks)
     random = np.random.default_rng(seed)
     n_users = len(per_user.pop("users"))
     draws = random.integers(n_users, size=(config.bootstrap, n_users))
@@ -91,8 +89,8 @@ def make_validator(recommender: Recommender, data: Dataset, monitor: str) -> Cal
 
         def rank(params: Params) -> dict[str, float]:
             representation = encode(params, recommender.inputs)
-            liked, known = data.validation.positives(), data.train.positives()
-            per_user = rank_users(recommender, representation, data.n_items, liked, known, (int(k),))
+            relevant, seen = data.validation.positives(), data.train.positives()
+            per_user = rank_users(recommender, representation, data.n_items, relevant, seen, (int(k),))
             return {metric: float(v.mean()) for metric, v in per_user.items() if metric != "users"}
 
         return rank

@@ -45,14 +45,14 @@ def click_metrics(logits: np.ndarray, labels: np.ndarray) -> dict[str, float]:
         `auc`; `acc` and `f1` at the probability 0.5; `log_loss` in nats; `calibration_error`, the
         expected distance of predicted from observed frequency in 10 equal-width bins.
     """
-    predicted, liked = logits > 0, labels == 1
-    hits = float((predicted & liked).sum())
+    predicted, positive = logits > 0, labels == 1
+    hits = float((predicted & positive).sum())
     # log(1 + exp(-z)), for z positive where the prediction is right.
-    log_loss = np.logaddexp(0, np.where(liked, -logits, logits)).mean()
+    log_loss = np.logaddexp(0, np.where(positive, -logits, logits)).mean()
     return {
         "auc": auc(logits, labels),
-        "acc": float((predicted == liked).mean()),
-        "f1": 2 * hits / max(float(predicted.sum() + liked.sum()), 1.0),
+        "acc": float((predicted == positive).mean()),
+        "f1": 2 * hits / max(float(predicted.sum() + positive.sum()), 1.0),
         "log_loss": float(log_loss),
         "calibration_error": calibration_error(logits, labels),
     }

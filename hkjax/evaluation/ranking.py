@@ -1,4 +1,4 @@
-"""Full ranking: every item that a user has not met in train, in blocks of users on the device."""
+"""Full ranking: all items that a user has not met in train, in blocks of users on the device."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -10,7 +10,7 @@ import numpy as np
 from hkjax.data.dataset import Interactions
 from hkjax.evaluation.metrics import ranking_metrics
 from hkjax.models.base import Recommender, Representation
-from hkjax.models.devices import fetch
+from hkjax.ops.transfer import to_host
 
 _SCORES_PER_BLOCK = 1 << 24
 
@@ -20,7 +20,7 @@ def rank_users(
     representation: Representation,
     n_items: int,
     relevant: Interactions,
-    known: Interactions,
+    seen: Interactions,
     ks: Sequence[int],
 ) -> dict[str, np.ndarray]:
     """Ranks all items for each user who has a relevant one.
@@ -28,9 +28,9 @@ def rank_users(
     Args:
         recommender, representation: the model and what its `encode` returned.
         n_items: number of items.
-        relevant: the rows to find, e.g. the liked ones of test.
-        known: rows whose items are left out of their user's ranking, e.g. those liked in train.
-        ks: the cut-offs.
+        relevant: the rows to find, e.g. the positives of test.
+        seen: rows whose items are excluded from their user's ranking, e.g. the positives of train.
+        ks: the cut-offs K.
 
     Returns:
         `users`, int [users], and the metrics of `ranking_metrics`, [users] each.
@@ -39,21 +39,21 @@ def rank_users(
     size = max(1, min(len(users), _SCORES_PER_BLOCK // n_items))
     blocks = [users[i : i + size] for i in range(0, len(users), size)]
     found = _blocked_pairs(relevant, blocks)
-    left_out = _blocked_pairs(known, blocks)
+    excluded = _blocked_pairs(seen, blocks)
     depth = min(max(ks), n_items)
     hits = []
-    for block, found_pairs, left_out_pairs in zip(blocks, found, left_out, strict=True):
+    for block, found_pairs, excluded_pairs in zip(blocks, found, excluded, strict=True):
         padded = np.pad(block, (0, size - len(block)))
-        block_hits = _top_hits(recommender.rank_scores, depth, representation, padded, found_pairs, left_out_pairs)
-        hits.append(fetch(block_hits)[: len(block)])
+        block_hits = _top_hits(recommender.score_all_items, depth, representation, padded, found_pairs, excluded_pairs)
+        hits.append(to_host(block_hits)[: len(block)])
     return {"users": users, **ranking_metrics(np.concatenate(hits), n_relevant, ks)}
 
 
 @partial(jax.jit, static_argnums=(0, 1))
-def _top_hits(rank_scores, depth, representation, users, relevant, known):
+def _top_hits(score_all_items, depth, representation, users, relevant, excluded):
     """Whether each of a user's `depth` best items is relevant: bool [users, depth]."""
-    scores = rank_scores(representation, users)
-    scores = scores.at[known[0], known[1]].set(-jnp.inf, mode="drop")
+    scores = score_all_items(representation, users)
+    scores = scores.at[excluded[0], excluded[1]].set(-jnp.inf, mode="drop")
     is_relevant = jnp.zeros(scores.shape, bool).at[relevant[0], relevant[1]].set(True, mode="drop")
     _, top = jax.lax.top_k(scores, depth)
     return jnp.take_along_axis(is_relevant, top, axis=1)

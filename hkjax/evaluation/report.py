@@ -1,7 +1,7 @@
 """The report: every number beside its baselines, as JSON, Markdown and pictures."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -10,17 +10,9 @@ import numpy as np
 from rich.console import Console
 from rich.table import Table
 
-from hkjax import plots
 from hkjax.data.dataset import Dataset
-from hkjax.evaluation.ctr import predict
 from hkjax.evaluation.evaluate import EvaluationConfig, evaluate
-from hkjax.explain import field_recovery, typical_pair
-from hkjax.geometry import poincare
-from hkjax.models.base import Params, Recommender, Representation
-from hkjax.models.baselines import balance_and_popularity, popularity
-from hkjax.models.hakg import HAKGRepresentation
-from hkjax.models.hkrm import HKRMRepresentation
-from hkjax.training.progress import read_records
+from hkjax.models.base import Insight, Params, Picture, Recommender, Representation
 
 _CLICK_METRICS = ("auc", "acc", "f1", "log_loss", "calibration_error")
 
@@ -32,13 +24,24 @@ def make_report(
     config: EvaluationConfig,
     name: str,
     seed: int,
-) -> tuple[dict[str, Any], Representation]:
-    """Evaluates the model and its baselines on the same rows.
+    baselines: Mapping[str, Callable[[Dataset], Recommender]],
+    insight: Callable[[Recommender, Representation, Dataset], Insight] = lambda *_: Insight(),
+) -> tuple[dict[str, Any], Representation, Sequence[Picture]]:
+    """Evaluates the model and baselines on the same rows.
+
+    Args:
+        recommender, params: the model.
+        data: the data set.
+        config: what to measure.
+        name: the model's name.
+        seed: of the bootstrap.
+        baselines: builders of what is measured beside the model, by name.
+        insight: (recommender, representation, data) -> what is the model's own.
 
     Returns:
         A dict that JSON can hold: `model`, its name; `test`, its metrics; `baselines`, theirs by
-        name; `intervals`, `without_history` and `rows`; `remarks` on the data; and `truth` where
-        the data set knows it. And the model's representation.
+        name; `intervals`, `without_history` and `rows`; `warnings` on the data; and the model's own
+        `findings`. Then the model's representation, and its own pictures.
     """
     results, representation = evaluate(recommender, params, data, config, seed)
     report: dict[str, Any] = {
@@ -48,12 +51,12 @@ def make_report(
         "intervals": {"test": results["intervals"]},
         "without_history": {"test": results["without_history"]},
     }
-    for baseline in (popularity, balance_and_popularity):
-        other = baseline(data)
+    for baseline, build in baselines.items():
+        other = build(data)
         results, _ = evaluate(other, other.init(jax.random.key(seed)), data, config, seed)
-        report["baselines"][baseline.__name__] = results["metrics"]
-        report["intervals"][baseline.__name__] = results["intervals"]
-        report["without_history"][baseline.__name__] = results["without_history"]
+        report["baselines"][baseline] = results["metrics"]
+        report["intervals"][baseline] = results["intervals"]
+        report["without_history"][baseline] = results["without_history"]
     history = np.bincount(data.train.positives().users, minlength=data.n_users)
     report["rows"] = {
         "train": data.train.users.size,
@@ -62,44 +65,37 @@ def make_report(
         "test_without_history": int((history[data.test.users] == 0).sum()),
         "ranked_users": int(np.unique(data.test.positives().users).size),
     }
-    report["remarks"] = list(data.remarks)
-    if data.truth is not None and isinstance(representation, HKRMRepresentation):
-        found = field_recovery(representation, data.truth, history)
-        report["truth"] = {"field_recovery": found, "chance": 1 / len(data.fields)}
-    return report, representation
+    own = insight(recommender, representation, data)
+    report |= {"warnings": list(data.warnings), "findings": dict(own.findings)}
+    return report, representation, own.pictures
 
 
 def write_report(
     workdir: Path,
     report: Mapping[str, Any],
-    recommender: Recommender,
-    representation: Representation,
-    data: Dataset,
+    pictures: Sequence[Picture],
+    records: Sequence[Mapping[str, Any]],
     config: EvaluationConfig,
     monitor: str,
 ) -> None:
-    """Writes report.json, report.md and plots/ into the work directory."""
-    pictures = {"Training": "training.png"}
-    plots.training_curves(read_records(workdir), monitor, workdir / "plots/training.png")
-    rankings = {report["model"]: report["test"], "popularity": report["baselines"]["popularity"]}
-    plots.top_k_curves(rankings, config.ks, workdir / "plots/top_k.png")
-    pictures["Top-K"] = "top_k.png"
-    if isinstance(representation, HKRMRepresentation):
-        pair = typical_pair(representation, data, predict(recommender, representation, data.test))
-        if pair is not None:
-            plots.preference_heat_map(pair, data.names, workdir / "plots/preference.png")
-            pictures["User preference against item attribute importance"] = "preference.png"
-    if isinstance(representation, HAKGRepresentation):
-        liked = np.bincount(data.train.positives().items, minlength=data.n_items)
-        distance = np.asarray(poincare.distance_zero(representation.place, 1.0))
-        plots.distance_by_popularity(distance[: data.n_items], liked, workdir / "plots/distance.png")
-        pictures["Distance to the origin against popularity"] = "distance.png"
-        place = np.asarray(representation.place)[: data.n_entities]
-        if place.shape[1] == 2:
-            plots.poincare_disk(place, data.n_items, data.triples[:, [0, 2]], workdir / "plots/disk.png")
-            pictures["Items and attributes in the Poincare disk"] = "disk.png"
+    """Writes report.json, report.md and plots/ into the work directory.
+
+    Args:
+        workdir: the work directory.
+        report: of `make_report`.
+        pictures: the model's own.
+        records: of the training epochs.
+        config: what was measured.
+        monitor: the validation metric that chose the epoch.
+    """
+    from hkjax.evaluation import plots  # Only now: it imports matplotlib.
+
+    rankings = {report["model"]: report["test"], **report["baselines"]}
+    drawn = [plots.training_curves(records, monitor), plots.top_k_curves(rankings, config.ks), *pictures]
+    for picture in drawn:
+        plots.save_picture(picture, workdir / "plots")
     (workdir / "report.json").write_text(json.dumps(report, indent=2) + "\n")
-    (workdir / "report.md").write_text(_markdown(report, pictures))
+    (workdir / "report.md").write_text(_markdown(report, {x.title: f"{x.name}.png" for x in drawn}))
 
 
 def print_report(report: Mapping[str, Any]) -> None:
@@ -109,8 +105,8 @@ def print_report(report: Mapping[str, Any]) -> None:
     for metric in report["test"]:
         table.add_row(metric, *(f"{metrics[metric]:.4f}" for metrics in columns.values()))
     Console().print(table)
-    if "truth" in report:
-        print("users' preferred field found: {field_recovery:.1%} (chance {chance:.1%})".format(**report["truth"]))
+    for name, value in report["findings"].items():
+        print(f"{name.replace('_', ' ')}: {value:.4f}")
 
 
 def _markdown(report: Mapping[str, Any], pictures: Mapping[str, str]) -> str:
@@ -119,25 +115,20 @@ def _markdown(report: Mapping[str, Any], pictures: Mapping[str, str]) -> str:
         f"# {report['model']}: results on the test part",
         "",
         f"{rows['train']:,} train, {rows['validation']:,} validation and {rows['test']:,} test rows; "
-        f"all {rows['ranked_users']:,} users with a liked test item are ranked, over all items but those that they "
-        "liked in another part. In brackets 95 % bootstrap intervals over users.",
+        f"all {rows['ranked_users']:,} users with a positive test item are ranked, over all items but their positives "
+        "of the other parts. In brackets 95 % bootstrap intervals over users.",
         "",
-        *(f"- {remark}" for remark in report["remarks"]),
+        *(f"- {warning}" for warning in report["warnings"]),
         *_table(report, "test", tuple(report["test"])),
     ]
     if report["without_history"]["test"]:
         lines += [
             "",
-            f"## Rows of users without a liked train item ({rows['test_without_history']:,})",
+            f"## Rows of users without a positive train item ({rows['test_without_history']:,})",
             *_table(report, "without_history", _CLICK_METRICS),
         ]
-    if "truth" in report:
-        lines += [
-            "",
-            "The users' preferred field is found for {field_recovery:.1%} (chance {chance:.1%}).".format(
-                **report["truth"]
-            ),
-        ]
+    if report["findings"]:
+        lines += ["", *(f"- {name.replace('_', ' ')}: {value:.4f}" for name, value in report["findings"].items())]
     for title, file in pictures.items():
         lines += ["", f"## {title}", "", f"![{title}](plots/{file})"]
     return "\n".join(lines) + "\n"

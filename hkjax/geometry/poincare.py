@@ -25,8 +25,8 @@ import jax
 import jax.numpy as jnp
 from jax.typing import ArrayLike
 
-from hkjax.geometry import radial
-from hkjax.geometry.pointwise import pointwise
+from hkjax.geometry import _series
+from hkjax.geometry._vectorize import pointwise
 
 
 def margin(dtype: jax.typing.DTypeLike) -> float:
@@ -57,20 +57,20 @@ def mobius_add(x: jax.Array, y: jax.Array, c: jax.Array) -> jax.Array:
 def mobius_scalar_mul(r: jax.Array, x: jax.Array, c: jax.Array) -> jax.Array:
     """Moebius multiplication r (x) x = tanh(r artanh(sqrt(c)|x|)) x / (sqrt(c)|x|). [], [d] -> [d]."""
     t = _bounded_square(x, c)
-    ratio = radial.artanhc(t)
-    return r * radial.tanhc(r**2 * t * ratio**2) * ratio * x
+    ratio = _series.artanhc(t)
+    return r * _series.tanhc(r**2 * t * ratio**2) * ratio * x
 
 
 @pointwise("(d),()->(d)")
 def exp_map_zero(v: jax.Array, c: jax.Array) -> jax.Array:
     """Exponential map at 0: tanh(sqrt(c)|v|) v / (sqrt(c)|v|), from any tangent v into the ball. [d] -> [d]."""
-    return radial.tanhc(c * (v @ v)) * v
+    return _series.tanhc(c * (v @ v)) * v
 
 
 @pointwise("(d),()->(d)")
 def log_map_zero(y: jax.Array, c: jax.Array) -> jax.Array:
     """Logarithmic map at 0, the inverse of `exp_map_zero`: artanh(sqrt(c)|y|) y / (sqrt(c)|y|). [d] -> [d]."""
-    return radial.artanhc(_bounded_square(y, c)) * y
+    return _series.artanhc(_bounded_square(y, c)) * y
 
 
 @pointwise("(d),(d),()->(d)")
@@ -81,10 +81,10 @@ def exp_map(x: jax.Array, v: jax.Array, c: jax.Array) -> jax.Array:
     """
     a = _gap(x, c)
     t = c * (v @ v) / a**2
-    w = radial.tanhc(t) / a * v
+    w = _series.tanhc(t) / a * v
     z = x + w
     s = c * (z @ z)
-    b = jnp.maximum(radial.sech2(t), margin(x.dtype))
+    b = jnp.maximum(_series.sech2(t), margin(x.dtype))
     return (s * x + a * z) / (s + a * b)
 
 
@@ -97,7 +97,7 @@ def log_map(x: jax.Array, y: jax.Array, c: jax.Array) -> jax.Array:
     """
     a, b, z = _gap(x, c), _gap(y, c), y - x
     s = c * (z @ z)
-    return radial.log_ratio(s / (a * b)) * (a * z - s * x) / b
+    return _series.log_ratio(s / (a * b)) * (a * z - s * x) / b
 
 
 @pointwise("(d),(d),()->()")
@@ -108,14 +108,14 @@ def distance(x: jax.Array, y: jax.Array, c: jax.Array) -> jax.Array:
     its subgradient 0.
     """
     root = jnp.sqrt(c)
-    return 2 / root * jnp.arcsinh(root * radial.norm(x - y) / jnp.sqrt(_gap(x, c) * _gap(y, c)))
+    return 2 / root * jnp.arcsinh(root * _series.norm(x - y) / jnp.sqrt(_gap(x, c) * _gap(y, c)))
 
 
 @pointwise("(d),()->()")
 def distance_zero(x: jax.Array, c: jax.Array) -> jax.Array:
     """Distance from 0, 2/sqrt(c) artanh(sqrt(c)|x|); at 0 the gradient is its subgradient 0. [d] -> []."""
     root = jnp.sqrt(c)
-    return 2 / root * jnp.arcsinh(root * radial.norm(x) / jnp.sqrt(_gap(x, c)))
+    return 2 / root * jnp.arcsinh(root * _series.norm(x) / jnp.sqrt(_gap(x, c)))
 
 
 @pointwise("(d),(d),(d),()->(d)")
@@ -164,7 +164,7 @@ def project(x: jax.Array, c: ArrayLike, eps: float) -> jax.Array:
 
     def one(x: jax.Array, c: jax.Array) -> jax.Array:
         largest = (1 - eps) / jnp.sqrt(c)
-        length = radial.norm(x)
+        length = _series.norm(x)
         outside = length > largest
         return jnp.where(outside, x / jnp.where(outside, length, 1) * largest, x)
 

@@ -1,40 +1,34 @@
-"""What training and evaluation know of a model."""
+"""What training, evaluation and serving know of a model."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 import jax
+from jax.sharding import PartitionSpec as P
 
-from hkjax.data.sampling import Batches
-from hkjax.errors import InputError
-from hkjax.models.devices import Devices
+from hkjax.data.batching import Batches, RaggedLayout, shard_layout
+from hkjax.ops.collectives import DATA, ROWS
+from hkjax.ops.sparse import Edges, shard_edges
 
 Params = Any
 Inputs = Any
 Representation = Any
-Batch = dict[str, jax.Array]
+Batch = dict[str, Any]
 Metrics = dict[str, jax.Array]
 
-AXIS = "devices"
 
-
-class Shares(NamedTuple):
-    """A model divided among n devices, which sum over the axis `AXIS` what each computes apart.
+class ShardedModel(NamedTuple):
+    """A model's arrays, divided among the devices of a mesh.
 
     Attributes:
-        inputs: the inputs, divided leaves with a leading axis [n].
-        axes: pytree like `inputs`: 0 for a divided leaf, None for one that every device holds whole.
-        loss: as `Recommender.loss`, of a device's share of the inputs and of the batch, to be called
-            where the axis is bound; the mean over the devices is the loss of the whole batch, and the
-            mean of their gradients its gradient.
-        encode: as `Recommender.encode` where tables are divided: the device's rows of every array.
-        tables: names of the parameters that are tables, whose rows can be divided.
+        inputs: the inputs; a divided leaf has a leading axis with one entry for each part.
+        specs: PartitionSpecs of the inputs: over (DATA, ROWS) or ROWS where a leaf is divided, empty where every device
+            holds it whole. One may stand for a whole branch.
+        tables: names of the parameters that are tables, whose rows are divided over ROWS.
     """
 
     inputs: Inputs
-    axes: Any
-    loss: Callable[[Params, Inputs, Batch, jax.Array], tuple[jax.Array, Metrics]]
-    encode: Callable[[Params, Inputs], Representation]
+    specs: Any
     tables: tuple[str, ...]
 
 
@@ -44,15 +38,15 @@ class Recommender(NamedTuple):
     Attributes:
         inputs: pytree of the arrays that nobody trains: graph, histories, attribute fields. Passed
             into every function, never closed over.
-        batches: the training examples, in the form that `loss` expects of them.
+        batches: the training examples, in the form that `loss` expects.
         init: (key) -> params.
-        loss: (params, inputs, batch, key) -> (scalar, metrics). `batch` holds arrays [B] by name,
-            with `weight` 0 for padding; the scalar is the mean over its B lanes.
+        loss: (params, inputs, batch, key) -> (scalar, metrics). `batch` holds arrays [B] by name, with
+            `weight` 0 for padding; the scalar is the mean over its B rows, and `loss` is among the metrics.
         encode: (params, inputs) -> representation of all users and items.
-        score: (representation, users [B], items [B]) -> logits [B].
-        rank_scores: (representation, users [B]) -> scores [B, n_items].
-        split: (n, devices) -> `Shares` for n devices, which hold all tables whole, or their own rows of
-            them; without it, devices share the batch alone.
+        score_pairs: (representation, users [B], items [B]) -> logits [B].
+        score_all_items: (representation, users [B]) -> scores [B, n_items].
+        shard: (devices along DATA, devices along ROWS) -> `ShardedModel`; None where devices can divide
+            batches alone.
     """
 
     inputs: Inputs
@@ -60,20 +54,62 @@ class Recommender(NamedTuple):
     init: Callable[[jax.Array], Params]
     loss: Callable[[Params, Inputs, Batch, jax.Array], tuple[jax.Array, Metrics]]
     encode: Callable[[Params, Inputs], Representation]
-    score: Callable[[Representation, jax.Array, jax.Array], jax.Array]
-    rank_scores: Callable[[Representation, jax.Array], jax.Array]
-    split: Callable[[int, Devices], Shares] | None = None
+    score_pairs: Callable[[Representation, jax.Array, jax.Array], jax.Array]
+    score_all_items: Callable[[Representation, jax.Array], jax.Array]
+    shard: Callable[[int, int], ShardedModel] | None = None
 
 
-def split(recommender: Recommender, n: int, divide_tables: bool) -> Shares:
-    """Divides a model among n devices.
+def shard_by_type(inputs: Inputs, tables: Sequence[str]) -> Callable[[int, int], ShardedModel]:
+    """A `Recommender.shard` that divides edges and layouts wherever they stand in the inputs, and nothing else.
 
-    Raises:
-        InputError: its tables are to be divided, and it does not know how.
+    Args:
+        inputs: the model's; `Edges` are divided among all devices, `RaggedLayout`s of all users over ROWS.
+        tables: names of the parameters whose rows are divided.
     """
-    r = recommender
-    if r.split is not None:
-        return r.split(n, Devices(AXIS, n if divide_tables else 1))
-    if divide_tables:
-        raise InputError("shard_embeddings: this model does not divide its tables")
-    return Shares(r.inputs, jax.tree.map(lambda _: None, r.inputs), r.loss, r.encode, ())
+
+    def is_divided(x: Any) -> bool:
+        return isinstance(x, (Edges, RaggedLayout))
+
+    def shard(n_data: int, n_rows: int) -> ShardedModel:
+        def divide(x: Any) -> Any:
+            if isinstance(x, Edges):
+                return shard_edges(x, n_data * n_rows)
+            return shard_layout(x, n_rows) if isinstance(x, RaggedLayout) else x
+
+        def spec(x: Any) -> P:
+            if isinstance(x, Edges):
+                return P((DATA, ROWS))
+            return P(ROWS) if isinstance(x, RaggedLayout) else P()
+
+        divided, specs = (jax.tree.map(function, inputs, is_leaf=is_divided) for function in (divide, spec))
+        return ShardedModel(divided, specs, tuple(tables))
+
+    return shard
+
+
+class Picture(NamedTuple):
+    """A picture of a trained model, for its report.
+
+    Attributes:
+        title: of the picture.
+        name: of its file, without a suffix.
+        size: width and height in inches.
+        draw: draws on a matplotlib Figure.
+    """
+
+    title: str
+    name: str
+    size: tuple[float, float]
+    draw: Callable[[Any], None]
+
+
+class Insight(NamedTuple):
+    """What is peculiar to one model in a report.
+
+    Attributes:
+        pictures: drawn beside those that every model has.
+        findings: figures for report.json, by name.
+    """
+
+    pictures: Sequence[Picture] = ()
+    findings: Mapping[str, float] = {}

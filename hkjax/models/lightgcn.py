@@ -6,18 +6,18 @@ loss (Rendle et al., UAI 2009, arXiv 1205.2618).
 """
 
 import dataclasses
-from functools import partial
 from typing import Annotated, Any, Literal
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+from hkjax.data.batching import bucket_by_length
 from hkjax.data.dataset import Dataset
-from hkjax.data.sampling import draw_unseen, make_histories, stratify
-from hkjax.graph import sparse
-from hkjax.models.base import Batch, Metrics, Params, Recommender, Shares
-from hkjax.models.devices import ONE, Devices
+from hkjax.models.base import Batch, Metrics, Params, Recommender, shard_by_type
+from hkjax.ops.lookup import take_rows
+from hkjax.ops.sampling import make_exclusions, sample_negatives
+from hkjax.ops.sparse import make_edges, spmm, spmm_transposed
 from hkjax.precision import full_precision
 from hkjax.ranges import Checked, Count, Range, Weight
 
@@ -40,24 +40,22 @@ class LightGCNConfig(Checked):
 
 
 def lightgcn(config: LightGCNConfig, data: Dataset, batch_size: int) -> Recommender:
-    """Builds LightGCN for a data set with liked rows; rows with label 0 are not used.
+    """Builds LightGCN for the positive rows of a data set; rows with label 0 are not used.
 
     Args:
         config: the choices.
         data: the interactions.
-        batch_size: liked rows per training step, each with one drawn item.
+        batch_size: positive rows per training step, each with one sampled negative.
 
     Raises:
-        InputError: a user liked every item.
+        InputError: a user has every item as a positive.
     """
-    liked = data.train.positives()
-    histories = make_histories(liked.users, liked.items, data.n_users, data.n_items)
-    edges, _ = sparse.make_edges(liked.users, liked.items)
-    users, items = (np.bincount(ends) for ends in (liked.users, liked.items))
+    positives = data.train.positives()
+    user_degree, item_degree = (np.bincount(x) for x in (positives.users, positives.items))
+    weights = 1 / np.sqrt(user_degree[positives.users] * item_degree[positives.items])
     inputs: dict[str, Any] = {
-        "edges": edges,
-        "weights": jnp.asarray(1 / np.sqrt(users[edges.rows] * items[edges.columns]), jnp.float32),
-        "histories": histories,
+        "interactions": make_edges(positives.users, positives.items, weights.astype(np.float32)),
+        "exclusions": make_exclusions(positives.users, positives.items, data.n_users, data.n_items),
     }
     xavier = jax.nn.initializers.xavier_uniform()
 
@@ -68,57 +66,40 @@ def lightgcn(config: LightGCNConfig, data: Dataset, batch_size: int) -> Recommen
             "item": xavier(keys[1], (data.n_items, config.dim)),
         }
 
-    def encode(params: Params, inputs: dict, devices: Devices = ONE) -> dict[str, jax.Array]:
-        """The mean of all layers."""
-        weights, edges = inputs["weights"], inputs["edges"]
+    def encode(params: Params, inputs: dict) -> dict[str, jax.Array]:
+        """The mean of all layers: [users, d] and [items, d]."""
+        edges = inputs["interactions"]
         user, item = total = params["user"], params["item"]
         for _ in range(config.layers):
-            sums = (
-                devices.add_up(lambda item: sparse.weighted_sum(weights, item, edges, data.n_users), [item]),
-                devices.add_up(lambda user: sparse.weighted_sum_transposed(weights, user, edges, data.n_items), [user]),
+            user, item = (
+                spmm(edges.attr, item, edges, data.n_users),
+                spmm_transposed(edges.attr, user, edges, data.n_items),
             )
-            user, item = map(devices.complete, sums)
             total = total[0] + user, total[1] + item
         return {"user": total[0] / (config.layers + 1), "item": total[1] / (config.layers + 1)}
 
-    def loss(
-        params: Params, inputs: dict, batch: Batch, key: jax.Array, devices: Devices = ONE
-    ) -> tuple[jax.Array, Metrics]:
+    def loss(params: Params, inputs: dict, batch: Batch, key: jax.Array) -> tuple[jax.Array, Metrics]:
         users, items = batch["user"], batch["item"]
-        other = draw_unseen(key, inputs["histories"], users, batch["example"], 1, data.n_items)[:, 0]
+        negatives = sample_negatives(key, inputs["exclusions"], users, batch["example"], 1, data.n_items)[:, 0]
 
         def rows(x: dict[str, jax.Array]) -> tuple[jax.Array, jax.Array, jax.Array]:
-            return (
-                devices.look_up(lambda user: user[users], [x["user"]]),
-                *devices.look_up(lambda item: jnp.stack([item[items], item[other]]), [x["item"]]),
-            )
+            positive, negative = take_rows(x["item"], jnp.stack([items, negatives]))
+            return take_rows(x["user"], users), positive, negative
 
-        user, liked, drawn = rows(encode(params, inputs, devices))
-        difference = jnp.sum(user * (liked - drawn), axis=-1)
+        user, positive, negative = rows(encode(params, inputs))
+        difference = jnp.sum(user * (positive - negative), axis=-1)
         squares = sum(jnp.sum(row**2, axis=-1) for row in rows(params)) / 2
         ranking = jnp.mean(batch["weight"] * jax.nn.softplus(-difference))
         value = ranking + config.l2 * jnp.mean(batch["weight"] * squares)
         return value, {"loss": value, "ranking": ranking}
 
-    def score(x: dict[str, jax.Array], users: jax.Array, items: jax.Array) -> jax.Array:
-        return jnp.sum(x["user"][users] * x["item"][items], axis=-1)
-
-    def split(n: int, devices: Devices) -> Shares:
-        divided = {
-            "edges": sparse.divide_edges(edges, n),
-            "weights": jnp.asarray(sparse.divide(inputs["weights"], n, 0)),
-        }
-        axes = {"histories": None, **jax.tree.map(lambda _: 0, divided)}
-        functions = partial(loss, devices=devices), partial(encode, devices=devices)
-        return Shares({**inputs, **divided}, axes, *functions, ("user", "item"))
-
     return Recommender(
         inputs=inputs,
-        batches=stratify({"user": liked.users, "item": liked.items}, batch_size),
+        batches=bucket_by_length({"user": positives.users, "item": positives.items}, batch_size),
         init=init,
         loss=loss,
         encode=encode,
-        score=score,
-        rank_scores=full_precision(lambda x, users: x["user"][users] @ x["item"].T),
-        split=split,
+        score_pairs=lambda x, users, items: jnp.sum(x["user"][users] * x["item"][items], axis=-1),
+        score_all_items=full_precision(lambda x, users: x["user"][users] @ x["item"].T),
+        shard=shard_by_type(inputs, tables=("user", "item")),
     )

@@ -1,6 +1,6 @@
-"""Checks for numerics, usable on a user's own functions: gradients, finiteness, a Recommender's promises."""
+"""Checks for numerics, usable on a user's own functions: gradients, finiteness, a Recommender's conformance."""
 
+from hkjax.testing.conformance import check_recommender as check_recommender
 from hkjax.testing.finite import check_finite as check_finite
 from hkjax.testing.gradients import GradientError as GradientError
 from hkjax.testing.gradients import check_gradients as check_gradients
-from hkjax.testing.promises import check_recommender as check_recommender

@@ -13,8 +13,8 @@ from rich.console import Console
 from rich.table import Table
 
 from hkjax import cli
+from hkjax.data.batching import epoch_order, get_batch
 from hkjax.data.dataset import take_users
-from hkjax.data.sampling import shuffle, take
 from hkjax.experiment import build_model, load_data, read_experiment
 from hkjax.models.base import Params, Recommender
 from hkjax.testing.gradients import GradientError, measure_gradients
@@ -47,7 +47,7 @@ def main() -> None:
 def measure_loss(recommender: Recommender, seed: int = 0, **options: int) -> list[GradientError]:
     """The gradient errors of a model's loss, by parameter, on the first batch; options as of `check_gradients`."""
     key = jax.random.key(seed)
-    batch = take(recommender.batches, shuffle(recommender.batches, key), 0)
+    batch = get_batch(recommender.batches, epoch_order(recommender.batches, key), 0)
 
     def loss(params: Params) -> jax.Array:
         return recommender.loss(params, recommender.inputs, batch, key)[0]

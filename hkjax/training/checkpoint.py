@@ -26,11 +26,11 @@ class Checkpoints:
     Args:
         directory: absolute path; created where absent.
         monitor: the validation metric, higher is better, by which one checkpoint is the best.
-        filled_up: whether tables are stored with the filling that their number of shards asked for
-            (see `hkjax.training.placement`); restoring then cuts or fills them up anew.
+        padded: whether tables are stored with the padding of a mesh (see `hkjax.training.partition`);
+            restoring then pads them anew, for the mesh at hand.
     """
 
-    def __init__(self, directory: Path, monitor: str, filled_up: bool = False):
+    def __init__(self, directory: Path, monitor: str, padded: bool = False):
         def metric(metrics: dict[str, float]) -> float:
             return metrics[monitor]
 
@@ -43,7 +43,7 @@ class Checkpoints:
             preservation_policy=_policy.AnyPreservationPolicy(keep),
             cleanup_tmp_directories=True,
         )
-        self._directory, self._strict = directory, not filled_up
+        self._directory, self._strict = directory, not padded
         self._manager = ocp.CheckpointManager(directory, options=options)
 
     def __enter__(self) -> "Checkpoints":
@@ -78,14 +78,14 @@ class Checkpoints:
 
     def save(self, state: TrainState, metrics: dict[str, float] | None = None) -> None:
         """Saves the state, with the metrics that it reached at the end of an epoch."""
-        rest = {"step": state.step, "opt_state": state.opt_state, "sums": state.sums}
+        rest = {"step": state.step, "opt_state": state.opt_state, "metric_sums": state.metric_sums}
         items = ocp.args.Composite(params=ocp.args.StandardSave(state.params), rest=ocp.args.StandardSave(rest))
         with self._clear_errors():
             self._manager.save(int(state.step), args=items, metrics=metrics)
 
     def restore(self, step: int, like: TrainState) -> TrainState:
         """Restores the whole state of a step; `like` gives its shapes and devices."""
-        target = {"step": like.step, "opt_state": like.opt_state, "sums": like.sums}
+        target = {"step": like.step, "opt_state": like.opt_state, "metric_sums": like.metric_sums}
         items = ocp.args.Composite(params=self._like(like.params), rest=self._like(target))
         restored = self._restored(step, items)
         return TrainState(params=restored["params"], **restored["rest"])

@@ -19,12 +19,12 @@ def connect(coordinator: str | None, num_processes: int | None, process_id: int 
     """Joins this process to the others; to be called before anything else of JAX.
 
     Args:
-        coordinator: HOST:PORT of process 0; without one, nothing happens, but `auto` asks the cluster
-            (TPU, Slurm, Open MPI, Kubernetes) for all three.
-        num_processes, process_id: how many there are, and which is this one, from 0 on.
+        coordinator: HOST:PORT of process 0; `auto` asks the cluster (TPU, Slurm, Open MPI, Kubernetes) for
+            all three values; without one, this process trains alone.
+        num_processes, process_id: the number of processes, and this one's, from 0 on.
 
     Raises:
-        InputError: a value is missing or out of range, or the others did not come.
+        InputError: a value is missing or out of range, or the others can't be reached.
     """
     if coordinator is None:
         if num_processes is not None or process_id is not None:
@@ -49,13 +49,13 @@ def is_first() -> bool:
     return jax.process_index() == 0
 
 
-def agree(number: int) -> int:
+def broadcast_int(number: int) -> int:
     """The first process's number, in every process."""
     return int(multihost_utils.broadcast_one_to_all(number)) if jax.process_count() > 1 else number
 
 
-def wait_for_all(name: str) -> None:
-    """Returns once every process has come here."""
+def barrier(name: str) -> None:
+    """Waits until every process has called it with this name."""
     if jax.process_count() > 1:
         multihost_utils.sync_global_devices(name)
 
@@ -97,7 +97,7 @@ class Termination:
     def _note(self, *_: object) -> None:
         self._came = True
 
-    def came_by(self, step: int) -> bool:
+    def should_stop(self, step: int) -> bool:
         """Whether to stop after this step; every process must ask at the same steps."""
         return multihost_utils.reached_preemption_sync_point(step) if self._several else self._came
 

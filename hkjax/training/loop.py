@@ -13,12 +13,12 @@ from hkjax.errors import TerminationError
 from hkjax.models.base import Params
 from hkjax.ranges import Checked, Count
 from hkjax.training.checkpoint import Checkpoints
-from hkjax.training.hosts import Termination, agree, is_first, lost_peers
-from hkjax.training.parallel import Runner
+from hkjax.training.hosts import Termination, broadcast_int, is_first, lost_peers
 from hkjax.training.progress import EpochBar, EventLog
 from hkjax.training.state import TrainState
+from hkjax.training.trainer import Trainer
 
-_SECONDS_PER_STRETCH = 1.0
+_SECONDS_PER_CALL = 1.0
 
 
 @dataclasses.dataclass(frozen=True)
@@ -27,8 +27,8 @@ class TrainingConfig(Checked):
 
     Attributes:
         batch_size: examples per step.
-        epochs: at most so many.
-        patience: stop after so many epochs without a better validation metric.
+        epochs: the largest number of epochs.
+        patience: number of epochs without a better validation metric after which training stops.
         monitor: the validation metric that decides, higher is better: `auc`, or one of the ranking
             metrics such as `recall@20` or `ndcg@20`.
     """
@@ -40,7 +40,7 @@ class TrainingConfig(Checked):
 
 
 def fit(
-    runner: Runner,
+    trainer: Trainer,
     validate: Callable[[Params], dict[str, float]],
     training: TrainingConfig,
     seed: int,
@@ -48,74 +48,68 @@ def fit(
 ) -> list[dict[str, Any]]:
     """Trains until the validation metric stops rising, resuming where the work directory left off.
 
-    Step k draws its randomness from the seed and k alone, and epoch e its order from the seed and
-    e; so a run that was interrupted and resumed ends with the parameters of one that was not.
+    Step k draws its randomness from the seed and k alone, and epoch e its order from the seed and e. So a
+    run that was interrupted and resumed ends with the parameters of one that was not.
 
     Args:
-        runner: the training steps of the model.
-        validate: parameters, as `runner.params` returns them, -> metrics on the validation part, among
+        trainer: the training steps of the model.
+        validate: parameters, as `trainer.params` returns them, -> metrics on the validation part, among
             them `training.monitor`.
         training: see its class.
         seed: seed of initialisation, batches and dropout.
         workdir: receives checkpoints/, metrics.jsonl and tensorboard/.
 
-    Raises:
-        TerminationError: SIGTERM came; the state was saved at the step where every process stopped.
-        PeerError: another process was lost.
-
     Returns:
         One record per epoch: epoch, step, the mean train metrics as `train_*` and the validation
         metrics as `validation_*`.
+
+    Raises:
+        TerminationError: SIGTERM came; the state was saved at the step where every process stopped.
+        PeerError: another process was lost.
     """
-    init_key, shuffle_key, step_key = jax.random.split(jax.random.key(seed), 3)
-    batches = runner.recommender.batches
-    state = runner.init(init_key)
-    directory = workdir.resolve() / "checkpoints"
-    checkpoints = Checkpoints(directory, training.monitor, runner.shard_embeddings)
+    init_key, order_key, step_key = jax.random.split(jax.random.key(seed), 3)
+    steps_per_epoch, batch_size = trainer.recommender.batches.steps_per_epoch, trainer.recommender.batches.batch_size
+    state = trainer.init(init_key)
+    checkpoints = Checkpoints(workdir.resolve() / "checkpoints", training.monitor, trainer.padded)
     with lost_peers(), checkpoints, Termination() as termination:
         if checkpoints.latest is not None:
             state = checkpoints.restore(checkpoints.latest, state)
         log = EventLog(workdir, after_step=int(state.step), writes=is_first())
         while not _finished(log.records, training):
             epoch = len(log.records)
-            order = runner.shuffle(jax.random.fold_in(shuffle_key, epoch))
-            with EpochBar(epoch, batches.steps_per_epoch, batches.batch_size) as bar:
-                state = _run_epoch(state, runner, order, step_key, bar, termination)
-            if int(state.step) % batches.steps_per_epoch:
+            order = trainer.epoch_order(jax.random.fold_in(order_key, epoch))
+            with EpochBar(epoch, steps_per_epoch, batch_size) as bar:
+                state = _run_epoch(state, trainer, order, step_key, bar, termination)
+            if int(state.step) % steps_per_epoch:
                 checkpoints.save(state)
                 raise TerminationError(_farewell(state))
-            means = {f"train_{k}": float(v) / batches.steps_per_epoch for k, v in state.sums.items()}
-            metrics = validate(runner.params(state))
-            state = state.replace(sums=jax.tree.map(jnp.zeros_like, state.sums))
+            means = {f"train_{k}": float(v) / steps_per_epoch for k, v in state.metric_sums.items()}
+            metrics = validate(trainer.params(state))
+            state = state.replace(metric_sums=jax.tree.map(jnp.zeros_like, state.metric_sums))
             validation = {f"validation_{k}": v for k, v in metrics.items()}
             log.write({"epoch": epoch + 1, "step": int(state.step), "seconds": bar.seconds, **means, **validation})
             checkpoints.save(state, {training.monitor: metrics[training.monitor]})
-            if termination.came_by(int(state.step)) and not _finished(log.records, training):
+            if termination.should_stop(int(state.step)) and not _finished(log.records, training):
                 raise TerminationError(_farewell(state))
     return log.records
 
 
 def _run_epoch(
-    state: TrainState,
-    runner: Runner,
-    order: jax.Array,
-    key: jax.Array,
-    bar: EpochBar,
-    termination: Termination,
+    state: TrainState, trainer: Trainer, order: jax.Array, key: jax.Array, bar: EpochBar, termination: Termination
 ) -> TrainState:
-    """Runs the epoch in stretches of about a second, so that the bar moves, or until it is to stop."""
-    total = runner.recommender.batches.steps_per_epoch
+    """Runs the rest of the epoch in calls of about a second each, so that the bar moves, or until it is to stop."""
+    total = trainer.recommender.batches.steps_per_epoch
     done, n_steps = int(state.step) % total, 1
     while done < total:
         n_steps = min(n_steps, total - done)
         start = time.perf_counter()
-        state = runner.run(state, order, jnp.int32(n_steps), key)
+        state = trainer.train_steps(state, order, jnp.int32(n_steps), key)
         jax.block_until_ready(state.step)
         rate = n_steps / (time.perf_counter() - start)
         done += n_steps
-        bar.update(done, {k: float(v) / done for k, v in state.sums.items()})
-        n_steps = agree(max(1, int(rate * _SECONDS_PER_STRETCH)))
-        if done < total and termination.came_by(int(state.step)):
+        bar.update(done, {k: float(v) / done for k, v in state.metric_sums.items()})
+        n_steps = broadcast_int(max(1, int(rate * _SECONDS_PER_CALL)))
+        if done < total and termination.should_stop(int(state.step)):
             break
     return state
 

@@ -1,4 +1,4 @@
-"""The state of training, and the optimiser that moves it."""
+"""The state of training, and the optimiser that changes it."""
 
 import dataclasses
 from typing import Annotated, Any, Literal
@@ -8,20 +8,20 @@ import jax.numpy as jnp
 import optax
 from flax import struct
 
-from hkjax.data.sampling import take
+from hkjax.data.batching import get_batch
 from hkjax.models.base import Metrics, Params, Recommender
 from hkjax.ranges import Checked, Range
 
 
 @dataclasses.dataclass(frozen=True)
 class OptimizerConfig(Checked):
-    """How to descend.
+    """The optimiser.
 
     Attributes:
-        name: the optax optimiser.
-        learning_rate: its step size.
-        decay_epochs: let the learning rate fall along a half cosine to 0 over so many epochs; 0
-            keeps it constant.
+        name: `adam` or `sgd`, of optax.
+        learning_rate: the step size.
+        decay_epochs: number of epochs over which the learning rate falls along a half cosine to 0;
+            0 keeps it constant.
     """
 
     name: Literal["adam", "sgd"] = "adam"
@@ -30,19 +30,19 @@ class OptimizerConfig(Checked):
 
 
 class TrainState(struct.PyTreeNode):
-    """What a step changes, and a checkpoint holds.
+    """What a step changes, and what a checkpoint holds.
 
     Attributes:
         step: int32 [], steps taken since the start.
         params: the model's parameters.
         opt_state: the optimiser's state.
-        sums: the metrics summed over the current epoch's steps.
+        metric_sums: the metrics summed over the current epoch's steps.
     """
 
     step: jax.Array
     params: Params
     opt_state: Any
-    sums: Metrics
+    metric_sums: Metrics
 
 
 def make_optimizer(config: OptimizerConfig, steps_per_epoch: int) -> optax.GradientTransformation:
@@ -56,7 +56,7 @@ def make_optimizer(config: OptimizerConfig, steps_per_epoch: int) -> optax.Gradi
 def create_state(recommender: Recommender, optimizer: optax.GradientTransformation, key: jax.Array) -> TrainState:
     """Initialises parameters and optimiser; pure, to be jitted or only evaluated for its shapes."""
     params = recommender.init(key)
-    batch = jax.eval_shape(lambda b: take(b, b.strata, 0), recommender.batches)
+    batch = jax.eval_shape(lambda b: get_batch(b, b.buckets, 0), recommender.batches)
     _, metrics = jax.eval_shape(recommender.loss, params, recommender.inputs, batch, key)
     sums = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), metrics)
     return TrainState(jnp.zeros((), jnp.int32), params, optimizer.init(params), sums)

@@ -1,4 +1,4 @@
-"""Training steps, run in whole stretches on the device."""
+"""Training steps, many in one call of the device."""
 
 from collections.abc import Callable
 from typing import Any
@@ -7,9 +7,11 @@ import jax
 import jax.numpy as jnp
 import optax
 
-from hkjax.data.sampling import Batches, take
+from hkjax.data.batching import Batches, get_batch
 from hkjax.models.base import Batch, Inputs, Metrics, Params
 from hkjax.training.state import TrainState
+
+Gradient = Callable[[Params, Inputs, Batch, jax.Array], tuple[Params, Metrics]]
 
 
 def train_step(
@@ -18,25 +20,25 @@ def train_step(
     batch: Batch,
     key: jax.Array,
     *,
-    gradient: Callable[..., tuple[Params, Metrics]],
+    gradient: Gradient,
     optimizer: optax.GradientTransformation,
 ) -> TrainState:
-    """Takes one step: gradients of the loss on `batch`, with randomness from `key` and the step's number.
+    """Takes one step, with randomness from `key` and the step's number.
 
     Args:
-        state: where training stands.
-        inputs, batch: what `gradient` takes.
+        state: the state before the step.
+        inputs, batch: arguments of `gradient`.
         key: PRNG key, the same in every step.
         gradient: (params, inputs, batch, key) -> (gradients, metrics).
-        optimizer: how to descend.
+        optimizer: the optax transformation.
     """
     gradients, metrics = gradient(state.params, inputs, batch, jax.random.fold_in(key, state.step))
     updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)
     params = optax.apply_updates(state.params, updates)
-    return TrainState(state.step + 1, params, opt_state, jax.tree.map(jnp.add, state.sums, metrics))
+    return TrainState(state.step + 1, params, opt_state, jax.tree.map(jnp.add, state.metric_sums, metrics))
 
 
-def stretch(
+def train_steps(
     state: TrainState,
     inputs: Inputs,
     batches: Batches,
@@ -49,6 +51,6 @@ def stretch(
     first = state.step % batches.steps_per_epoch
 
     def step(i: jax.Array, state: TrainState) -> TrainState:
-        return train_step(state, inputs, take(batches, order, i), key, **options)
+        return train_step(state, inputs, get_batch(batches, order, i), key, **options)
 
     return jax.lax.fori_loop(first, first + n_steps, step, state)

@@ -2,8 +2,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-
 from hkjax.data.sampling import draw_unseen, make_histories, random_subset, shuffle, stratify, take
+
 from hkjax.errors import InputError
 
 SIZES = np.random.default_rng(0).zipf(1.6, 1003).clip(max=400) - 1

@@ -1,7 +1,8 @@
+from hkjax.models.hakg_config import HAKGConfig
+
 from hkjax.data.dataset import DataConfig
 from hkjax.data.synthetic import SyntheticConfig
 from hkjax.experiment import Experiment, evaluate_workdir, train_experiment
-from hkjax.models.hakg_config import HAKGConfig
 from hkjax.training.loop import TrainingConfig
 
 

@@ -3,7 +3,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-
 from hkjax.graph import blocks, pairs, sparse
 from hkjax.models.losses import unit_rows
 

@@ -4,9 +4,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from hkjax.graph import message
 
 from hkjax.geometry import poincare as ball
-from hkjax.graph import message
 
 EPS = 4e-3
 

@@ -4,9 +4,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jax.test_util import check_grads
-
 from hkjax.graph import blocks, pairs
+from jax.test_util import check_grads
 
 
 @pytest.fixture(autouse=True)

@@ -1,6 +1,5 @@
 import jax.numpy as jnp
 import numpy as np
-
 from hkjax.graph import relations
 
 MATRIX = jnp.arange(15.0).reshape(3, 5)

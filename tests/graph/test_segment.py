@@ -1,9 +1,8 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-from jax.test_util import check_grads
-
 from hkjax.graph.segment import segment_mean, segment_softmax, segment_sum
+from jax.test_util import check_grads
 
 
 def test_sums_and_means_are_over_each_segments_members():

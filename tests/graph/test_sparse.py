@@ -2,7 +2,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-
 from hkjax.graph import blocks, sparse
 
 N_ROWS, N_COLUMNS, N_EDGES = 9, 13, 70

@@ -2,9 +2,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jax.test_util import check_grads
-
 from hkjax.graph.trilinear import partial_derivatives
+from jax.test_util import check_grads
 
 # A dense form, T = sum of w_ij <y_i, x_j>, whose edges need no arrays to say where they are.
 BY_WEIGHTS, BY_ROWS, BY_COLUMNS = partial_derivatives(

@@ -6,11 +6,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from hkjax.models.devices import ONE, Devices
 from jax.sharding import AxisType
 from jax.sharding import PartitionSpec as P
 
 from hkjax.models.base import AXIS
-from hkjax.models.devices import ONE, Devices
 
 FOUR = Devices(AXIS, 4)
 TABLE = jnp.arange(42.0).reshape(7, 6) ** 0.5  # neither rows nor columns are divisible

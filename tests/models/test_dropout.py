@@ -1,7 +1,6 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-
 from hkjax.models.dropout import dropout
 
 

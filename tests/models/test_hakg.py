@@ -7,6 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from hkjax.models.hakg_config import HAKGConfig
+from hkjax.models.hakg_inputs import HAKGInputs, make_inputs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,8 +16,6 @@ from hkjax.errors import InputError
 from hkjax.geometry import cones
 from hkjax.geometry import poincare as ball
 from hkjax.models.hakg import HAKG, hakg
-from hkjax.models.hakg_config import HAKGConfig
-from hkjax.models.hakg_inputs import HAKGInputs, make_inputs
 
 seeds, few = st.integers(0, 2**32 - 1), settings(max_examples=20)
 CONFIG = HAKGConfig(dim=6, layers=2, negatives=5)

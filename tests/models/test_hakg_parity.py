@@ -13,16 +13,16 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
+from hkjax.graph import message
+from hkjax.graph.pairs import masked_gram
+from hkjax.models.hakg_config import OFFICIAL, HAKGConfig
+from hkjax.models.losses import angle_loss, contrastive_loss, cosines, unit_rows
 
 from hkjax.data.dataset import DataConfig, Interactions, assemble
 from hkjax.geometry import cones
 from hkjax.geometry import poincare as ball
-from hkjax.graph import message
-from hkjax.graph.pairs import masked_gram
 from hkjax.models import hakg as model
 from hkjax.models.hakg import HAKG, hakg
-from hkjax.models.hakg_config import OFFICIAL, HAKGConfig
-from hkjax.models.losses import angle_loss, contrastive_loss, cosines, unit_rows
 from hkjax.training.state import OptimizerConfig, make_optimizer
 
 FOLDER = Path(os.environ.get("HKJAX_PARITY", "../shared/parity"))

@@ -6,15 +6,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from hkjax.data.sampling import ragged_layout, take
+from hkjax.models.hkrm_config import HKRMConfig
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jax.test_util import check_grads
 
 from hkjax.data.fields import attribute_fields
-from hkjax.data.sampling import ragged_layout, take
 from hkjax.errors import InputError
 from hkjax.models.hkrm import hkrm
-from hkjax.models.hkrm_config import HKRMConfig
 
 VARIANTS = [
     {},

@@ -1,11 +1,10 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+from hkjax.models.losses import angle_loss, contrastive_loss, cosines, unit_rows
 from hypothesis import given
 from hypothesis import strategies as st
 from jax.test_util import check_grads
-
-from hkjax.models.losses import angle_loss, contrastive_loss, cosines, unit_rows
 
 
 def test_the_ranking_loss_by_hand():

@@ -1,12 +1,12 @@
 """The promises of a Recommender, the same for every model."""
 
 import pytest
-
 from hkjax.models.baselines import balance_and_popularity, popularity
-from hkjax.models.hakg import hakg
 from hkjax.models.hakg_config import OFFICIAL, HAKGConfig
-from hkjax.models.hkrm import hkrm
 from hkjax.models.hkrm_config import HKRMConfig
+
+from hkjax.models.hakg import hakg
+from hkjax.models.hkrm import hkrm
 from hkjax.models.lightgcn import LightGCNConfig, lightgcn
 from hkjax.testing import check_recommender
 

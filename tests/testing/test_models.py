@@ -2,12 +2,12 @@
 
 import jax
 import pytest
+from hkjax.models.hakg_config import HAKGConfig
+from hkjax.models.hkrm_config import HKRMConfig
 
 from hkjax.data.dataset import DataConfig, read_dataset, take_users
 from hkjax.models.hakg import hakg
-from hkjax.models.hakg_config import HAKGConfig
 from hkjax.models.hkrm import hkrm
-from hkjax.models.hkrm_config import HKRMConfig
 from hkjax.testing.__main__ import measure_loss
 
 BOOK_FIELDS = {"genre": (3,), "date": (2,), "publisher": (7,), "author": (1,), "series": (5,)}

@@ -12,16 +12,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from hkjax.models.hkrm_config import HKRMConfig
+from hkjax.training.parallel import make_runner
 
 from hkjax.data.synthetic import SyntheticConfig
 from hkjax.errors import InputError
 from hkjax.evaluation.evaluate import make_validator
 from hkjax.experiment import Experiment, load_workdir, train_experiment
 from hkjax.models.hkrm import hkrm
-from hkjax.models.hkrm_config import HKRMConfig
 from hkjax.training.checkpoint import Checkpoints
 from hkjax.training.loop import TrainingConfig, fit
-from hkjax.training.parallel import make_runner
 from hkjax.training.progress import read_records
 from hkjax.training.state import OptimizerConfig, create_state, make_optimizer
 

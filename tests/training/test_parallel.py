@@ -6,6 +6,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from hkjax.models.devices import Devices
+from hkjax.models.hakg_config import OFFICIAL, HAKGConfig
+from hkjax.models.hkrm_config import HKRMConfig
+from hkjax.training.parallel import make_runner
+from hkjax.training.placement import Placement
 from jax.extend.core import jaxprs_in_params
 from jax.sharding import PartitionSpec as P
 
@@ -13,16 +18,11 @@ from hkjax.data.dataset import DataConfig
 from hkjax.data.synthetic import SyntheticConfig, synthetic_dataset
 from hkjax.errors import InputError
 from hkjax.models.base import AXIS, split
-from hkjax.models.devices import Devices
 from hkjax.models.hakg import HAKG, hakg
-from hkjax.models.hakg_config import OFFICIAL, HAKGConfig
 from hkjax.models.hkrm import hkrm
-from hkjax.models.hkrm_config import HKRMConfig
 from hkjax.models.lightgcn import LightGCNConfig, lightgcn
 from hkjax.training.checkpoint import Checkpoints
 from hkjax.training.loop import TrainingConfig, fit
-from hkjax.training.parallel import make_runner
-from hkjax.training.placement import Placement
 from hkjax.training.state import OptimizerConfig, make_optimizer
 
 # Plain SGD: Adam would hide a gradient that is wrong by a factor. Which edges a device drops is its own

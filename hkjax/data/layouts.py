@@ -1,0 +1,107 @@
+"""Reading the file layouts of RippleNet and KGAT; every value is checked, in whole arrays."""
+
+from pathlib import Path
+
+import numpy as np
+
+from hkjax.errors import InputError
+
+_LARGEST_ID = np.iinfo(np.int32).max - 1
+
+
+def read_rows(path: Path, columns: str) -> np.ndarray:
+    """Reads a table of non-negative integers with one row per line, or the same table saved as .npy.
+
+    Args:
+        path: the `.txt` file; where it is absent, `path` with the suffix `.npy` is read instead.
+        columns: the columns' names, separated by spaces, e.g. "head relation tail".
+
+    Returns:
+        int64 array [rows, columns].
+
+    Raises:
+        InputError: the file is missing, or a row is not made of that many non-negative integers.
+    """
+    width = len(columns.split())
+    if not path.exists() and path.with_suffix(".npy").exists():
+        return _read_npy(path.with_suffix(".npy"), columns)
+    values, lines = _read_integers(path)
+    counts = np.bincount(lines)
+    wrong = np.flatnonzero((counts != 0) & (counts != width))
+    if wrong.size:
+        found = counts[wrong[0]]
+        raise InputError(f"{path}:{wrong[0]}: expected {width} columns ({columns}), found {found}")
+    return values.reshape(-1, width)
+
+
+def read_adjacency(path: Path) -> np.ndarray:
+    """Reads KGAT's `user item item ...` lines as pairs.
+
+    Returns:
+        int64 array [pairs, 2] of (user, item). A user alone on a line contributes no pair.
+    """
+    values, lines = _read_integers(path)
+    first = np.flatnonzero(np.diff(lines, prepend=0))
+    counts = np.diff(np.append(first, values.size))
+    users = np.repeat(values[first], counts)
+    is_item = np.ones(values.size, bool)
+    is_item[first] = False
+    return np.stack([users[is_item], values[is_item]], axis=1)
+
+
+def read_names(path: Path) -> list[str] | None:
+    """Reads `org_id remap_id` lines into a list indexed by remap_id; None where the file is absent."""
+    if not path.exists():
+        return None
+    names: dict[int, str] = {}
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines()[1:], start=2):
+        if not line.strip():
+            continue
+        name, _, index = line.strip().replace("\t", " ").rpartition(" ")
+        if not name or not index.isdigit():
+            raise InputError(f"{path}:{number}: expected 'org_id remap_id', found {line.strip()!r}")
+        names[int(index)] = name
+    return [names.get(i, str(i)) for i in range(max(names, default=-1) + 1)]
+
+
+def _read_integers(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Returns the integers of a text file and the 1-based line of each."""
+    if not path.is_file():
+        raise InputError(f"{path}: no such file")
+    text = np.frombuffer(path.read_bytes(), np.uint8)
+    is_newline = text == ord("\n")
+    is_digit = (text >= ord("0")) & (text <= ord("9"))
+    allowed = is_digit | is_newline | (text == ord(" ")) | (text == ord("\t")) | (text == ord("\r"))
+    if not allowed.all():
+        position = int(np.argmin(allowed))
+        number = int(is_newline[:position].sum()) + 1
+        line = text.tobytes().split(b"\n")[number - 1].decode("utf-8", "replace").strip()
+        raise InputError(f"{path}:{number}: expected non-negative integers, found {line[:80]!r}")
+    edges = np.diff(is_digit.astype(np.int8), prepend=0, append=0)
+    starts, ends = np.flatnonzero(edges == 1), np.flatnonzero(edges == -1)
+    lines = np.cumsum(is_newline)[starts] + 1 if starts.size else np.zeros(0, np.int64)
+    if not starts.size:
+        return np.zeros(0, np.int64), lines
+    width = ends - starts
+    if width.max() > 18:
+        raise InputError(f"{path}:{lines[np.argmax(width)]}: an id has more than 18 digits")
+    exponent = np.repeat(ends, width) - 1 - np.flatnonzero(is_digit)
+    values = np.add.reduceat((text[is_digit] - ord("0")).astype(np.int64) * 10**exponent, np.cumsum(width) - width)
+    if values.max() > _LARGEST_ID:
+        line = lines[np.argmax(values)]
+        raise InputError(f"{path}:{line}: id {values.max()} is out of range (at most {_LARGEST_ID})")
+    return values, lines
+
+
+def _read_npy(path: Path, columns: str) -> np.ndarray:
+    table = np.load(path, allow_pickle=False)
+    width = len(columns.split())
+    if table.ndim != 2 or table.shape[1] != width or not np.issubdtype(table.dtype, np.integer):
+        raise InputError(
+            f"{path}: expected integers of shape [rows, {width}] ({columns}), found {table.dtype} {list(table.shape)}"
+        )
+    bad = ((table < 0) | (table > _LARGEST_ID)).any(axis=1)
+    if bad.any():
+        row = int(np.argmax(bad))
+        raise InputError(f"{path}: row {row}: id out of range in {table[row].tolist()}")
+    return table.astype(np.int64)

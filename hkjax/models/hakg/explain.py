@@ -1,0 +1,64 @@
+"""What HAKG's report shows of its geometry: where items and attributes lie in the Poincare ball."""
+
+from typing import Any
+
+import numpy as np
+
+from hkjax.data.dataset import Dataset
+from hkjax.geometry import poincare
+from hkjax.models.base import Insight, Picture, Recommender
+from hkjax.models.hakg.model import HAKGRepresentation
+from hkjax.ops.transfer import to_host
+
+
+def hakg_insight(recommender: Recommender, representation: HAKGRepresentation, data: Dataset) -> Insight:
+    """The items' distances to the origin and, in two dimensions, the Poincare disk."""
+    del recommender
+    points = to_host(representation.entity_points)[: data.n_entities]
+    popularity = np.bincount(data.train.positives().items, minlength=data.n_items)
+    distance = np.asarray(poincare.distance_zero(points[: data.n_items], 1.0))
+    pictures = [distance_by_popularity(distance, popularity)]
+    if points.shape[1] == 2:
+        pictures.append(poincare_disk(points, data.n_items, data.triples[:, [0, 2]]))
+    return Insight(pictures)
+
+
+def distance_by_popularity(distance: np.ndarray, popularity: np.ndarray) -> Picture:
+    """The items' hyperbolic distance to the origin [items] against their number of positives [items]."""
+    bins = np.floor(2 * np.log2(1 + popularity)).astype(int)
+    groups = [bins == k for k in np.unique(bins)]
+
+    def draw(figure: Any) -> None:
+        axes = figure.subplots()
+        axes.scatter(1 + popularity, distance, s=4, alpha=0.25, color="C1", linewidths=0)
+        medians = [float(np.median(1 + popularity[group])) for group in groups]
+        axes.plot(medians, [distance[group].mean() for group in groups], marker="o", color="C0", label="mean")
+        axes.set(xscale="log", xlabel="1 + positives of the item", ylabel="distance to the origin")
+        axes.legend(frameon=False)
+
+    return Picture("Distance to the origin against popularity", "distance", (5.4, 3.8), draw)
+
+
+def poincare_disk(points: np.ndarray, n_items: int, links: np.ndarray, most: int = 2000) -> Picture:
+    """Items and attributes in the Poincare disk, with some of the links between them.
+
+    Args:
+        points: [entities, 2], items first.
+        n_items: number of items.
+        links: int [links, 2], pairs of entities.
+        most: the largest number of links to draw, evenly chosen.
+    """
+
+    def draw(figure: Any) -> None:
+        axes = figure.subplots()
+        turn = np.linspace(0, 2 * np.pi, 400)
+        axes.plot(np.cos(turn), np.sin(turn), color="0.6", linewidth=1)
+        for first, second in points[links[:: max(1, -(-len(links) // most))]]:
+            axes.plot(*zip(first, second, strict=True), color="0.85", linewidth=0.4, zorder=0)
+        for name, part, colour in (("items", points[:n_items], "C1"), ("attributes", points[n_items:], "C0")):
+            axes.scatter(part[:, 0], part[:, 1], s=5, alpha=0.6, color=colour, linewidths=0, label=name)
+        axes.set(xlim=(-1.02, 1.02), ylim=(-1.02, 1.02), aspect="equal")
+        axes.axis("off")
+        axes.legend(frameon=False, loc="upper right")
+
+    return Picture("Items and attributes in the Poincare disk", "disk", (6, 6), draw)

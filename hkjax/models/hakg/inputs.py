@@ -1,0 +1,89 @@
+"""The arrays that HAKG reads: the graph, the interactions and the pairs of the angle loss."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from hkjax.data.dataset import Dataset
+from hkjax.errors import InputError
+from hkjax.models.hakg.config import HAKGConfig
+from hkjax.ops.sampling import Histories, make_exclusions, subsample_edges
+from hkjax.ops.sparse import Edges, make_edges
+
+
+class HAKGInputs(NamedTuple):
+    """The arrays that HAKG reads and nobody trains.
+
+    Attributes:
+        graph: heads (rows), tails (columns) and relations (attr) of the knowledge graph, every triple in
+            both directions; inverse relations are relations of their own.
+        interactions: users (rows) and their positive items (columns) in train.
+        user_degree: positive items of each user in train, at least 1, [users].
+        item_degree: users of each item in train, at least 1, [items].
+        pairs: apex (rows) and other entity (columns) of every pair of the angle loss.
+        exclusions: the positive items of each user, which are not negatives.
+    """
+
+    graph: Edges
+    interactions: Edges
+    user_degree: jax.Array
+    item_degree: jax.Array
+    pairs: Edges
+    exclusions: Histories
+
+
+class Sample(NamedTuple):
+    """The edges and interactions that a training step keeps.
+
+    Attributes:
+        inputs: the inputs, with these edges and interactions alone.
+        scale: all interactions by those kept, which makes up in sums for the others.
+    """
+
+    inputs: HAKGInputs
+    scale: float
+
+
+def subsample(config: HAKGConfig, inputs: HAKGInputs, key: jax.Array) -> Sample:
+    """Keeps the fractions `edge_keep` and `interaction_keep`, drawn anew for each key."""
+    graph_key, interactions_key = jax.random.split(key)
+    graph = subsample_edges(graph_key, inputs.graph, config.edge_keep)
+    interactions = subsample_edges(interactions_key, inputs.interactions, config.interaction_keep)
+    scale = inputs.interactions.rows.shape[0] / interactions.rows.shape[0]
+    return Sample(inputs._replace(graph=graph, interactions=interactions), scale)
+
+
+def make_inputs(config: HAKGConfig, data: Dataset) -> HAKGInputs:
+    """Builds the inputs on the host.
+
+    Raises:
+        InputError: no triple, or a user has every item as a positive.
+    """
+    positives = data.train.positives()
+    if not len(data.triples):
+        raise InputError("HAKG needs a knowledge graph: kg_final has no triple")
+    head, relation, tail = data.triples.T
+    heads, tails = np.concatenate([head, tail]), np.concatenate([tail, head])
+    relations = np.concatenate([relation, relation + data.n_relations]).astype(np.int32)
+    exclusions = make_exclusions(positives.users, positives.items, data.n_users, data.n_items)
+    apex, other = _angle_pairs(config, heads, tails, data.n_items)
+    return HAKGInputs(
+        graph=make_edges(heads, tails, relations),
+        interactions=make_edges(positives.users, positives.items),
+        user_degree=jnp.maximum(exclusions.length, 1),
+        item_degree=jnp.maximum(np.bincount(positives.items, minlength=data.n_items), 1),
+        pairs=make_edges(apex, other),
+        exclusions=exclusions,
+    )
+
+
+def _angle_pairs(
+    config: HAKGConfig, heads: np.ndarray, tails: np.ndarray, n_items: int
+) -> tuple[np.ndarray, np.ndarray]:
+    """The apex and the other entity of each pair of an item and an attribute, one pair an edge."""
+    mixed = (heads < n_items) != (tails < n_items)
+    if config.angle_pairs == "attribute_apex":
+        mixed &= heads >= n_items
+    return heads[mixed], tails[mixed]

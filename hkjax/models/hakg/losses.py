@@ -1,0 +1,77 @@
+"""HAKG's two losses, as functions of cosines and of angles (Du et al., SIGIR 2022, arXiv 2204.04959)."""
+
+from collections.abc import Sequence
+
+import jax
+import jax.numpy as jnp
+
+from hkjax.geometry import cones
+from hkjax.models.hakg.config import HAKGConfig
+from hkjax.ops._blocks import broadcast_rows, row_dot
+from hkjax.ops.lookup import take_rows
+from hkjax.ops.pairs import half_pair_gram, pair_gram, score_samples
+from hkjax.ops.sparse import Edges, edge_mean
+
+
+def l2_normalize(x: jax.Array) -> jax.Array:
+    """Scales rows to length 1; rows of length below 1e-12 are divided by that instead. [..., d] -> [..., d]."""
+    square = row_dot(x, x)
+    long = square > 1e-24
+    return x * broadcast_rows(1 / jnp.where(long, jnp.sqrt(jnp.where(long, square, 1)), 1e-12), x.shape[-1])
+
+
+def cosines(user: jax.Array, table: jax.Array, positive: jax.Array, negative: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """The cosines of each user with the positive item and with the sampled negatives.
+
+    Args:
+        user: unit rows [B, d].
+        table: unit rows [items, d].
+        positive: item ids, int [B].
+        negative: item ids, int [B, K].
+
+    Returns:
+        [B] and [B, K].
+    """
+    return jnp.sum(user * take_rows(table, positive), axis=-1), score_samples(user, table, negative)
+
+
+def contrastive_loss(tables: Sequence[tuple[jax.Array, jax.Array]], margin: float) -> jax.Array:
+    """HAKG's ranking loss of each row.
+
+        relu(T - sum_t cos(u, t_i)) + sum_t sum_j relu(cos(u, t_j) - margin) / (active j + 1e-5)
+
+    over T item tables t, 2 with dual items, where a negative j is active if its cosine exceeds the margin.
+
+    Args:
+        tables: `cosines` [B] and [B, K] of each table.
+        margin: in [-1, 1].
+
+    Returns:
+        [B].
+    """
+    loss = jax.nn.relu(len(tables) - sum(positive for positive, _ in tables))
+    for _, negative in tables:
+        excess = jax.nn.relu(negative - margin)
+        # In float32 whatever the precision of the rest, as in the official code.
+        active = jnp.sum(excess > 0, axis=-1, dtype=jnp.float32) + 1e-5
+        loss += excess.sum(axis=-1) / active
+    return loss
+
+
+def angle_loss(angles: jax.Array, apertures: jax.Array) -> jax.Array:
+    """max(angle - half-aperture, 0) of each pair; arrays of one shape."""
+    return jax.nn.relu(angles - apertures)
+
+
+def cone_loss(config: HAKGConfig, x: jax.Array, pairs: Edges, key: jax.Array) -> jax.Array:
+    """The mean angle loss over pairs: what lies in the entailment cone of its apex costs nothing.
+
+    Args:
+        config: the choices.
+        x: points [entities, d].
+        pairs: apex (rows) and other entity (columns) of each pair.
+        key: PRNG key of the dimensions that count, where `config.angle_mask` asks for a random half.
+    """
+    xx, xy, yy = half_pair_gram(key, x, pairs) if config.angle_mask else pair_gram(x, pairs)
+    angle_of = cones.angle_at_apex_of if config.angle == "exact" else cones.clipped_angle_of
+    return edge_mean(angle_loss(angle_of(xx, xy, yy), cones.half_aperture_of(xx, config.aperture)), pairs)

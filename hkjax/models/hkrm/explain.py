@@ -1,0 +1,135 @@
+"""HKRM's explanations: which fields matter to a user, and which to an item (the paper's Figure 5)."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from hkjax.data.dataset import Dataset, Names
+from hkjax.models.base import Insight, Picture, Recommender
+from hkjax.models.hkrm.model import HKRMRepresentation
+from hkjax.ops.transfer import to_host
+
+
+class Explanation(NamedTuple):
+    """Why a user might like an item.
+
+    Attributes:
+        user, item: their ids.
+        label: of the row that is explained.
+        fields: the attribute fields' names, n.
+        preference: P(A|q) of the user, float [n].
+        importance: P^(A|t) of the item, float [n].
+        logit: eq. 10, the model's score.
+    """
+
+    user: int
+    item: int
+    label: int
+    fields: tuple[str, ...]
+    preference: np.ndarray
+    importance: np.ndarray
+    logit: float
+
+    @property
+    def agreement(self) -> np.ndarray:
+        """The heat map [n, n]: the outer product of preference (rows) and importance (columns)."""
+        return np.outer(self.preference, self.importance)
+
+
+def hkrm_insight(recommender: Recommender, representation: HKRMRepresentation, data: Dataset) -> Insight:
+    """A pair of explanations, and on generated data how often the user's true field is found."""
+    logits = to_host(recommender.score_pairs(representation, *map(jnp.asarray, data.test[:2])))
+    pair = typical_pair(representation, data, logits)
+    pictures = [] if pair is None else [preference_heat_map(pair, data.names)]
+    if data.true_field is None:
+        return Insight(pictures)
+    history = np.bincount(data.train.positives().users, minlength=data.n_users)
+    found = field_recovery(representation, data.true_field, history)
+    return Insight(pictures, {"users_preferred_field_found": found, "by_chance": 1 / len(data.fields)})
+
+
+def explain(representation: HKRMRepresentation, data: Dataset, user: int, item: int, label: int) -> Explanation:
+    """Explains one user and one item."""
+    r = representation
+    arrays = (r.preference[user], r.importance[item], r.bias[item], r.user[user], r.item[item])
+    preference, importance, bias, user_vector, item_vector = jax.device_get(arrays)
+    logit = float(user_vector @ item_vector + bias)
+    return Explanation(user, item, label, tuple(data.fields), preference, importance, logit)
+
+
+def typical_pair(
+    representation: HKRMRepresentation, data: Dataset, logits: np.ndarray
+) -> tuple[Explanation, Explanation] | None:
+    """Explains a positive and a negative test item of one user.
+
+    The user is the one with the longest history among those whose positive and negative test items the
+    model tells apart (score above 0 and below 0), or, if there is none, among those who have both;
+    the items are those of the highest and the lowest score. None where no user has both.
+
+    Args:
+        representation: the model's, from `encode`.
+        data: the data set.
+        logits: the scores of the test rows, [rows].
+    """
+    rows = data.test
+    history = np.bincount(data.train.positives().users, minlength=data.n_users)
+    positive = rows.labels == 1
+    for up, down in ((positive & (logits > 0), ~positive & (logits < 0)), (positive, ~positive)):
+        both = np.intersect1d(rows.users[up], rows.users[down])
+        if both.size:
+            user = int(both[np.argmax(history[both])])
+            best = _argmax(logits, (rows.users == user) & up)
+            worst = _argmax(-logits, (rows.users == user) & down)
+            return (
+                explain(representation, data, user, int(rows.items[best]), label=1),
+                explain(representation, data, user, int(rows.items[worst]), label=0),
+            )
+    return None
+
+
+def field_recovery(representation: HKRMRepresentation, true_field: np.ndarray, history: np.ndarray) -> float:
+    """The fraction of users with a history whose largest preference is the field that they truly prefer.
+
+    Args:
+        representation: the model's, from `encode`.
+        true_field: index of the preferred field, int [users].
+        history: number of positive train items, int [users].
+    """
+    found = np.argmax(np.asarray(representation.preference)[: true_field.size], axis=1) == true_field
+    return float(found[history > 0].mean())
+
+
+def preference_heat_map(pair: Sequence[Explanation], names: Names) -> Picture:
+    """User preference against item attribute importance for each explanation (the paper's Figure 5)."""
+    top = max(explanation.agreement.max() for explanation in pair)
+
+    def draw(figure: Any) -> None:
+        for axes, explanation in zip(figure.subplots(1, len(pair), squeeze=False)[0], pair, strict=True):
+            _draw_heat_map(axes, explanation, names, top)
+
+    return Picture("User preference against item attribute importance", "preference", (5.2 * len(pair), 4.4), draw)
+
+
+def _draw_heat_map(axes: Any, explanation: Explanation, names: Names, top: float) -> None:
+    axes.imshow(explanation.agreement, cmap="OrRd", vmin=0, vmax=top)
+    n = len(explanation.fields)
+    columns = [f"{f}\n{p:.2f}" for f, p in zip(explanation.fields, explanation.importance, strict=True)]
+    rows = [f"{f}  {p:.2f}" for f, p in zip(explanation.fields, explanation.preference, strict=True)]
+    axes.set_xticks(range(n), columns, fontsize=8, rotation=30)
+    axes.set_yticks(range(n), rows, fontsize=8)
+    for (i, j), value in np.ndenumerate(explanation.agreement):
+        colour = "w" if value > 0.6 * top else "k"
+        axes.text(j, i, f"{value:.2f}", ha="center", va="center", fontsize=7, color=colour)
+    kind = "positive" if explanation.label else "negative"
+    axes.set(
+        title=f"{kind} item {names.items[explanation.item]}, score {explanation.logit:.2f}",
+        xlabel="importance to the item",
+        ylabel=f"preference of user {names.users[explanation.user]}",
+    )
+
+
+def _argmax(values: np.ndarray, where: np.ndarray) -> int:
+    return int(np.argmax(np.where(where, values, -np.inf)))

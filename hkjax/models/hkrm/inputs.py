@@ -1,0 +1,44 @@
+"""The arrays that HKRM reads: the values of the items' attribute fields, and the users' histories."""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from hkjax.data.batching import RaggedLayout, ragged_layout
+from hkjax.data.dataset import Interactions
+from hkjax.data.fields import AttributeFields
+from hkjax.ops.sampling import Histories, make_histories
+from hkjax.ops.sparse import Edges, make_edges
+
+
+class HKRMInputs(NamedTuple):
+    """The arrays that HKRM reads and nobody trains.
+
+    Attributes:
+        values: the entities that sum to each o_j: rows are item * n + field, columns are entities.
+        field_mask: bool [items, n], whether the item has a value in the field.
+        histories: the positive items of each user in train.
+        all_users_layout: where the history of every user lies.
+    """
+
+    values: Edges
+    field_mask: jax.Array
+    histories: Histories
+    all_users_layout: RaggedLayout
+
+
+def make_inputs(fields: AttributeFields, positives: Interactions, n_users: int, n_items: int) -> HKRMInputs:
+    """Builds the inputs on the host, from the fields' values and the positive rows of train."""
+    n_fields = len(fields.names)
+    rows = fields.item.astype(np.int64) * n_fields + fields.field
+    field_mask = np.zeros(n_items * n_fields, bool)
+    field_mask[rows] = True
+    histories = make_histories(positives.users, positives.items, n_users)
+    return HKRMInputs(
+        values=make_edges(rows, fields.value),
+        field_mask=jnp.asarray(field_mask.reshape(n_items, n_fields)),
+        histories=histories,
+        all_users_layout=ragged_layout(np.asarray(histories.length)),
+    )

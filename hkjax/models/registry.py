@@ -1,0 +1,46 @@
+"""The one place that knows which models there are.
+
+A model is a folder of `hkjax.models`, an entry of `MODELS` and its configuration in `ModelConfig`; nothing else
+changes.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from hkjax.data.dataset import Dataset
+from hkjax.models.base import Insight, Recommender, Representation
+from hkjax.models.hakg.config import HAKGConfig
+from hkjax.models.hakg.explain import hakg_insight
+from hkjax.models.hakg.model import hakg
+from hkjax.models.hkrm.config import HKRMConfig
+from hkjax.models.hkrm.explain import hkrm_insight
+from hkjax.models.hkrm.model import hkrm
+from hkjax.models.lightgcn import LightGCNConfig, lightgcn
+from hkjax.models.popularity import balance_and_popularity, popularity
+
+ModelConfig = HKRMConfig | HAKGConfig | LightGCNConfig
+
+
+class Model(NamedTuple):
+    """A model as the library knows it.
+
+    Attributes:
+        build: (config, data, batch size) -> recommender.
+        insight: (recommender, representation, data) -> what its report shows besides the metrics.
+    """
+
+    build: Callable[[Any, Dataset, int], Recommender]
+    insight: Callable[[Recommender, Representation, Dataset], Insight] = lambda *_: Insight()
+
+
+MODELS: dict[type, Model] = {
+    HKRMConfig: Model(hkrm, hkrm_insight),
+    HAKGConfig: Model(hakg, hakg_insight),
+    LightGCNConfig: Model(lightgcn),
+}
+
+# What every report shows beside the model.
+BASELINES: dict[str, Callable[[Dataset], Recommender]] = {
+    "popularity": popularity,
+    "balance_and_popularity": balance_and_popularity,
+}

@@ -1,0 +1,78 @@
+"""Loops over blocks of rows that fit a cache.
+
+A CPU waits for memory in these products and sums, so it takes one block at a time, whose rows stay in the cache. Other
+devices hide the wait by having many rows in flight, so they take all rows at once.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+SIZE = 2048
+
+
+def map_rows(function: Callable[[Any], Any], rows: Any, width: int = 1) -> Any:
+    """Applies a function that maps each row by itself: arrays [n, ...] to arrays [n, ...].
+
+    Args:
+        function: takes any number of rows, rows of zeros included.
+        rows: pytree of arrays [n, ...].
+        width: how many times larger than usual a row is.
+    """
+
+    def in_blocks(rows: Any) -> Any:
+        n = jax.tree.leaves(rows)[0].shape[0]
+        blocks = jax.tree.map(lambda x: _cut_blocks(x, max(1, SIZE // width), 0), rows)
+        result = jax.lax.map(function, blocks)
+        return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:])[:n], result)
+
+    return jax.lax.platform_dependent(rows, cpu=in_blocks, default=function)
+
+
+def add_rows(function: Callable[[jax.Array, Any], jax.Array], total: jax.Array, rows: Any, fills: Any) -> jax.Array:
+    """Adds rows to a total, in their order.
+
+    Args:
+        function: (total, rows) -> total; takes any number of rows.
+        total: what to add to.
+        rows: pytree of arrays [n, ...].
+        fills: for each array of `rows` the number that pads it; rows of these numbers must add nothing.
+    """
+
+    def in_blocks(total: jax.Array, rows: Any) -> jax.Array:
+        blocks = jax.tree.map(lambda x, fill: _cut_blocks(x, SIZE, fill), rows, fills)
+        return jax.lax.scan(lambda total, block: (function(total, block), None), total, blocks)[0]
+
+    return jax.lax.platform_dependent(total, rows, cpu=in_blocks, default=function)
+
+
+def row_dot(a: jax.Array, b: jax.Array) -> jax.Array:
+    """Inner products along the last axis: [..., d] and [..., d] to [...]."""
+
+    def by_dot(a: jax.Array, b: jax.Array) -> jax.Array:
+        # XLA's CPU backend adds the terms of a sum one after the other, but vectorises a dot.
+        return (a * b) @ jnp.ones(a.shape[-1], a.dtype)
+
+    return jax.lax.platform_dependent(a, b, cpu=by_dot, default=lambda a, b: jnp.sum(a * b, axis=-1))
+
+
+def broadcast_rows(scales: jax.Array, d: int) -> jax.Array:
+    """Repeats a number d times along a last axis, [...] to [..., d]; its transpose is a dot as in `row_dot`."""
+
+    def by_dot(scales: jax.Array) -> jax.Array:
+        return scales[..., None] @ jnp.ones((1, d), scales.dtype)
+
+    def by_repeating(scales: jax.Array) -> jax.Array:
+        return jnp.broadcast_to(scales[..., None], (*scales.shape, d))
+
+    return jax.lax.platform_dependent(scales, cpu=by_dot, default=by_repeating)
+
+
+def _cut_blocks(x: jax.Array, size: int, fill: int) -> jax.Array:
+    """[n, ...] to [blocks, at most size, ...], padded."""
+    n, *rest = x.shape
+    size = max(1, min(size, n))
+    padding = [(0, -n % size), *[(0, 0)] * len(rest)]
+    return jnp.pad(x, padding, constant_values=fill).reshape(-(-n // size), size, *rest)

@@ -1,0 +1,86 @@
+"""Functions of whole tables where every device holds some of the rows: a few columns at a time.
+
+A function that wants all rows of a table gets them for some of the columns, gathered from all devices, then for the
+next columns. No device ever holds a whole table: as many columns are gathered at a time as keep the numbers of a
+shard.
+
+The functions that are passed in take columns of the tables, whichever and however many, with all rows, and after them
+the same columns of the arrays `beside`, which are this device's own. Padding, of rows or columns, is 0.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from hkjax.ops.collectives import ROWS, all_gather, axis_size, psum_scatter
+
+Arrays = Sequence[jax.Array]
+
+
+def map_columns(function: Callable[..., jax.Array], tables: Arrays, beside: Arrays = ()) -> jax.Array:
+    """Applies a function whose every column follows from the same column of its arguments.
+
+    Args:
+        function: (columns of the tables, columns of `beside`) -> [..., columns].
+        tables: this device's rows of each, [rows, d].
+        beside: arrays [..., d].
+
+    Returns:
+        [..., d].
+    """
+    if axis_size(ROWS) == 1:
+        return function(*tables, *beside)
+    parts = jax.lax.map(_with_all_rows(function), _cut_columns(tables, beside))
+    d = (*tables, *beside)[0].shape[-1]
+    return jnp.moveaxis(parts, 0, -2).reshape(*parts.shape[1:-1], -1)[..., :d]
+
+
+def sum_columns(function: Callable[..., Any], tables: Arrays, beside: Arrays = ()) -> Any:
+    """Applies a function that is a sum over columns; arguments as of `map_columns`, any pytree as result."""
+    if axis_size(ROWS) == 1:
+        return function(*tables, *beside)
+    part, columns = _with_all_rows(function), _cut_columns(tables, beside)
+    one = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), columns)
+    zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(part, one))
+
+    def add(total: Any, columns: Any) -> tuple[Any, None]:
+        return jax.tree.map(jnp.add, total, part(columns)), None
+
+    return jax.lax.scan(add, zeros, columns)[0]
+
+
+def reduce_columns(function: Callable[..., jax.Array], tables: Arrays, beside: Arrays = ()) -> jax.Array:
+    """Sums over ROWS what a function of columns makes of each device's edges.
+
+    Args:
+        function: as of `map_columns`, to [n, columns].
+        tables, beside: as of `map_columns`.
+
+    Returns:
+        This device's rows of the sum, [ceil(n / r), d]. The sum over DATA is left to the caller.
+    """
+    return map_columns(lambda *columns: psum_scatter(function(*columns)), tables, beside)
+
+
+def _cut_columns(tables: Arrays, beside: Arrays) -> tuple[Any, Any]:
+    """Cuts [..., d] into [parts, ..., ceil(d / r)], without a part that is padding alone."""
+    n_shards = axis_size(ROWS)
+
+    def cut(x: jax.Array) -> jax.Array:
+        width = -(-x.shape[-1] // n_shards)
+        x = jnp.pad(x, [(0, 0)] * (x.ndim - 1) + [(0, -x.shape[-1] % width)])
+        return jnp.moveaxis(x.reshape(*x.shape[:-1], -1, width), -2, 0)
+
+    return tuple(map(cut, tables)), tuple(map(cut, beside))
+
+
+def _with_all_rows(function: Callable[..., Any]) -> Callable[[Any], Any]:
+    # Kept for the reverse pass, the gathered columns would be whole tables.
+    @jax.checkpoint
+    def of_columns(columns: tuple[Any, Any]) -> Any:
+        tables, beside = columns
+        return function(*map(all_gather, tables), *beside)
+
+    return of_columns

@@ -1,0 +1,95 @@
+"""Reading tables: their rows by id, weighted sums of rows, inner products with rows.
+
+Each is a function of whole arrays. On a mesh of devices a table stands for this device's rows of it, while ids number
+all rows of the whole table (`hkjax.ops.collectives`). Only `table[ids]` would read the wrong rows there: use
+`take_rows`.
+"""
+
+import jax
+import jax.numpy as jnp
+
+from hkjax.ops._columns import map_columns, sum_columns
+from hkjax.ops.collectives import ROWS, all_gather, axis_size, pad_rows, psum
+from hkjax.ops.segment import segment_sum
+
+
+def num_local_rows(n: int) -> int:
+    """How many rows of a table of n rows this device holds: all n on one device."""
+    return -(-n // axis_size(ROWS))
+
+
+def local_rows(x: jax.Array, fill: int = 0) -> jax.Array:
+    """This device's rows of an array [n, ...] that every device has whole.
+
+    Args:
+        x: [n, ...].
+        fill: what pads the rows past the last.
+
+    Returns:
+        [num_local_rows(n), ...]; x itself on one device.
+    """
+    n_shards = axis_size(ROWS)
+    if n_shards == 1:
+        return x
+    size = num_local_rows(x.shape[0])
+    return jax.lax.dynamic_slice_in_dim(pad_rows(x, n_shards, fill), jax.lax.axis_index(ROWS) * size, size)
+
+
+def leading_rows(table: jax.Array, n: int) -> jax.Array:
+    """The first n rows of a table [rows, d], as a table of its own."""
+    return map_columns(lambda table: local_rows(table[:n]), [table])
+
+
+def take_rows(table: jax.Array, ids: jax.Array) -> jax.Array:
+    """The rows of a table [rows, d] with the given ids [...]: [..., d]."""
+    n_shards = axis_size(ROWS)
+    if n_shards == 1:
+        return table[ids]
+    # Every device reads those of all devices' ids that it holds; the sum over devices brings each row where it is
+    # wanted.
+    wanted = all_gather(ids.reshape(-1)) - jax.lax.axis_index(ROWS) * table.shape[0]
+    held = (wanted >= 0) & (wanted < table.shape[0])
+    rows = jnp.where(held[:, None], table.at[wanted].get(mode="clip"), 0)
+    return jax.lax.psum_scatter(rows, ROWS, tiled=True).reshape(*ids.shape, table.shape[-1])
+
+
+def bag(table: jax.Array, ids: jax.Array, weights: jax.Array, segments: jax.Array, n: int) -> jax.Array:
+    """Weighted sums of rows, one sum a segment: torch's EmbeddingBag.
+
+    Args:
+        table: [rows, d].
+        ids: int [members], the row of each member.
+        weights: [members].
+        segments: int [members], ascending.
+        n: number of segments.
+
+    Returns:
+        [n, d].
+    """
+    return map_columns(lambda table: segment_sum(weights[:, None] * table[ids], segments, n), [table])
+
+
+def segment_scores(vectors: jax.Array, table: jax.Array, ids: jax.Array, segments: jax.Array) -> jax.Array:
+    """Inner products of the members' rows with vectors of their segments.
+
+    Args:
+        vectors: [segments, k, d].
+        table: [rows, d].
+        ids: int [members, k].
+        segments: int [members].
+
+    Returns:
+        [members, k], entry (i, j) the product of row ids[i, j] with vectors[segments[i], j].
+    """
+
+    def scores(table: jax.Array, vectors: jax.Array) -> jax.Array:
+        # One j at a time: no intermediate of the size [members, k, d].
+        columns = [(table[ids[:, j]] * vectors[:, j][segments]).sum(-1) for j in range(ids.shape[1])]
+        return jnp.stack(columns, axis=-1)
+
+    return sum_columns(scores, [table], [vectors])
+
+
+def square_norm(table: jax.Array) -> jax.Array:
+    """The sum of all squared entries of a table [rows, d]."""
+    return psum(jnp.sum(table**2), ROWS)

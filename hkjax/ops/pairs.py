@@ -1,0 +1,147 @@
+"""Inner products of many pairs of rows, gathered and summed in blocks instead of copied out."""
+
+import jax
+import jax.numpy as jnp
+
+from hkjax.ops._bilinear import bilinear_primitives
+from hkjax.ops._blocks import add_rows, map_rows, row_dot
+from hkjax.ops._columns import sum_columns
+from hkjax.ops.collectives import all_gather, device_key
+from hkjax.ops.sparse import Edges, edge_products
+
+_BLOCK = 8
+
+
+def score_samples(rows: jax.Array, table: jax.Array, ids: jax.Array) -> jax.Array:
+    """Inner products of each row with some rows of a table.
+
+    Args:
+        rows: [B, d].
+        table: [N, d].
+        ids: int [B, K].
+
+    Returns:
+        [B, K].
+    """
+    return sum_columns(lambda table, rows: _score(rows, table, ids, n=ids.shape[0]), [table], [rows])
+
+
+def pair_gram(x: jax.Array, pairs: Edges) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """|a|^2, <a, b> and |b|^2 of the rows a and b of x [N, d] at the ends of each pair: three arrays [pairs]."""
+    ends = jnp.stack([pairs.rows, pairs.columns])
+    aa, bb = all_gather(jnp.sum(x**2, axis=-1)).at[ends].get(mode="clip")
+    return aa, sum_columns(lambda x: edge_products(x, x, pairs), [x]), bb
+
+
+def half_pair_gram(key: jax.Array, x: jax.Array, pairs: Edges) -> tuple[jax.Array, jax.Array, jax.Array]:
+    """`pair_gram` over a random half of the dimensions: each counts with probability 1/2, drawn anew for each pair."""
+    d, n_pairs = x.shape[-1], pairs.rows.shape[0]
+    bits = jax.random.bits(device_key(key), (n_pairs, -(-d // 32)), jnp.uint32)
+
+    def gram(x: jax.Array, dimensions: jax.Array) -> jax.Array:
+        return masked_gram(x, pairs.rows, pairs.columns, bits, dimensions)
+
+    aa, ab, bb = sum_columns(gram, [x], [jnp.arange(d)]).T
+    return aa, ab, bb
+
+
+@jax.custom_jvp
+def masked_gram(x: jax.Array, first: jax.Array, second: jax.Array, bits: jax.Array, dimensions: jax.Array) -> jax.Array:
+    """|a|^2, <a, b> and |b|^2 of the rows a = x[first], b = x[second], over the dimensions whose bits are set.
+
+    Args:
+        x: columns of a table, with all its rows, [N, d].
+        first, second: int [pairs].
+        bits: uint32 [pairs, words]; bit k of word w says whether dimension 32 w + k counts.
+        dimensions: int [d], which of the table's dimensions the columns are.
+
+    Returns:
+        [pairs, 3].
+    """
+    return _masked(x, x, first, second, bits, dimensions, n=first.shape[0])
+
+
+@masked_gram.defjvp
+def _masked_gram_jvp(primals, tangents):
+    x, *pairs = primals
+    # A quadratic form: its derivative is twice the symmetric bilinear one.
+    return masked_gram(*primals), 2 * _masked(tangents[0], x, *pairs, n=pairs[0].shape[0])
+
+
+@jax.jit
+def unpack_bits(bits: jax.Array, dimensions: jax.Array) -> jax.Array:
+    """The bits of some dimensions: bool [pairs, d] from uint32 [pairs, words] and int [d]."""
+    return (bits[:, dimensions // 32] >> (dimensions % 32).astype(jnp.uint32)) & 1 == 1
+
+
+def _products(rows: jax.Array, table: jax.Array, ids: jax.Array, n: int) -> jax.Array:
+    del n
+
+    def products(block: tuple[jax.Array, jax.Array]) -> jax.Array:
+        row, members = block
+        return row_dot(row[:, None], table[members])
+
+    return map_rows(products, (rows, ids), width=ids.shape[1])
+
+
+def _row_sums(weights: jax.Array, table: jax.Array, ids: jax.Array, n: int) -> jax.Array:
+    def add(total: jax.Array, block: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
+        weight, members = block
+        return total + sum(weight[k, :, None] * table[members[k]] for k in range(_BLOCK)), None
+
+    zeros = jnp.zeros((n, table.shape[1]), table.dtype)
+    return jax.lax.scan(add, zeros, (_column_blocks(weights), _column_blocks(ids)))[0]
+
+
+def _table_sums(weights: jax.Array, rows: jax.Array, ids: jax.Array, n: int) -> jax.Array:
+    def add(total: jax.Array, block: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
+        weight, members = block
+        return total.at[members].add(weight[..., None] * rows), None
+
+    zeros = jnp.zeros((n, rows.shape[1]), rows.dtype)
+    return jax.lax.scan(add, zeros, (_column_blocks(weights), _column_blocks(ids)))[0]
+
+
+_score, _, _ = bilinear_primitives("score", _products, _row_sums, _table_sums)
+
+
+def _column_blocks(x: jax.Array) -> jax.Array:
+    """Columns of x [B, K] in blocks, [blocks, 8, B], padded with 0."""
+    return jnp.pad(x.T, ((0, -x.shape[1] % _BLOCK), (0, 0))).reshape(-1, _BLOCK, x.shape[0])
+
+
+def _masked_products(
+    x: jax.Array, y: jax.Array, first: jax.Array, second: jax.Array, bits: jax.Array, dimensions: jax.Array, n: int
+) -> jax.Array:
+    """The symmetric bilinear form whose value at y = x is `masked_gram`."""
+    del n
+
+    def products(pairs: tuple[jax.Array, ...]) -> jax.Array:
+        first, second, bits = pairs
+        mask = unpack_bits(bits, dimensions).astype(x.dtype)
+        a, b, c, d = mask * x[first], mask * x[second], y[first], y[second]
+        return jnp.stack([row_dot(a, c), (row_dot(a, d) + row_dot(b, c)) / 2, row_dot(b, d)], axis=-1)
+
+    return map_rows(products, (first, second, bits))
+
+
+def _masked_sums(
+    weights: jax.Array,
+    y: jax.Array,
+    first: jax.Array,
+    second: jax.Array,
+    bits: jax.Array,
+    dimensions: jax.Array,
+    n: int,
+) -> jax.Array:
+    def add(total: jax.Array, block: tuple[jax.Array, ...]) -> jax.Array:
+        w, first, second, bits = block
+        mask = unpack_bits(bits, dimensions).astype(y.dtype)
+        c, d, half = mask * y[first], mask * y[second], w[:, 1:2] / 2
+        total = total.at[first].add(w[:, 0:1] * c + half * d)
+        return total.at[second].add(half * c + w[:, 2:3] * d)
+
+    return add_rows(add, jnp.zeros((n, y.shape[1]), y.dtype), (weights, first, second, bits), (0, 0, 0, 0))
+
+
+_masked, _, _ = bilinear_primitives("masked", _masked_products, _masked_sums, _masked_sums)

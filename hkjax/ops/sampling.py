@@ -1,0 +1,140 @@
+"""Random draws on the device: negatives, subsets of edges, dropout.
+
+What is drawn does not depend on the number of devices where that can be had: negatives differ by the number of their
+example. Edges are drawn by every device among its own, and dropout by the devices that hold a table's rows.
+"""
+
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from hkjax.errors import InputError
+from hkjax.ops.collectives import device_key, rows_key
+from hkjax.ops.sparse import Edges
+
+
+class Histories(NamedTuple):
+    """The items that each user met, one user's after another's.
+
+    Attributes:
+        items: int32 [interactions].
+        start, length: int32 [users], where a user's items lie.
+    """
+
+    items: jax.Array
+    start: jax.Array
+    length: jax.Array
+
+
+def make_histories(users: np.ndarray, items: np.ndarray, n_users: int) -> Histories:
+    """Groups interactions, given as int arrays [interactions], by user; a user's items keep their order."""
+    length = np.bincount(users, minlength=n_users)
+    arrays = (items[np.argsort(users, kind="stable")], np.cumsum(length) - length, length)
+    return Histories(*(jnp.asarray(x, jnp.int32) for x in arrays))
+
+
+def make_exclusions(users: np.ndarray, items: np.ndarray, n_users: int, n_items: int) -> Histories:
+    """The histories, each with ascending items, that `sample_negatives` avoids.
+
+    Raises:
+        InputError: a user met every item, so that nothing is left to draw.
+    """
+    order = np.argsort(items, kind="stable")
+    histories = make_histories(users[order], items[order], n_users)
+    if int(histories.length.max()) >= n_items:
+        raise InputError("a user has every item as a positive in train: no negative is left to draw")
+    return histories
+
+
+def sample_negatives(
+    key: jax.Array, exclusions: Histories, users: jax.Array, examples: jax.Array, n_draws: int, n_items: int
+) -> jax.Array:
+    """Draws items outside the users' histories, as uniformly as jax.random.randint and without rejection.
+
+    A user with m excluded items p_0 < p_1 < ... has n_items - m others. The one of rank r among them is r + k, where k
+    counts the excluded items with p_k - k <= r. Bisection finds k.
+
+    Args:
+        key: PRNG key.
+        exclusions: items not to draw, of `make_exclusions`.
+        users: int [B].
+        examples: int [B], numbers by which the draws differ, so that a device draws for its part of a batch what one
+            device would draw for the whole.
+        n_draws: draws per user, with replacement.
+        n_items: number of items.
+
+    Returns:
+        int32 [B, n_draws].
+    """
+    keys = jax.vmap(jax.random.fold_in, (None, 0))(key, examples)
+    start, length = exclusions.start[users][:, None], exclusions.length[users][:, None]
+    draw = jax.vmap(lambda key, n_others: jax.random.randint(key, (n_draws,), 0, n_others, jnp.int32))
+    rank = draw(keys, n_items - length[:, 0])
+
+    def halve(_: int, bounds: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+        low, high = bounds
+        middle = (low + high) // 2
+        passed = (low < high) & (exclusions.items[start + jnp.minimum(middle, length - 1)] - middle <= rank)
+        return jnp.where(passed, middle + 1, low), jnp.where(passed, high, middle)
+
+    n_halvings = int(exclusions.items.shape[0]).bit_length()
+    low, _ = jax.lax.fori_loop(0, n_halvings, halve, (jnp.zeros_like(rank), jnp.broadcast_to(length, rank.shape)))
+    return rank + low
+
+
+def subsample_edges(key: jax.Array, edges: Edges, fraction: float) -> Edges:
+    """Keeps a fraction of the edges, in their order and without sorting.
+
+    Args:
+        key: PRNG key.
+        edges: the edges.
+        fraction: in (0, 1].
+
+    Returns:
+        round(fraction * edges) of them, at least one; every such subset is equally likely.
+    """
+    n_edges = edges.rows.shape[0]
+    size = max(1, round(n_edges * fraction))
+    return select_edges(edges, random_subset(device_key(key), n_edges, size), size)
+
+
+def select_edges(edges: Edges, kept: jax.Array, size: int) -> Edges:
+    """The edges of which `kept` [edges] is true, `size` in number."""
+    positions = jnp.nonzero(kept, size=size)[0]
+    renumbered = jnp.cumsum(kept, dtype=jnp.int32) - 1
+    csc_order = edges.csc_order[jnp.nonzero(kept[edges.csc_order], size=size)[0]]
+    attr = jax.tree.map(lambda x: x[positions], edges.attr)
+    return Edges(edges.rows[positions], edges.columns[positions], renumbered[csc_order], attr)
+
+
+def random_subset(key: jax.Array, n: int, size: int) -> jax.Array:
+    """A uniform random subset of exactly `size` of n things, as a mask: bool [n], without sorting."""
+    words = jax.random.bits(key, (n,), jnp.uint32)
+
+    # Those with the smallest words; their bound is found bit by bit.
+    def refine(i: jax.Array, bound: jax.Array) -> jax.Array:
+        raised = bound | (jnp.uint32(1 << 31) >> i)
+        return jnp.where(jnp.sum(words < raised) <= size, raised, bound)
+
+    bound = jax.lax.fori_loop(jnp.uint32(0), jnp.uint32(32), refine, jnp.uint32(0))
+    below, tied = words < bound, words == bound
+    return below | (tied & (jnp.cumsum(tied) <= size - below.sum()))
+
+
+def dropout(key: jax.Array, x: jax.Array, rate: float) -> jax.Array:
+    """Zeroes entries of a table at random and scales the others by 1 / (1 - rate), so that the mean stays.
+
+    Args:
+        key: PRNG key.
+        x: [rows, d].
+        rate: in [0, 1), rounded to 1/65536: two entries share a word of random bits, which halves their cost.
+
+    Returns:
+        [rows, d].
+    """
+    words = jax.random.bits(rows_key(key), (x.shape[0], -(-x.shape[1] // 2)), jnp.uint32)
+    bits = jax.lax.bitcast_convert_type(words, jnp.uint16).reshape(x.shape[0], -1)[:, : x.shape[1]]
+    threshold = round(rate * 65536)
+    return jnp.where(bits >= threshold, x / (1 - threshold / 65536), 0)

@@ -1,0 +1,47 @@
+"""Sums, means and softmaxes over the members of a segment: the edges of a node, the items of a history."""
+
+import jax
+import jax.numpy as jnp
+
+
+def segment_sum(x: jax.Array, segments: jax.Array, n_segments: int) -> jax.Array:
+    """Sums x [members, ...] by ascending segment numbers [members] into [n_segments, ...]."""
+    return jax.ops.segment_sum(x, segments, n_segments, indices_are_sorted=True)
+
+
+def segment_mean(x: jax.Array, segments: jax.Array, n_segments: int, where: jax.Array) -> jax.Array:
+    """Mean over the members of each segment.
+
+    Args:
+        x: [members, ...].
+        segments: int [members], ascending.
+        n_segments: number of segments.
+        where: bool [members]; members of which it is false do not count.
+
+    Returns:
+        [n_segments, ...], 0 for a segment without a member.
+    """
+    ones = [1] * (x.ndim - 1)
+    total = segment_sum(jnp.where(where.reshape(-1, *ones), x, 0), segments, n_segments)
+    count = segment_sum(where.astype(x.dtype), segments, n_segments)
+    return total / jnp.maximum(count, 1).reshape(-1, *ones)
+
+
+def segment_softmax(logits: jax.Array, segments: jax.Array, n_segments: int, where: jax.Array) -> jax.Array:
+    """Softmax over the members of each segment.
+
+    Args:
+        logits: [members].
+        segments: int [members], ascending.
+        n_segments: number of segments.
+        where: bool [members]; members of which it is false get 0.
+
+    Returns:
+        [members], summing to 1 over each segment that has a member, and finite for all.
+    """
+    masked = jax.lax.stop_gradient(jnp.where(where, logits, -jnp.inf))
+    top = jax.ops.segment_max(masked, segments, n_segments, indices_are_sorted=True)
+    shift = jnp.where(jnp.isfinite(top), top, 0)[segments]
+    weights = jnp.where(where, jnp.exp(jnp.where(where, logits - shift, 0)), 0)
+    total = segment_sum(weights, segments, n_segments)
+    return weights / jnp.where(total > 0, total, 1)[segments]

@@ -1,0 +1,144 @@
+"""Products with a sparse matrix whose entries lie at the edges of a graph.
+
+`spmm` multiplies the matrix with a dense one, `spmm_transposed` its transpose, and `sddmm` takes a product of two
+dense matrices at the edges alone. All three come from one trilinear form (`hkjax.ops._bilinear`). Both sums run in
+ascending order of the row that they sum into, since a scatter without order is slow on every backend.
+
+Each is a function of whole arrays. On a mesh of devices a table stands for this device's rows of it, and edges for this
+device's part of them (`hkjax.ops.collectives`).
+"""
+
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from hkjax.ops._bilinear import bilinear_primitives
+from hkjax.ops._blocks import add_rows, map_rows, row_dot
+from hkjax.ops._columns import reduce_columns, sum_columns
+from hkjax.ops.collectives import DATA, ROWS, psum
+
+PADDING_ROW = np.iinfo(np.int32).max
+
+
+class Edges(NamedTuple):
+    """The edges (row, column) of a sparse matrix.
+
+    Attributes:
+        rows: int32 [edges], ascending; an edge of row PADDING_ROW is padding, which counts nowhere.
+        columns: int32 [edges].
+        csc_order: int32 [edges], the edges in ascending order of their columns.
+        attr: what edges carry, such as the id of a relation or a weight; [edges], or None.
+    """
+
+    rows: jax.Array
+    columns: jax.Array
+    csc_order: jax.Array
+    attr: Any = None
+
+
+def make_edges(rows: np.ndarray, columns: np.ndarray, attr: np.ndarray | None = None) -> Edges:
+    """Sorts edges on the host, given as arrays [edges]."""
+    order = np.argsort(rows, kind="stable")
+    carried = None if attr is None else np.asarray(attr)[order]
+    return _sorted_edges(rows[order], columns[order], carried)
+
+
+def shard_edges(edges: Edges, n: int) -> Edges:
+    """Divides edges into n equal parts on the host: arrays [n, ceil(edges / n)], padded."""
+    rows, columns = (_cut(x, n, fill) for x, fill in ((edges.rows, PADDING_ROW), (edges.columns, 0)))
+    return _sorted_edges(rows, columns, None if edges.attr is None else _cut(edges.attr, n, 0))
+
+
+def spmm(weights: jax.Array, x: jax.Array, edges: Edges, n_rows: int) -> jax.Array:
+    """The matrix times x, y_i = sum over the edges (i, j) of w_e x_j.
+
+    Args:
+        weights: the matrix's entries w, [edges].
+        x: [columns, d].
+        edges: where the entries lie.
+        n_rows: number of rows of the matrix.
+
+    Returns:
+        [n_rows, d].
+    """
+    return psum(reduce_columns(lambda x: edge_sums(weights, x, edges, n_rows), [x]), DATA)
+
+
+def spmm_transposed(weights: jax.Array, y: jax.Array, edges: Edges, n_columns: int) -> jax.Array:
+    """The transpose times y, x_j = sum over the edges (i, j) of w_e y_i: [n_columns, d]; arguments as of `spmm`."""
+
+    def sums(y: jax.Array) -> jax.Array:
+        return _by_columns(weights, y, *edges[:3], n=n_columns)
+
+    return psum(reduce_columns(sums, [y]), DATA)
+
+
+def sddmm(y: jax.Array, x: jax.Array, edges: Edges) -> jax.Array:
+    """The inner products <y_i, x_j> at the edges (i, j): [edges] from y [rows, d] and x [columns, d]."""
+    return sum_columns(lambda y, x: edge_products(y, x, edges), [y, x])
+
+
+def edge_mean(values: jax.Array, edges: Edges) -> jax.Array:
+    """The mean of values [edges] over all edges; 0 without one."""
+    real = edges.rows != PADDING_ROW
+    total, count = (psum(jnp.sum(x), DATA, ROWS) for x in (jnp.where(real, values, 0), real))
+    return total / jnp.maximum(count, 1)
+
+
+def edge_sums(weights: jax.Array, x: jax.Array, edges: Edges, n_rows: int) -> jax.Array:
+    """`spmm` over this device's edges alone, of x with all its rows."""
+    return _by_rows(weights, x, *edges[:3], n=n_rows)
+
+
+def edge_products(y: jax.Array, x: jax.Array, edges: Edges) -> jax.Array:
+    """`sddmm` of y and x with all their rows."""
+    return _by_weights(y, x, *edges[:3], n=edges.rows.shape[0])
+
+
+def _sorted_edges(rows: np.ndarray, columns: np.ndarray, attr: np.ndarray | None) -> Edges:
+    order = np.argsort(columns, axis=-1, kind="stable")
+    carried = None if attr is None else jnp.asarray(attr)
+    return Edges(jnp.asarray(rows, jnp.int32), jnp.asarray(columns, jnp.int32), jnp.asarray(order, jnp.int32), carried)
+
+
+def _cut(values: jax.Array, n: int, fill: int) -> np.ndarray:
+    """[edges] to [n, ceil(edges / n)], padded."""
+    host = np.asarray(values)
+    return np.pad(host, (0, -host.size % n), constant_values=fill).reshape(n, -1)
+
+
+def _products(
+    y: jax.Array, x: jax.Array, rows: jax.Array, columns: jax.Array, csc_order: jax.Array, n: int
+) -> jax.Array:
+    del csc_order, n
+    products = map_rows(lambda ends: row_dot(y[ends[0]], x[ends[1]]), (rows, columns))
+    return jnp.where(rows < y.shape[0], products, 0)
+
+
+def _row_sums(
+    weights: jax.Array, x: jax.Array, rows: jax.Array, columns: jax.Array, csc_order: jax.Array, n: int
+) -> jax.Array:
+    del csc_order
+    return _sum_by_target(rows, weights, columns, x, n)
+
+
+def _column_sums(
+    weights: jax.Array, y: jax.Array, rows: jax.Array, columns: jax.Array, csc_order: jax.Array, n: int
+) -> jax.Array:
+    weights = jnp.where(rows < y.shape[0], weights, 0)
+    return _sum_by_target(columns[csc_order], weights[csc_order], rows[csc_order], y, n)
+
+
+def _sum_by_target(targets: jax.Array, weights: jax.Array, sources: jax.Array, x: jax.Array, n: int) -> jax.Array:
+    """Adds w_e x[source_e] to row target_e of [n, d]; the targets ascend."""
+
+    def add(total: jax.Array, block: tuple[jax.Array, ...]) -> jax.Array:
+        targets, weights, sources = block
+        return total.at[targets].add(weights[:, None] * x[sources], indices_are_sorted=True, mode="drop")
+
+    return add_rows(add, jnp.zeros((n, x.shape[1]), x.dtype), (targets, weights, sources), (PADDING_ROW, 0, 0))
+
+
+_by_weights, _by_rows, _by_columns = bilinear_primitives("sparse", _products, _row_sums, _column_sums)

@@ -1,0 +1,22 @@
+"""Arrays between the host and the devices of any process."""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.experimental import multihost_utils
+from jax.sharding import Sharding
+
+
+def put_global(x: jax.Array, sharding: Sharding) -> jax.Array:
+    """Places an array that every process holds, without sharing its buffers."""
+    if jax.process_count() == 1:
+        return jax.device_put(x, sharding, may_alias=False)
+    if jnp.issubdtype(x.dtype, jax.dtypes.prng_key):
+        return jax.random.wrap_key_data(put_global(jax.random.key_data(x), sharding), impl=jax.random.key_impl(x))
+    host = np.asarray(x)
+    return jax.make_array_from_callback(host.shape, sharding, lambda index: host[index])
+
+
+def to_host(x: jax.Array) -> np.ndarray:
+    """The whole of an array whose parts may lie on devices of any process."""
+    return np.asarray(x if x.is_fully_addressable else multihost_utils.process_allgather(x, tiled=True))

@@ -1,0 +1,110 @@
+"""Messages along the triples (head, relation, tail) of a knowledge graph, without an array of the size [edges, d].
+
+A message alpha h + beta t + gamma r needs of an edge the six inner products of its head, tail and relation
+(`edge_gram`); the mean of the messages over each head's edges needs the three coefficients (`mean_message`). The
+graph is `hkjax.ops.sparse.Edges`: rows are heads, columns are tails, attr are relation ids.
+"""
+
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+from jax.ad_checkpoint import checkpoint_name
+
+from hkjax.ops._columns import reduce_columns, sum_columns
+from hkjax.ops.collectives import DATA, ROWS, all_gather, axis_size, psum, psum_scatter
+from hkjax.ops.segment import segment_sum
+from hkjax.ops.sparse import Edges, edge_products, edge_sums
+
+
+class Gram(NamedTuple):
+    """Inner products of head, tail and relation; arrays of one shape."""
+
+    hh: jax.Array
+    tt: jax.Array
+    rr: jax.Array
+    ht: jax.Array
+    hr: jax.Array
+    tr: jax.Array
+
+
+class Coefficients(NamedTuple):
+    """Of vectors alpha h + beta t + gamma r; arrays of one shape."""
+
+    alpha: jax.Array
+    beta: jax.Array
+    gamma: jax.Array
+
+
+# Under this policy the reverse pass of a `jax.checkpoint` keeps the numbers of every edge and computes rows anew.
+save_edge_numbers = jax.checkpoint_policies.save_only_these_names("edge")
+
+
+def edge_gram(entity: jax.Array, relation: jax.Array, graph: Edges) -> Gram:
+    """The Gram matrix of every edge's head, tail and relation.
+
+    Args:
+        entity: [entities, d].
+        relation: [relations, d].
+        graph: the triples.
+
+    Returns:
+        Arrays [edges].
+    """
+    ends = jnp.stack([graph.rows, graph.columns])
+    hh, tt = all_gather(jnp.sum(entity**2, axis=-1)).at[ends].get(mode="clip")
+    entries_at_ends = partial(_entries, nodes=ends, relation=graph.attr)
+    hr, tr = sum_columns(entries_at_ends, [entity @ relation.T], [jnp.arange(relation.shape[0])])
+    rr = jnp.sum(relation**2, axis=-1)[graph.attr]
+    ht = sum_columns(lambda entity: edge_products(entity, entity, graph), [entity])
+    return Gram(*(checkpoint_name(x, "edge") for x in (hh, tt, rr, ht, hr, tr)))
+
+
+def mean_message(coefficients: Coefficients, entity: jax.Array, relation: jax.Array, graph: Edges) -> jax.Array:
+    """The mean of alpha h + beta t + gamma r over the edges of each head.
+
+    Args:
+        coefficients: arrays [edges].
+        entity: [entities, d].
+        relation: [relations, d].
+        graph: the triples.
+
+    Returns:
+        [entities, d], 0 for an entity that heads no edge.
+    """
+    alpha, beta, gamma = (checkpoint_name(x, "edge") for x in coefficients)
+    n, relation_ids = entity.shape[0] * axis_size(ROWS), jnp.arange(relation.shape[0])
+    sums_by_relation = partial(_sums, values=gamma, rows=graph.rows, relation=graph.attr, n_rows=n)
+    total = psum_scatter(segment_sum(alpha, graph.rows, n))[:, None] * entity
+    total += reduce_columns(sums_by_relation, [], [relation_ids]) @ relation
+    total += reduce_columns(lambda entity: edge_sums(beta, entity, graph, n), [entity])
+    count = psum_scatter(segment_sum(jnp.ones_like(alpha), graph.rows, n))
+    return psum(total, DATA) / jnp.maximum(psum(count, DATA), 1)[:, None]
+
+
+def _entries(matrix: jax.Array, numbers: jax.Array, nodes: jax.Array, relation: jax.Array) -> jax.Array:
+    """Reads a matrix [nodes, relations] at edges, of which some consecutive columns may be given.
+
+    Args:
+        matrix: its columns numbers[0], numbers[0] + 1, ...; columns past the last relation are padding.
+        numbers: int [columns].
+        nodes: int [..., edges].
+        relation: int [edges].
+
+    Returns:
+        [..., edges], 0 where an edge's relation is not among the columns.
+    """
+    column, here = _column(relation, numbers)
+    return jnp.where(here, matrix.at[nodes, column].get(mode="clip"), 0)
+
+
+def _sums(numbers: jax.Array, values: jax.Array, rows: jax.Array, relation: jax.Array, n_rows: int) -> jax.Array:
+    """Sums values [edges] by row and relation: [n_rows, columns], `numbers` as of `_entries`; padding adds nothing."""
+    column, here = _column(relation, numbers)
+    return jnp.zeros((n_rows, numbers.size), values.dtype).at[rows, column].add(jnp.where(here, values, 0))
+
+
+def _column(relation: jax.Array, numbers: jax.Array) -> tuple[jax.Array, jax.Array]:
+    column = relation - numbers[0]
+    return column, (column >= 0) & (column < numbers.size)

@@ -1,0 +1,93 @@
+"""Whether a `Recommender` keeps what training and evaluation rely on."""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from hkjax.data.batching import epoch_order, get_batch
+from hkjax.models.base import Batch, Params, Recommender
+
+
+def check_recommender(recommender: Recommender, batch: Batch | None = None, key: jax.Array | None = None) -> None:
+    """Checks that a model is a sound `Recommender`.
+
+    - `init` and `loss` are functions of their arguments, keys included.
+    - The loss is a finite scalar with finite metrics, `loss` among them, and finite gradients.
+    - A row of weight 0 changes nothing.
+    - Batches of one shape share one compilation, and those of an epoch hold every example once.
+    - `score_pairs` and `score_all_items` agree.
+    - No array of the data is a constant of the compiled program.
+
+    Args:
+        recommender: what to check.
+        batch: a batch of it; the first of an epoch if absent.
+        key: PRNG key of initialisation and loss.
+
+    Raises:
+        AssertionError: one of these does not hold; the message says which.
+    """
+    key = jax.random.key(0) if key is None else key
+    traces = []
+
+    def traced(*args: Any) -> Any:
+        traces.append(args)
+        return recommender.loss(*args)
+
+    init, loss = jax.jit(recommender.init), jax.jit(jax.value_and_grad(traced, has_aux=True))
+    params = init(key)
+    jax.tree.map(np.testing.assert_array_equal, params, init(key))
+    batch = _first(recommender) if batch is None else batch
+    _check_loss(recommender, params, batch, key, loss)
+    _check_padding(recommender, params, batch, key, loss)
+    assert len(traces) == 1, f"the loss was traced {len(traces)} times for batches of one shape"
+    _check_epoch(recommender)
+    _check_scores(recommender, params)
+    jaxpr = jax.make_jaxpr(recommender.loss)(params, recommender.inputs, batch, key)
+    sizes = [np.size(constant) for constant in jaxpr.consts]
+    assert all(size <= 1 for size in sizes), f"the loss closes over arrays of {sizes} entries: pass them as inputs"
+
+
+def _first(recommender: Recommender) -> Batch:
+    return get_batch(recommender.batches, epoch_order(recommender.batches, jax.random.key(1)), 0)
+
+
+def _check_loss(recommender: Recommender, params: Params, batch: Batch, key: jax.Array, loss: Callable) -> None:
+    shape = jax.eval_shape(recommender.loss, params, recommender.inputs, batch, key)[0].shape
+    assert shape == (), f"the loss has shape {shape}: expected a scalar"
+    (value, metrics), gradients = loss(params, recommender.inputs, batch, key)
+    assert "loss" in metrics, "the metrics lack an entry `loss`"
+    for name, tree in (("loss", value), ("metrics", metrics), ("gradients", gradients)):
+        assert all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(tree)), f"{name}: not finite"
+    again = loss(params, recommender.inputs, batch, key)[0][0]
+    assert again == value, f"the loss is no function of its arguments: {value}, then {again}"
+
+
+def _check_padding(recommender: Recommender, params: Params, batch: Batch, key: jax.Array, loss: Callable) -> None:
+    batch = {**batch, "weight": batch["weight"].at[0].set(0)}
+    changes = {"item": batch["item"][0] == 0, "label": 1 - batch["label"][0] if "label" in batch else 0}
+    other = {k: v.at[0].set(changes[k]) if k in changes else v for k, v in batch.items()}
+    first, second = (loss(params, recommender.inputs, b, key)[0][0] for b in (batch, other))
+    np.testing.assert_allclose(second, first, rtol=1e-6, err_msg="a row of weight 0 changes the loss")
+
+
+def _check_epoch(recommender: Recommender) -> None:
+    batches = recommender.batches
+    order = np.asarray(epoch_order(batches, jax.random.key(1)))
+    n_examples = len(next(iter(batches.columns.values())))
+    examples = np.sort(order[order >= 0])
+    np.testing.assert_array_equal(examples, np.arange(n_examples), err_msg="an epoch misses or repeats an example")
+
+
+def _check_scores(recommender: Recommender, params: Params) -> None:
+    representation = jax.jit(recommender.encode)(params, recommender.inputs)
+    users = jnp.unique(recommender.batches.columns["user"])[:4]
+    table = recommender.score_all_items(representation, users)
+    for item in {0, table.shape[1] // 2, table.shape[1] - 1}:
+        scores = recommender.score_pairs(representation, users, jnp.full(len(users), item))
+        np.testing.assert_allclose(
+            table[:, item], scores, rtol=1e-5, atol=1e-6, err_msg=f"score_pairs and score_all_items differ on item
+            {item}"
+        )

@@ -1,0 +1,186 @@
+"""A model laid out on a mesh of devices: who holds what of its inputs, its tables and their moments.
+
+The mesh has the axes DATA and ROWS (`hkjax.ops.collectives`). Every device has its rows of each batch, its edges, and
+the parameters and the optimiser's state: whole, or its rows of the tables where ROWS has several devices. It takes
+the gradient of the loss of its part. The mean over the devices is the gradient of the whole, also through the sums
+over devices inside the loss, whose transposes are sums over devices of the cotangents.
+"""
+
+from collections.abc import Callable, Sequence
+from functools import cached_property, partial
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+from jax.sharding import AxisType, Mesh, NamedSharding
+from jax.sharding import PartitionSpec as P
+
+from hkjax.errors import InputError
+from hkjax.models.base import Params, Recommender, ShardedModel
+from hkjax.ops.collectives import DATA, ROWS, pad_rows, psum
+from hkjax.ops.transfer import put_global
+
+MeshShape = tuple[int, int]
+
+
+def make_mesh(shape: MeshShape, devices: Sequence[jax.Device] | None = None) -> Mesh:
+    """The mesh of the given number of devices along DATA and along ROWS.
+
+    Args:
+        shape: both numbers; one of them may be -1, for as many as there are devices for.
+        devices: all if absent; the first ones are used where they are more than the mesh needs.
+
+    Raises:
+        InputError: there are too few devices, or the shape is none.
+    """
+    devices = jax.devices() if devices is None else devices
+    valid = len(shape) == 2 and all(isinstance(n, int) and (n >= 1 or n == -1) for n in shape) and max(shape) >= 1
+    if not valid:
+        raise InputError(f"mesh: expected two numbers of devices such as (4, 1), (1, -1) or (2, 2), found {shape}")
+    n_data, n_rows = (max(len(devices) // max(shape), 1) if n == -1 else n for n in shape)
+    if n_data * n_rows > len(devices):
+        raise InputError(f"mesh: {tuple(shape)} needs {n_data * n_rows} devices, found {len(devices)}")
+    if jax.process_count() > 1 and n_data * n_rows < len(devices):
+        raise InputError(f"mesh: {tuple(shape)} leaves devices of some process out; there are {len(devices)}")
+    grid = np.array(devices[: n_data * n_rows]).reshape(n_data, n_rows)
+    return Mesh(grid, (DATA, ROWS), axis_types=(AxisType.Auto,) * 2)
+
+
+def mesh_shape(numbers: Sequence[str]) -> MeshShape:
+    """The shape that a flag such as --mesh=1,-1 names; `make_mesh` checks it."""
+    try:
+        data, rows = map(int, numbers)
+    except ValueError as error:
+        raise InputError(f"mesh: expected two whole numbers such as 1,-1, found {','.join(numbers)}") from error
+    return data, rows
+
+
+def shard_model(recommender: Recommender, n_data: int, n_rows: int) -> ShardedModel:
+    """Divides a model's inputs among n_data * n_rows devices.
+
+    Raises:
+        InputError: its tables are to be divided, and the model has no way to.
+    """
+    if recommender.shard is not None:
+        return recommender.shard(n_data, n_rows)
+    if n_rows > 1:
+        raise InputError(f"mesh: {(n_data, n_rows)} divides tables by rows, which this model does not support")
+    return ShardedModel(recommender.inputs, P(), ())
+
+
+class Partitioner:
+    """A model's inputs where they are held, and the partitions of what goes with them.
+
+    Args:
+        recommender: the model.
+        mesh: of `make_mesh`.
+
+    Attributes:
+        n_devices: of the mesh.
+        inputs, input_specs: the model's inputs as `ShardedModel` divides them, on the devices.
+        replicated, divided: shardings of what every device has whole, and of what has an entry for each in front.
+
+    Raises:
+        InputError: the tables are to be divided, and the model has no way to.
+    """
+
+    def __init__(self, recommender: Recommender, mesh: Mesh):
+        n_data, self._n_rows = mesh.devices.shape
+        self._mesh, self._recommender, self.n_devices = mesh, recommender, mesh.size
+        self.replicated, self.divided = NamedSharding(mesh, P()), NamedSharding(mesh, P((DATA, ROWS)))
+        sharded = shard_model(recommender, n_data, self._n_rows)
+        self._tables = sharded.tables if self._n_rows > 1 else ()
+        self.input_specs = sharded.specs
+        self.inputs = self.put(sharded.inputs, sharded.specs)
+
+    def put(self, tree: Any, specs: Any) -> Any:
+        """Places arrays that every process holds, as their PartitionSpecs say."""
+        return map_specs(lambda spec, x: put_global(x, NamedSharding(self._mesh, spec)), specs, tree)
+
+    def state_specs(self, tree: Any) -> Any:
+        """PartitionSpecs of parameters, or of a state that holds moments under their names."""
+        return self._map_tables(lambda x: P(ROWS), lambda x: P(), tree)
+
+    def state_shardings(self, tree: Any) -> Any:
+        """`state_specs` on this mesh."""
+        return jax.tree.map(partial(NamedSharding, self._mesh), self.state_specs(tree))
+
+    def pad(self, tree: Any) -> Any:
+        """Pads the tables of whole parameters, or of a state, so that they can be divided."""
+        return self._map_tables(lambda x: pad_rows(x, self._n_rows), lambda x: x, tree)
+
+    def mean(self, x: jax.Array) -> jax.Array:
+        """The mean of the devices' x; to be called on the mesh."""
+        return psum(x, DATA, ROWS) / self.n_devices
+
+    def average(self, gradients: Params) -> Params:
+        """The gradient of the mean of the devices' losses, from the gradients that each has of what it holds."""
+        # A device's gradient of its rows of a table already contains the losses of the others along ROWS, which asked
+        # it for these rows.
+        return self._map_tables(lambda x: psum(x, DATA) / self.n_devices, self.mean, gradients)
+
+    def pmap(self, function: Callable[..., Any], specs: Sequence[Any], **options: Any) -> Callable[..., Any]:
+        """`jax.pmap` over DATA, where ROWS has one device.
+
+        Args:
+            function: of this device's part of its arguments.
+            specs: PartitionSpecs of the arguments, each for a leaf or a branch.
+            options: further ones of jax.pmap.
+        """
+        axes = jax.tree.map(lambda spec: 0 if len(spec) else None, tuple(specs), is_leaf=_is_spec)
+        devices = list(self._mesh.devices.flat)
+        return jax.pmap(function, DATA, in_axes=axes, out_axes=None, devices=devices, **options)
+
+    def shard_map(self, function: Callable[..., Any], first: Any, specs: Sequence[Any], out: Any) -> Callable[..., Any]:
+        """`jax.shard_map` of a function of this device's part of its arguments.
+
+        Args:
+            function: its first argument has its rows divided, the others have an entry for each part in front.
+            first, specs, out: PartitionSpecs of the first argument, of the others and of the result, each for a leaf or
+                a branch.
+        """
+
+        def of_part(first: Any, *args: Any) -> Any:
+            return function(first, *map_specs(lambda spec, x: x[0] if len(spec) else x, tuple(specs), args))
+
+        # With check_vma the gradients of replicated parameters would arrive summed already.
+        return jax.shard_map(of_part, mesh=self._mesh, in_specs=(first, *specs), out_specs=out, check_vma=False)
+
+    @cached_property
+    def params(self) -> Params:
+        """Shapes and shardings of the parameters."""
+        shapes = jax.eval_shape(lambda key: self.pad(self._recommender.init(key)), jax.random.key(0))
+        shardings = self.state_shardings(shapes)
+        return jax.tree.map(lambda x, s: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=s), shapes, shardings)
+
+    @cached_property
+    def recommender(self) -> Recommender:
+        """The model for evaluation on the mesh; its representation is divided by rows.
+
+        Of its functions `encode`, `score_pairs` and `score_all_items` alone take what is divided.
+        """
+        r = self._recommender
+        encode = self.shard_map(r.encode, self.state_specs(self.params), (self.input_specs,), P(ROWS))
+        representation = jax.eval_shape(r.encode, jax.eval_shape(r.init, jax.random.key(0)), r.inputs)
+        n_items = jax.eval_shape(r.score_all_items, representation, jnp.zeros(1, jnp.int32)).shape[1]
+        return r._replace(
+            inputs=self.inputs, encode=encode, score_all_items=lambda *args: r.score_all_items(*args)[:, :n_items]
+        )
+
+    def _map_tables(self, of_table: Callable[[Any], Any], of_other: Callable[[Any], Any], tree: Any) -> Any:
+        def function(path: tuple[Any, ...], x: Any) -> Any:
+            return of_table(x) if path and getattr(path[-1], "key", None) in self._tables else of_other(x)
+
+        return jax.tree_util.tree_map_with_path(function, tree)
+
+
+def map_specs(function: Callable[[P, Any], Any], specs: Any, tree: Any) -> Any:
+    """Maps (PartitionSpec, leaf) over a pytree, of which a spec may stand for a whole branch."""
+    return jax.tree.map(
+        lambda spec, branch: jax.tree.map(partial(function, spec), branch), specs, tree, is_leaf=_is_spec
+    )
+
+
+def _is_spec(x: Any) -> bool:
+    return isinstance(x, P)

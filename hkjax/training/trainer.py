@@ -1,0 +1,132 @@
+"""The training steps of a model, compiled for one device or for a mesh of devices."""
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Literal, NamedTuple
+
+import jax
+import optax
+from jax.sharding import Mesh
+from jax.sharding import PartitionSpec as P
+
+from hkjax.data.batching import Batches, epoch_order, shard_layout, shard_order
+from hkjax.errors import InputError
+from hkjax.models.base import Batch, Inputs, Metrics, Params, Recommender
+from hkjax.ops.collectives import DATA, ROWS
+from hkjax.ops.transfer import put_global
+from hkjax.training.partition import MeshShape, Partitioner, make_mesh
+from hkjax.training.state import TrainState, create_state
+from hkjax.training.step import train_steps
+
+Parallel = Literal["pmap", "shard_map"]
+
+
+class Trainer(NamedTuple):
+    """The training steps, compiled for the devices at hand.
+
+    Attributes:
+        init: (key) -> state.
+        epoch_order: (key) -> an epoch's order of the examples.
+        train_steps: (state, order, n_steps, key) -> state after the next `n_steps` steps in that order. The
+            old state is donated. `n_steps` is traced, so that all calls share one compilation, and the
+            result does not depend on how an epoch is cut into calls.
+        params: (state) -> its parameters, as `recommender` takes them.
+        recommender: the model for evaluation: on one device of this process, or, where tables are
+            sharded, on the mesh (see `Partitioner.recommender`).
+        padded: whether tables are padded for several devices along ROWS.
+    """
+
+    init: Callable[[jax.Array], TrainState]
+    epoch_order: Callable[[jax.Array], jax.Array]
+    train_steps: Callable[[TrainState, jax.Array, jax.Array, jax.Array], TrainState]
+    params: Callable[[TrainState], Params]
+    recommender: Recommender
+    padded: bool = False
+
+
+def make_trainer(
+    recommender: Recommender,
+    optimizer: optax.GradientTransformation,
+    mesh: MeshShape = (1, 1),
+    parallel: Parallel = "pmap",
+    devices: Sequence[jax.Device] | None = None,
+) -> Trainer:
+    """Compiles the training steps of a model.
+
+    Args:
+        recommender: what to train.
+        optimizer: the optax transformation.
+        mesh: how many devices divide the batches and edges alone, and how many the tables too; see `make_mesh`.
+        parallel: what runs the step on several devices. With several processes or sharded tables it is
+            `shard_map` in any case.
+        devices: which; all if absent.
+
+    Raises:
+        InputError: the mesh does not fit the devices, the batch can't be divided evenly among them, or the
+            tables are to be sharded and the model has no way to.
+    """
+    grid = make_mesh(mesh, devices)
+    if grid.size == 1:
+        return _on_one_device(recommender, optimizer)
+    if recommender.batches.batch_size % grid.size:
+        raise InputError(f"training.batch_size {recommender.batches.batch_size}: not divisible by {grid.size} devices")
+    return _on_mesh(recommender, optimizer, grid, parallel)
+
+
+def _on_one_device(recommender: Recommender, optimizer: optax.GradientTransformation) -> Trainer:
+    gradient = jax.grad(recommender.loss, has_aux=True)
+    compiled = jax.jit(partial(train_steps, gradient=gradient, optimizer=optimizer), donate_argnums=0)
+    return Trainer(
+        init=jax.jit(partial(create_state, recommender, optimizer)),
+        epoch_order=partial(jax.jit(epoch_order), recommender.batches),
+        train_steps=lambda state, *args: compiled(state, recommender.inputs, recommender.batches, *args),
+        params=lambda state: state.params,
+        recommender=recommender,
+    )
+
+
+def _on_mesh(
+    recommender: Recommender, optimizer: optax.GradientTransformation, mesh: Mesh, parallel: Parallel
+) -> Trainer:
+    partitioner, n = Partitioner(recommender, mesh), mesh.size
+    sharded_tables = mesh.shape[ROWS] > 1
+    each = P((DATA, ROWS))
+    batches: Batches = recommender.batches
+    batch_specs: Any = Batches(P(), P(), each)  # type: ignore[arg-type]
+    if batches.layout is not None:
+        batches = batches._replace(layout=shard_layout(batches.layout, n, strided=True))
+
+    def gradient(params: Params, inputs: Inputs, batch: Batch, key: jax.Array) -> tuple[Params, Metrics]:
+        gradients, metrics = jax.grad(recommender.loss, has_aux=True)(params, inputs, batch, key)
+        return partitioner.average(gradients), jax.tree.map(partitioner.mean, metrics)
+
+    def create(key: jax.Array) -> TrainState:
+        return partitioner.pad(create_state(recommender, optimizer, key))
+
+    function = partial(train_steps, gradient=gradient, optimizer=optimizer)
+    specs = (partitioner.input_specs, batch_specs, each, P(), P())
+    shapes = jax.eval_shape(create, jax.random.key(0))
+    # Arrays of a pmap over several processes belong to one of them and can't be saved as a whole.
+    if parallel == "pmap" and jax.process_count() == 1 and not sharded_tables:
+        compiled = partitioner.pmap(function, (P(), *specs), donate_argnums=0)
+    else:
+        of_state = partitioner.state_specs(shapes)
+        compiled = jax.jit(partitioner.shard_map(function, of_state, specs, of_state), donate_argnums=0)
+    init = jax.jit(create, out_shardings=partitioner.state_shardings(shapes))
+    order = jax.jit(lambda batches, key: shard_order(epoch_order(batches, key), n), out_shardings=partitioner.divided)
+    held = partitioner.inputs, partitioner.put(batches, batch_specs)
+    everywhere = partial(put_global, sharding=partitioner.replicated)
+    return Trainer(
+        init=lambda key: init(everywhere(key)),
+        epoch_order=lambda key: order(held[1], everywhere(key)),
+        train_steps=lambda state, order, n_steps, key: compiled(
+            state, *held, order, everywhere(n_steps), everywhere(key)
+        ),
+        params=lambda state: state.params if sharded_tables else _of_this_process(state.params),
+        recommender=partitioner.recommender if sharded_tables else recommender,
+        padded=sharded_tables,
+    )
+
+
+def _of_this_process(params: Params) -> Params:
+    return jax.tree.map(lambda x: x.addressable_data(0), params)
