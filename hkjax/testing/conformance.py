@@ -87,7 +87,5 @@ def _check_scores(recommender: Recommender, params: Params) -> None:
     table = recommender.score_all_items(representation, users)
     for item in {0, table.shape[1] // 2, table.shape[1] - 1}:
         scores = recommender.score_pairs(representation, users, jnp.full(len(users), item))
-        np.testing.assert_allclose(
-            table[:, item], scores, rtol=1e-5, atol=1e-6, err_msg=f"score_pairs and score_all_items differ on item
-            {item}"
-        )
+        message = f"score_pairs and score_all_items differ on item {item}"
+        np.testing.assert_allclose(table[:, item], scores, rtol=1e-5, atol=1e-6, err_msg=message)

@@ -22,7 +22,7 @@ from hkjax.models.hakg.config import HAKGConfig
 from hkjax.models.hakg.inputs import HAKGInputs, Sample, make_inputs, subsample
 from hkjax.models.hakg.losses import cone_loss, contrastive_loss, cosines, l2_normalize
 from hkjax.models.hakg.message import message_coefficients
-from hkjax.models.hakg.parameters import HAKG, HAKGParameters
+from hkjax.models.hakg.parameters import HAKG, Gates, HAKGParameters
 from hkjax.ops.lookup import leading_rows, local_rows, take_rows
 from hkjax.ops.sampling import dropout, sample_negatives
 from hkjax.ops.sparse import Edges, spmm, spmm_transposed
@@ -69,9 +69,7 @@ def messages(config: HAKGConfig, relation: jax.Array, entity: jax.Array, graph: 
     return mean_message(coefficients, entity, relation, graph)
 
 
-def fuse(
-    config: HAKGConfig, gates: tuple[jax.Array, jax.Array] | None, entity: jax.Array, item: jax.Array
-) -> jax.Array:
+def fuse(config: HAKGConfig, gates: Gates, entity: jax.Array, item: jax.Array) -> jax.Array:
     """What users aggregate of items, g * c + (1 - g) * e with g = sigmoid(W1 c + W2 e).
 
     Args:
@@ -90,13 +88,7 @@ def fuse(
     return gate * item + (1 - gate) * entity
 
 
-def layer(
-    config: HAKGConfig,
-    relation: jax.Array,
-    gates: tuple[jax.Array, jax.Array] | None,
-    x: Embeddings,
-    sample: Sample,
-) -> Embeddings:
+def layer(config: HAKGConfig, relation: jax.Array, gates: Gates, x: Embeddings, sample: Sample) -> Embeddings:
     """One round of propagation of the previous layer x, before dropout and normalisation."""
     inputs, interactions = sample.inputs, sample.inputs.interactions
     n_users, n_items = inputs.user_degree.size, inputs.item_degree.size

@@ -11,6 +11,9 @@ from hkjax.models.hakg.config import HAKGConfig
 from hkjax.ops.lookup import num_local_rows
 
 
+Gates = tuple[jax.Array, jax.Array] | None
+
+
 class HAKGParameters(NamedTuple):
     """What is trained; embedding size d. Embeddings are tangent vectors at 0 of the Poincare ball.
 
@@ -26,7 +29,7 @@ class HAKGParameters(NamedTuple):
     entity: jax.Array
     relation: jax.Array
     item: jax.Array | None
-    gates: tuple[jax.Array, jax.Array] | None
+    gates: Gates
 
 
 class HAKG(nn.Module):
