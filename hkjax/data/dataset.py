@@ -56,7 +56,7 @@ class Dataset:
     test: Interactions
     triples: np.ndarray
     names: Names
-    fields: Mapping[str, tuple]
+    fields: Mapping[str, tuple[int | str, ...]]
     warnings: tuple[str, ...] = ()
     true_field: np.ndarray | None = None
 

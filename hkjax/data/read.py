@@ -31,7 +31,7 @@ class DataConfig:
     path: str = ""
     split: Literal["random", "per_user", "official"] = "random"
     ratios: tuple[float, ...] = (6, 2, 2)
-    fields: dict[str, tuple] = dataclasses.field(default_factory=dict)
+    fields: dict[str, tuple[int | str, ...]] = dataclasses.field(default_factory=dict)
 
 
 def read_dataset(config: DataConfig, seed: int) -> Dataset:

@@ -1,5 +1,6 @@
 """Click-through prediction: scores of given rows, and how sure their metrics are."""
 
+from collections.abc import Callable
 from functools import partial
 
 import jax
@@ -19,8 +20,8 @@ def predict(recommender: Recommender, representation: Representation, rows: Inte
 
 
 @partial(jax.jit, static_argnums=0)
-def _score_pairs(score_pairs, representation, users, items):
-    return score_pairs(representation, users, items)
+def _score_pairs(score_pairs: Callable[..., jax.Array], representation: Representation, *rows: jax.Array) -> jax.Array:
+    return score_pairs(representation, *rows)
 
 
 def calibrate(logits: np.ndarray, labels: np.ndarray, others: np.ndarray) -> np.ndarray:

@@ -1,6 +1,6 @@
 """Full ranking: all items that a user has not met in train, in blocks of users on the device."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 
 import jax
@@ -50,7 +50,14 @@ def rank_users(
 
 
 @partial(jax.jit, static_argnums=(0, 1))
-def _top_hits(score_all_items, depth, representation, users, relevant, excluded):
+def _top_hits(
+    score_all_items: Callable[[Representation, jax.Array], jax.Array],
+    depth: int,
+    representation: Representation,
+    users: jax.Array,
+    relevant: tuple[jax.Array, jax.Array],
+    excluded: tuple[jax.Array, jax.Array],
+) -> jax.Array:
     """Whether each of a user's `depth` best items is relevant: bool [users, depth]."""
     scores = score_all_items(representation, users)
     scores = scores.at[excluded[0], excluded[1]].set(-jnp.inf, mode="drop")

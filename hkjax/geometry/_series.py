@@ -11,11 +11,13 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
+from hkjax.geometry._vectorize import Array
+
 _THRESHOLD = 0.02
 
 
-def _series(*coefficients: float) -> Callable[[jax.Array], jax.Array]:
-    def polynomial(t: jax.Array) -> jax.Array:
+def _series(*coefficients: float) -> Callable[[Array], jax.Array]:
+    def polynomial(t: Array) -> jax.Array:
         total = jnp.full_like(t, coefficients[-1])
         for coefficient in reversed(coefficients[:-1]):
             total = total * t + coefficient
@@ -31,33 +33,33 @@ _ASINHC = _series(
 )
 
 
-def tanhc(t: jax.Array) -> jax.Array:
+def tanhc(t: Array) -> jax.Array:
     """tanh(r)/r, of t = r^2."""
     small, r = _split(t)
     return jnp.where(small, _TANHC(jnp.where(small, t, 0)), jnp.tanh(r) / r)
 
 
-def artanhc(t: jax.Array) -> jax.Array:
+def artanhc(t: Array) -> jax.Array:
     """artanh(r)/r, of t = r^2 < 1."""
     small, r = _split(t, elsewhere=0.25)
     return jnp.where(small, _ARTANHC(jnp.where(small, t, 0)), jnp.arctanh(r) / r)
 
 
-def log_ratio(t: jax.Array) -> jax.Array:
+def log_ratio(t: Array) -> jax.Array:
     """arsinh(r) / (r sqrt(1 + r^2)), of t = r^2."""
     small, r = _split(t)
     ratio = jnp.where(small, _ASINHC(jnp.where(small, t, 0)), jnp.arcsinh(r) / r)
     return ratio / jnp.sqrt(1 + t)
 
 
-def sech2(t: jax.Array) -> jax.Array:
+def sech2(t: Array) -> jax.Array:
     """sech(r)^2 = 1 - tanh(r)^2, of t = r^2, without cancellation."""
     small, r = _split(t)
     e = jnp.exp(-2 * r)
     return jnp.where(small, 1 - jnp.where(small, t, 0) * tanhc(t) ** 2, 4 * e / (1 + e) ** 2)
 
 
-def norm(x: jax.Array) -> jax.Array:
+def norm(x: Array) -> jax.Array:
     """Euclidean norm of [d], free of overflow, with gradient and Hessian 0 at 0."""
     scale = jax.lax.stop_gradient(jnp.max(jnp.abs(x), initial=0))
     scale = jnp.where(scale > 0, scale, 1)
@@ -66,7 +68,7 @@ def norm(x: jax.Array) -> jax.Array:
     return jnp.where(zero, 0, scale * jnp.sqrt(jnp.where(zero, 1, square)))
 
 
-def _split(t: jax.Array, elsewhere: float = 1.0) -> tuple[jax.Array, jax.Array]:
+def _split(t: Array, elsewhere: float = 1.0) -> tuple[jax.Array, jax.Array]:
     """Whether the series rules, and the radius, replaced by sqrt(elsewhere) where it does."""
     small = t < _THRESHOLD
-    return small, jnp.sqrt(jnp.where(small, jnp.asarray(elsewhere, t.dtype), t))
+    return jnp.asarray(small), jnp.sqrt(jnp.where(small, jnp.asarray(elsewhere, t.dtype), t))

@@ -1,30 +1,39 @@
-"""Functions of single points, to be called with as many as one likes."""
+"""Functions of single points, made to broadcast over leading axes."""
 
 import functools
 import inspect
 from collections.abc import Callable
+from typing import Any, ParamSpec, cast
 
 import jax
 import jax.numpy as jnp
-from jax.typing import ArrayLike
+import numpy as np
 
 from hkjax.precision import full_precision
 
+P = ParamSpec("P")
+Array = jax.Array | np.ndarray
+Scalar = float | jax.Array | np.ndarray
 
-def pointwise(signature: str) -> Callable[[Callable], Callable]:
-    """Decorates a function of single points, the last argument being c: broadcasting and jitted."""
 
-    def decorate(function: Callable) -> Callable:
+def pointwise(signature: str) -> Callable[[Callable[P, Any]], Callable[P, jax.Array]]:
+    """Decorates a function of single points, whose last argument is c, to broadcast and to be compiled.
+
+    Args:
+        signature: of the arguments and the result, as of `jnp.vectorize`.
+    """
+
+    def decorate(function: Callable[P, Any]) -> Callable[P, jax.Array]:
         names = inspect.signature(function)
         vectorized = full_precision(jnp.vectorize(function, signature=signature))
 
         @jax.jit
         @functools.wraps(function)
-        def primitive(*args: ArrayLike, **kwargs: ArrayLike) -> jax.Array:
+        def primitive(*args: P.args, **kwargs: P.kwargs) -> jax.Array:
             *points, c = map(jnp.asarray, names.bind(*args, **kwargs).args)
             dtype = jnp.result_type(*points)
             return vectorized(*points, c.astype(dtype))
 
-        return primitive
+        return cast(Callable[P, jax.Array], primitive)
 
     return decorate

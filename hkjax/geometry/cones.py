@@ -8,14 +8,14 @@ import jax
 import jax.numpy as jnp
 
 from hkjax.geometry import _series
-from hkjax.geometry._vectorize import pointwise
+from hkjax.geometry._vectorize import Array, Scalar, pointwise
 
 # How near to 1 the argument of the arcsine may come: HAKG's code, where it bounds the gradient.
 APERTURE_MARGIN = 1e-6
 
 
 @pointwise("(d),(),()->()")
-def half_aperture(x: jax.Array, k: jax.Array, c: jax.Array) -> jax.Array:
+def half_aperture(x: Array, k: Scalar, c: Scalar) -> Array:
     """psi_x = arcsin(K (1 - c|x|^2) / (sqrt(c)|x|)), the half-angle of the cone at x: [d], [] -> [].
 
     The argument is cut at 1 - 1e-6, in bfloat16 at 1 - 2^-7: at and near 0, where it would exceed 1,
@@ -24,7 +24,7 @@ def half_aperture(x: jax.Array, k: jax.Array, c: jax.Array) -> jax.Array:
     return half_aperture_of(c * (x @ x), k)
 
 
-def half_aperture_of(square: jax.Array, k: jax.Array | float) -> jax.Array:
+def half_aperture_of(square: Array, k: Scalar) -> jax.Array:
     """`half_aperture` as a function of c|x|^2, of any shape; 0 outside the ball."""
     largest = 1 - max(APERTURE_MARGIN, float(jnp.finfo(square.dtype).eps))
     norm = jnp.sqrt(jnp.where(square > 0, square, 1))
@@ -33,7 +33,7 @@ def half_aperture_of(square: jax.Array, k: jax.Array | float) -> jax.Array:
 
 
 @pointwise("(d),(d),()->()")
-def angle_at_apex(x: jax.Array, y: jax.Array, c: jax.Array) -> jax.Array:
+def angle_at_apex(x: Array, y: Array, c: Scalar) -> Array:
     """The angle at x between the axis of its cone and the geodesic to y, in [0, pi]: [d], [d] -> [].
 
     With x and y times sqrt(c), it is

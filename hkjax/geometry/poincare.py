@@ -23,10 +23,9 @@ import functools
 
 import jax
 import jax.numpy as jnp
-from jax.typing import ArrayLike
 
 from hkjax.geometry import _series
-from hkjax.geometry._vectorize import pointwise
+from hkjax.geometry._vectorize import Array, Scalar, pointwise
 
 
 def margin(dtype: jax.typing.DTypeLike) -> float:
@@ -35,13 +34,13 @@ def margin(dtype: jax.typing.DTypeLike) -> float:
 
 
 @pointwise("(d),()->()")
-def conformal_factor(x: jax.Array, c: jax.Array) -> jax.Array:
+def conformal_factor(x: Array, c: Scalar) -> Array:
     """lambda_x = 2 / (1 - c|x|^2): the metric at x is lambda_x^2 times the Euclidean one. [d] -> []."""
     return 2 / _gap(x, c)
 
 
 @pointwise("(d),(d),()->(d)")
-def mobius_add(x: jax.Array, y: jax.Array, c: jax.Array) -> jax.Array:
+def mobius_add(x: Array, y: Array, c: Scalar) -> Array:
     """Moebius addition x (+) y (Ungar, 3.189), neither commutative nor associative. [d], [d] -> [d].
 
         ((1 + 2c<x,y> + c|y|^2) x + (1 - c|x|^2) y) / (1 + 2c<x,y> + c^2 |x|^2 |y|^2)
@@ -54,27 +53,27 @@ def mobius_add(x: jax.Array, y: jax.Array, c: jax.Array) -> jax.Array:
 
 
 @pointwise("(),(d),()->(d)")
-def mobius_scalar_mul(r: jax.Array, x: jax.Array, c: jax.Array) -> jax.Array:
+def mobius_scalar_mul(r: Scalar, x: Array, c: Scalar) -> Array:
     """Moebius multiplication r (x) x = tanh(r artanh(sqrt(c)|x|)) x / (sqrt(c)|x|). [], [d] -> [d]."""
     t = _bounded_square(x, c)
     ratio = _series.artanhc(t)
-    return r * _series.tanhc(r**2 * t * ratio**2) * ratio * x
+    return jnp.multiply(r, _series.tanhc(jnp.square(r) * t * ratio**2)) * ratio * x
 
 
 @pointwise("(d),()->(d)")
-def exp_map_zero(v: jax.Array, c: jax.Array) -> jax.Array:
+def exp_map_zero(v: Array, c: Scalar) -> Array:
     """Exponential map at 0: tanh(sqrt(c)|v|) v / (sqrt(c)|v|), from any tangent v into the ball. [d] -> [d]."""
     return _series.tanhc(c * (v @ v)) * v
 
 
 @pointwise("(d),()->(d)")
-def log_map_zero(y: jax.Array, c: jax.Array) -> jax.Array:
+def log_map_zero(y: Array, c: Scalar) -> Array:
     """Logarithmic map at 0, the inverse of `exp_map_zero`: artanh(sqrt(c)|y|) y / (sqrt(c)|y|). [d] -> [d]."""
     return _series.artanhc(_bounded_square(y, c)) * y
 
 
 @pointwise("(d),(d),()->(d)")
-def exp_map(x: jax.Array, v: jax.Array, c: jax.Array) -> jax.Array:
+def exp_map(x: Array, v: Array, c: Scalar) -> Array:
     """Exponential map at x: where the geodesic from x with velocity v is at time 1. [d], [d] -> [d].
 
     x (+) (tanh(sqrt(c) lambda_x |v| / 2) v / (sqrt(c)|v|)).
@@ -89,7 +88,7 @@ def exp_map(x: jax.Array, v: jax.Array, c: jax.Array) -> jax.Array:
 
 
 @pointwise("(d),(d),()->(d)")
-def log_map(x: jax.Array, y: jax.Array, c: jax.Array) -> jax.Array:
+def log_map(x: Array, y: Array, c: Scalar) -> Array:
     """Logarithmic map at x, the inverse of `exp_map`: the velocity that takes x to y. [d], [d] -> [d].
 
     2/(sqrt(c) lambda_x) artanh(sqrt(c)|u|) u/|u| with u = (-x) (+) y; evaluated as a function of
@@ -101,7 +100,7 @@ def log_map(x: jax.Array, y: jax.Array, c: jax.Array) -> jax.Array:
 
 
 @pointwise("(d),(d),()->()")
-def distance(x: jax.Array, y: jax.Array, c: jax.Array) -> jax.Array:
+def distance(x: Array, y: Array, c: Scalar) -> Array:
     """Geodesic distance, 2/sqrt(c) artanh(sqrt(c)|(-x) (+) y|). [d], [d] -> [].
 
     As 2/sqrt(c) arsinh(sqrt(c)|x - y| / sqrt(ab)). At x = y, where it has a cone's tip, the gradient is
@@ -112,14 +111,14 @@ def distance(x: jax.Array, y: jax.Array, c: jax.Array) -> jax.Array:
 
 
 @pointwise("(d),()->()")
-def distance_zero(x: jax.Array, c: jax.Array) -> jax.Array:
+def distance_zero(x: Array, c: Scalar) -> Array:
     """Distance from 0, 2/sqrt(c) artanh(sqrt(c)|x|); at 0 the gradient is its subgradient 0. [d] -> []."""
     root = jnp.sqrt(c)
     return 2 / root * jnp.arcsinh(root * _series.norm(x) / jnp.sqrt(_gap(x, c)))
 
 
 @pointwise("(d),(d),(d),()->(d)")
-def gyration(x: jax.Array, y: jax.Array, v: jax.Array, c: jax.Array) -> jax.Array:
+def gyration(x: Array, y: Array, v: Array, c: Scalar) -> Array:
     """gyr[x, y]v = -(x (+) y) (+) (x (+) (y (+) v)), a rotation of v, in closed form (Ungar, 3.197).
 
     [d], [d], [d] -> [d]; linear in v, which may be any vector.
@@ -130,13 +129,13 @@ def gyration(x: jax.Array, y: jax.Array, v: jax.Array, c: jax.Array) -> jax.Arra
 
 
 @pointwise("(d),(d),(d),()->(d)")
-def parallel_transport(x: jax.Array, y: jax.Array, v: jax.Array, c: jax.Array) -> jax.Array:
+def parallel_transport(x: Array, y: Array, v: Array, c: Scalar) -> Array:
     """Carries the tangent v from x to y along their geodesic: lambda_x/lambda_y gyr[y, -x]v. [d] x 3 -> [d]."""
     return _gap(y, c) / _gap(x, c) * gyration(y, -x, v, c)
 
 
 @pointwise("(n,d),(n),()->(d)")
-def midpoint(points: jax.Array, weights: jax.Array, c: jax.Array) -> jax.Array:
+def midpoint(points: Array, weights: Array, c: Scalar) -> Array:
     """Weighted gyromidpoint (Ungar, 6.86), the Einstein midpoint in Poincare coordinates. [n, d], [n] -> [d].
 
         1/2 (x) (sum_i w_i lambda_i x_i / sum_i w_i (lambda_i - 1))
@@ -145,18 +144,18 @@ def midpoint(points: jax.Array, weights: jax.Array, c: jax.Array) -> jax.Array:
     """
     gaps = jnp.maximum(1 - c * jnp.sum(points**2, axis=-1), margin(points.dtype))
     # w (lambda - 1) = w (2 - a)/a and w lambda = 2 w/a; dividing both by sum w/a keeps them bounded.
-    shares = weights / gaps
-    total = shares.sum()
-    shares = shares / jnp.where(total > 0, total, 1)
-    mean, gap = shares @ points, shares @ gaps
-    variance = shares @ jnp.sum((points - mean) ** 2, axis=-1)
+    weight_by_gap = weights / gaps
+    total = weight_by_gap.sum()
+    weight_by_gap = weight_by_gap / jnp.where(total > 0, total, 1)
+    mean, gap = weight_by_gap @ points, weight_by_gap @ gaps
+    variance = weight_by_gap @ jnp.sum((points - mean) ** 2, axis=-1)
     # 1/2 (x) m = m / (1 + sqrt(1 - c|m|^2)) of m = 2 mean / (2 - gap), and 1 - c|m|^2 is
     # (gap^2 + 4c variance) / (2 - gap)^2.
     return 2 * mean / (2 - gap + jnp.sqrt(jnp.where(total > 0, gap**2 + 4 * c * variance, 1)))
 
 
 @functools.partial(jax.jit, static_argnums=2)
-def project(x: jax.Array, c: ArrayLike, eps: float) -> jax.Array:
+def project(x: Array, c: Scalar, eps: float) -> jax.Array:
     """Moves points outside the ball of radius (1 - eps)/sqrt(c) radially onto its sphere. [..., d] -> [..., d].
 
     A clamp by definition: inside the ball it is the identity.
@@ -171,11 +170,11 @@ def project(x: jax.Array, c: ArrayLike, eps: float) -> jax.Array:
     return jnp.vectorize(one, signature="(d),()->(d)")(x, jnp.asarray(c, x.dtype))
 
 
-def _gap(x: jax.Array, c: jax.Array) -> jax.Array:
+def _gap(x: Array, c: Scalar) -> jax.Array:
     """1 - c|x|^2, at least the margin."""
     return jnp.maximum(1 - c * (x @ x), margin(x.dtype))
 
 
-def _bounded_square(x: jax.Array, c: jax.Array) -> jax.Array:
+def _bounded_square(x: Array, c: Scalar) -> jax.Array:
     """c|x|^2, at most 1 - margin."""
     return jnp.minimum(c * (x @ x), 1 - margin(x.dtype))

@@ -66,7 +66,7 @@ def lightgcn(config: LightGCNConfig, data: Dataset, batch_size: int) -> Recommen
             "item": xavier(keys[1], (data.n_items, config.dim)),
         }
 
-    def encode(params: Params, inputs: dict) -> dict[str, jax.Array]:
+    def encode(params: Params, inputs: dict[str, Any]) -> dict[str, jax.Array]:
         """The mean of all layers: [users, d] and [items, d]."""
         edges = inputs["interactions"]
         user, item = total = params["user"], params["item"]
@@ -78,7 +78,7 @@ def lightgcn(config: LightGCNConfig, data: Dataset, batch_size: int) -> Recommen
             total = total[0] + user, total[1] + item
         return {"user": total[0] / (config.layers + 1), "item": total[1] / (config.layers + 1)}
 
-    def loss(params: Params, inputs: dict, batch: Batch, key: jax.Array) -> tuple[jax.Array, Metrics]:
+    def loss(params: Params, inputs: dict[str, Any], batch: Batch, key: jax.Array) -> tuple[jax.Array, Metrics]:
         users, items = batch["user"], batch["item"]
         negatives = sample_negatives(key, inputs["exclusions"], users, batch["example"], 1, data.n_items)[:, 0]
 

@@ -1,12 +1,13 @@
 """Baselines without learned embeddings: what a model has to beat before it has learned anything."""
 
+import jax
 import jax.numpy as jnp
 import numpy as np
 import optax
 
 from hkjax.data.batching import bucket_by_length
 from hkjax.data.dataset import Dataset, Interactions
-from hkjax.models.base import Recommender
+from hkjax.models.base import Batch, Metrics, Params, Recommender
 from hkjax.ops.logistic import fit_logistic
 
 
@@ -41,14 +42,15 @@ def _linear_baseline(data: Dataset, user_features: np.ndarray, item_features: np
     weights = _fit(data.validation, user_features, item_features)
     n_user = user_features.shape[1]
 
-    def encode(params, inputs):
+    def encode(params: Params, inputs: dict[str, jax.Array]) -> dict[str, jax.Array]:
         intercept, user, item = params["weights"][0], params["weights"][1 : 1 + n_user], params["weights"][1 + n_user :]
         return {"user": inputs["user"] @ user + intercept, "item": inputs["item"] @ item}
 
-    def score_pairs(representation, users, items):
+    def score_pairs(representation: dict[str, jax.Array], users: jax.Array, items: jax.Array) -> jax.Array:
         return representation["user"][users] + representation["item"][items]
 
-    def loss(params, inputs, batch, key):
+    def loss(params: Params, inputs: dict[str, jax.Array], batch: Batch, key: jax.Array) -> tuple[jax.Array, Metrics]:
+        del key
         logits = score_pairs(encode(params, inputs), batch["user"], batch["item"])
         entropies = optax.sigmoid_binary_cross_entropy(logits, batch["label"].astype(logits.dtype))
         value = jnp.mean(batch["weight"] * entropies)

@@ -1,5 +1,7 @@
 """Inner products of many pairs of rows, gathered and summed in blocks instead of copied out."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 
@@ -7,7 +9,7 @@ from hkjax.ops._bilinear import bilinear_primitives
 from hkjax.ops._blocks import add_rows, map_rows, row_dot
 from hkjax.ops._columns import sum_columns
 from hkjax.ops.collectives import all_gather, device_key
-from hkjax.ops.sparse import Edges, edge_products
+from hkjax.ops.sparse import Edges, local_sddmm
 
 _BLOCK = 8
 
@@ -30,7 +32,7 @@ def pair_gram(x: jax.Array, pairs: Edges) -> tuple[jax.Array, jax.Array, jax.Arr
     """|a|^2, <a, b> and |b|^2 of the rows a and b of x [N, d] at the ends of each pair: three arrays [pairs]."""
     ends = jnp.stack([pairs.rows, pairs.columns])
     aa, bb = all_gather(jnp.sum(x**2, axis=-1)).at[ends].get(mode="clip")
-    return aa, sum_columns(lambda x: edge_products(x, x, pairs), [x]), bb
+    return aa, sum_columns(lambda x: local_sddmm(x, x, pairs), [x]), bb
 
 
 def half_pair_gram(key: jax.Array, x: jax.Array, pairs: Edges) -> tuple[jax.Array, jax.Array, jax.Array]:
@@ -62,7 +64,7 @@ def masked_gram(x: jax.Array, first: jax.Array, second: jax.Array, bits: jax.Arr
 
 
 @masked_gram.defjvp
-def _masked_gram_jvp(primals, tangents):
+def _masked_gram_jvp(primals: Any, tangents: Any) -> tuple[jax.Array, jax.Array]:
     x, *pairs = primals
     # A quadratic form: its derivative is twice the symmetric bilinear one.
     return masked_gram(*primals), 2 * _masked(tangents[0], x, *pairs, n=pairs[0].shape[0])

@@ -63,7 +63,7 @@ def spmm(weights: jax.Array, x: jax.Array, edges: Edges, n_rows: int) -> jax.Arr
     Returns:
         [n_rows, d].
     """
-    return psum(reduce_columns(lambda x: edge_sums(weights, x, edges, n_rows), [x]), DATA)
+    return psum(reduce_columns(lambda x: local_spmm(weights, x, edges, n_rows), [x]), DATA)
 
 
 def spmm_transposed(weights: jax.Array, y: jax.Array, edges: Edges, n_columns: int) -> jax.Array:
@@ -77,7 +77,7 @@ def spmm_transposed(weights: jax.Array, y: jax.Array, edges: Edges, n_columns: i
 
 def sddmm(y: jax.Array, x: jax.Array, edges: Edges) -> jax.Array:
     """The inner products <y_i, x_j> at the edges (i, j): [edges] from y [rows, d] and x [columns, d]."""
-    return sum_columns(lambda y, x: edge_products(y, x, edges), [y, x])
+    return sum_columns(lambda y, x: local_sddmm(y, x, edges), [y, x])
 
 
 def edge_mean(values: jax.Array, edges: Edges) -> jax.Array:
@@ -87,12 +87,12 @@ def edge_mean(values: jax.Array, edges: Edges) -> jax.Array:
     return total / jnp.maximum(count, 1)
 
 
-def edge_sums(weights: jax.Array, x: jax.Array, edges: Edges, n_rows: int) -> jax.Array:
+def local_spmm(weights: jax.Array, x: jax.Array, edges: Edges, n_rows: int) -> jax.Array:
     """`spmm` over this device's edges alone, of x with all its rows."""
     return _by_rows(weights, x, *edges[:3], n=n_rows)
 
 
-def edge_products(y: jax.Array, x: jax.Array, edges: Edges) -> jax.Array:
+def local_sddmm(y: jax.Array, x: jax.Array, edges: Edges) -> jax.Array:
     """`sddmm` of y and x with all their rows."""
     return _by_weights(y, x, *edges[:3], n=edges.rows.shape[0])
 

@@ -15,7 +15,7 @@ from jax.ad_checkpoint import checkpoint_name
 from hkjax.ops._columns import reduce_columns, sum_columns
 from hkjax.ops.collectives import DATA, ROWS, all_gather, axis_size, psum, psum_scatter
 from hkjax.ops.segment import segment_sum
-from hkjax.ops.sparse import Edges, edge_products, edge_sums
+from hkjax.ops.sparse import Edges, local_sddmm, local_spmm
 
 
 class Gram(NamedTuple):
@@ -57,7 +57,7 @@ def edge_gram(entity: jax.Array, relation: jax.Array, graph: Edges) -> Gram:
     entries_at_ends = partial(_entries, nodes=ends, relation=graph.attr)
     hr, tr = sum_columns(entries_at_ends, [entity @ relation.T], [jnp.arange(relation.shape[0])])
     rr = jnp.sum(relation**2, axis=-1)[graph.attr]
-    ht = sum_columns(lambda entity: edge_products(entity, entity, graph), [entity])
+    ht = sum_columns(lambda entity: local_sddmm(entity, entity, graph), [entity])
     return Gram(*(checkpoint_name(x, "edge") for x in (hh, tt, rr, ht, hr, tr)))
 
 
@@ -78,7 +78,7 @@ def mean_message(coefficients: Coefficients, entity: jax.Array, relation: jax.Ar
     sums_by_relation = partial(_sums, values=gamma, rows=graph.rows, relation=graph.attr, n_rows=n)
     total = psum_scatter(segment_sum(alpha, graph.rows, n))[:, None] * entity
     total += reduce_columns(sums_by_relation, [], [relation_ids]) @ relation
-    total += reduce_columns(lambda entity: edge_sums(beta, entity, graph, n), [entity])
+    total += reduce_columns(lambda entity: local_spmm(beta, entity, graph, n), [entity])
     count = psum_scatter(segment_sum(jnp.ones_like(alpha), graph.rows, n))
     return psum(total, DATA) / jnp.maximum(psum(count, DATA), 1)[:, None]
 

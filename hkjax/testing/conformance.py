@@ -54,7 +54,9 @@ def _first(recommender: Recommender) -> Batch:
     return get_batch(recommender.batches, epoch_order(recommender.batches, jax.random.key(1)), 0)
 
 
-def _check_loss(recommender: Recommender, params: Params, batch: Batch, key: jax.Array, loss: Callable) -> None:
+def _check_loss(
+    recommender: Recommender, params: Params, batch: Batch, key: jax.Array, loss: Callable[..., Any]
+) -> None:
     shape = jax.eval_shape(recommender.loss, params, recommender.inputs, batch, key)[0].shape
     assert shape == (), f"the loss has shape {shape}: expected a scalar"
     (value, metrics), gradients = loss(params, recommender.inputs, batch, key)
@@ -65,7 +67,9 @@ def _check_loss(recommender: Recommender, params: Params, batch: Batch, key: jax
     assert again == value, f"the loss is no function of its arguments: {value}, then {again}"
 
 
-def _check_padding(recommender: Recommender, params: Params, batch: Batch, key: jax.Array, loss: Callable) -> None:
+def _check_padding(
+    recommender: Recommender, params: Params, batch: Batch, key: jax.Array, loss: Callable[..., Any]
+) -> None:
     batch = {**batch, "weight": batch["weight"].at[0].set(0)}
     changes = {"item": batch["item"][0] == 0, "label": 1 - batch["label"][0] if "label" in batch else 0}
     other = {k: v.at[0].set(changes[k]) if k in changes else v for k, v in batch.items()}

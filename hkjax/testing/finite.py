@@ -15,7 +15,7 @@ def check_finite(
     reaches: Sequence[float],
     *,
     d: int = 3,
-    dtypes: Sequence = _DTYPES,
+    dtypes: Sequence[Any] = _DTYPES,
     n: int = 60,
     order: int = 2,
     seed: int = 0,
@@ -38,7 +38,7 @@ def check_finite(
     Raises:
         AssertionError: something is not finite, or the dtype is not kept; the message names the point.
     """
-    checked: dict[str, Callable] = {"value": function}
+    checked: dict[str, Callable[..., Any]] = {"value": function}
     if order >= 1:
         everything = tuple(range(len(reaches)))
         checked["gradient"] = jax.jacrev(function, everything)

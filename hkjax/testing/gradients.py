@@ -47,13 +47,13 @@ class _Derivatives(NamedTuple):
         second: (point, tangents) -> (gradient, second derivative along the tangents).
     """
 
-    first: Callable
-    second: Callable
+    first: Callable[..., Any]
+    second: Callable[..., Any]
 
 
 def check_gradients(
     function: Callable[..., jax.Array],
-    args: tuple,
+    args: tuple[Any, ...],
     *,
     tolerance: float = 1e-6,
     second_tolerance: float = 1e-4,
@@ -96,7 +96,7 @@ def check_gradients(
 
 
 def measure_gradients(
-    function: Callable[..., jax.Array], args: tuple, *, directions: int = 2, entries: int = 3, seed: int = 0
+    function: Callable[..., jax.Array], args: tuple[Any, ...], *, directions: int = 2, entries: int = 3, seed: int = 0
 ) -> list[GradientError]:
     """As `check_gradients`, but only reports."""
     random = np.random.default_rng(seed)
@@ -124,7 +124,7 @@ def measure_gradients(
         ]
 
 
-def _derivatives(scalar: Callable[..., jax.Array], point: list[jax.Array], rest: tuple) -> _Derivatives:
+def _derivatives(scalar: Callable[..., jax.Array], point: list[jax.Array], rest: tuple[Any, ...]) -> _Derivatives:
     def first(p: list[jax.Array], tangents: list[jax.Array], *rest: Any) -> tuple[jax.Array, jax.Array]:
         return jax.jvp(lambda p: scalar(p, *rest), (p,), (tangents,))
 
@@ -140,7 +140,7 @@ def _derivatives(scalar: Callable[..., jax.Array], point: list[jax.Array], rest:
     return _Derivatives(compiled, jax.jit(second))
 
 
-def _reverse_alone(scalar: Callable[..., jax.Array]) -> tuple[Callable, Callable]:
+def _reverse_alone(scalar: Callable[..., jax.Array]) -> tuple[Callable[..., Any], Callable[..., Any]]:
     """Both functions of `_Derivatives` without forward mode."""
 
     def first(p: list[jax.Array], tangents: list[jax.Array], *rest: Any) -> tuple[jax.Array, jax.Array]:
@@ -163,7 +163,7 @@ def _measure_leaf(
     k: int,
     derivatives: _Derivatives,
     point: list[jax.Array],
-    rest: tuple,
+    rest: tuple[Any, ...],
     random: np.random.Generator,
     directions: int,
     entries: int,

@@ -10,7 +10,6 @@ from flax import linen as nn
 from hkjax.models.hakg.config import HAKGConfig
 from hkjax.ops.lookup import num_local_rows
 
-
 Gates = tuple[jax.Array, jax.Array] | None
 
 
