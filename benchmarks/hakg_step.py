@@ -15,17 +15,17 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from absl import flags
-from hkjax.data.sampling import draw_unseen, take
-from hkjax.models.hakg_config import HAKGConfig
-from hkjax.models.hakg_inputs import HAKGInputs
-from hkjax.training.parallel import make_runner
+from hkjax.data.sampling import sample_negatives, take
+from hkjax.models.hakg.config import HAKGConfig
+from hkjax.models.hakg.inputs import HAKGInputs
+from hkjax.training.trainer import make_trainer
 from ml_collections import config_flags
 
 from hkjax import cli
 from hkjax.evaluation.ranking import rank_users
 from hkjax.experiment import build_model, load_data, read_experiment
 from hkjax.models.base import Batch
-from hkjax.models.hakg import HAKG
+from hkjax.models.hakg.parameters import HAKG
 from hkjax.training.state import make_optimizer
 
 _REPEATS = 5
@@ -42,13 +42,13 @@ def main() -> None:
     recommender = build_model(experiment, data)
     inputs, batches = recommender.inputs, recommender.batches
     optimizer = make_optimizer(experiment.optimizer, batches.steps_per_epoch)
-    runner, key = make_runner(recommender, optimizer), jax.random.key(2)
-    state, order = runner.init(jax.random.key(0)), runner.shuffle(jax.random.key(1))
+    trainer, key = make_trainer(recommender, optimizer), jax.random.key(2)
+    state, order = trainer.init(jax.random.key(0)), trainer.epoch_order(jax.random.key(1))
 
     def steps(n: int) -> float:
         nonlocal state
         start = time.perf_counter()
-        state = jax.block_until_ready(runner.run(state, order, jnp.int32(n), key))
+        state = jax.block_until_ready(trainer.train_steps(state, order, jnp.int32(n), key))
         return time.perf_counter() - start
 
     print(f"{2 * len(data.triples):,} directed edges, {batches.steps_per_epoch} steps an epoch")
@@ -57,12 +57,12 @@ def main() -> None:
     print(f"peak memory                {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:8.2f} GB")
 
     # All of these come as arguments: what a compiled function closes over, XLA computes beforehand.
-    params, batch = state.params, take(batches, order, 0)
+    params, batch = state.params, get_batch(batches, order, 0)
     apply = HAKG(config, data.n_users, data.n_items, data.n_entities, data.n_relations).apply
     embeddings = jax.jit(partial(apply, method="propagate"))(params, inputs, key)
 
     def draw(inputs: HAKGInputs, batch: Batch, key: jax.Array) -> jax.Array:
-        return draw_unseen(key, inputs.histories, batch["user"], batch["example"], config.negatives, data.n_items)
+        return sample_negatives(key, inputs.histories, batch["user"], batch["example"], config.negatives, data.n_items)
 
     def sample(inputs: HAKGInputs, key: jax.Array) -> HAKGInputs:
         return inputs.sample(key, config.edge_keep, config.interaction_keep)

@@ -10,8 +10,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from absl import flags
-from hkjax.models.hakg_config import HAKGConfig
-from hkjax.training.parallel import make_runner
+from hkjax.models.hakg.config import HAKGConfig
+from hkjax.training.trainer import make_trainer
 from ml_collections import config_flags
 
 from hkjax import cli
@@ -34,15 +34,15 @@ def main() -> None:
     config, data = experiment.model, load_data(experiment)
     assert isinstance(config, HAKGConfig)
     model = build_model(experiment, data)
-    runner = make_runner(model, make_optimizer(experiment.optimizer, model.batches.steps_per_epoch))
+    trainer = make_trainer(model, make_optimizer(experiment.optimizer, model.batches.steps_per_epoch))
     encode, epochs = jax.jit(model.encode), [int(epoch) for epoch in flags.FLAGS.epochs]
     measured = np.zeros((flags.FLAGS.seeds, len(epochs), 2))
     for seed in range(flags.FLAGS.seeds):
         order_key, step_key = jax.random.split(jax.random.key(seed))
-        state = runner.init(step_key).replace(params=official_params(config, data, flags.FLAGS.torch_seed))
+        state = trainer.init(step_key).replace(params=official_params(config, data, flags.FLAGS.torch_seed))
         for epoch in range(max(epochs)):
-            order = runner.shuffle(jax.random.fold_in(order_key, epoch))
-            state = runner.run(state, order, jnp.int32(model.batches.steps_per_epoch), step_key)
+            order = trainer.epoch_order(jax.random.fold_in(order_key, epoch))
+            state = trainer.train_steps(state, order, jnp.int32(model.batches.steps_per_epoch), step_key)
             if epoch + 1 in epochs:
                 representation = encode(state.params, model.inputs)
                 found = rank_users(model, representation, data.n_items, data.test, data.train, (20,))

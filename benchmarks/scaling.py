@@ -47,11 +47,11 @@ def _seconds(n_edges: int, n_devices: int) -> float:
     import jax
     import jax.numpy as jnp
     import numpy as np
-    from hkjax.models.hakg_config import HAKGConfig
-    from hkjax.training.parallel import Parallel, make_runner
+    from hkjax.models.hakg.config import HAKGConfig
+    from hkjax.training.trainer import Parallel, make_trainer
 
-    from hkjax.data.dataset import DataConfig, assemble
-    from hkjax.models.hakg import hakg
+    from hkjax.data.read import DataConfig, build_dataset
+    from hkjax.models.hakg.model import hakg
     from hkjax.training.state import OptimizerConfig, make_optimizer
 
     random = np.random.default_rng(0)
@@ -67,16 +67,16 @@ def _seconds(n_edges: int, n_devices: int) -> float:
     n_rows = n_edges // 12
     users, liked = random.integers(n_users, size=n_rows), np.ones(n_rows, int)
     rows = np.column_stack([users, popular(n_items, n_rows), liked])
-    data = assemble(rows, np.zeros((0, 3), int), triples, DataConfig("ripplenet"), seed=0)
+    data = build_dataset(rows, np.zeros((0, 3), int), triples, DataConfig("ripplenet"), seed=0)
     recommender = hakg(HAKGConfig(dim=flags.FLAGS.dim, layers=2, negatives=50), data, batch_size=4096)
     optimizer = make_optimizer(OptimizerConfig(), recommender.batches.steps_per_epoch)
     parallel: Parallel = "pmap" if n_devices > 1 else "none"
-    runner = make_runner(recommender, optimizer, parallel, devices=jax.devices()[:n_devices])
-    state, order = runner.init(jax.random.key(0)), runner.shuffle(jax.random.key(1))
+    trainer = make_trainer(recommender, optimizer, parallel, devices=jax.devices()[:n_devices])
+    state, order = trainer.init(jax.random.key(0)), trainer.epoch_order(jax.random.key(1))
     times = []
     for _ in range(_REPEATS + 1):
         start = time.perf_counter()
-        state = jax.block_until_ready(runner.run(state, order, jnp.int32(2), jax.random.key(2)))
+        state = jax.block_until_ready(trainer.train_steps(state, order, jnp.int32(2), jax.random.key(2)))
         times.append((time.perf_counter() - start) / 2)
     return min(times[1:])
 

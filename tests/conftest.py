@@ -22,20 +22,31 @@ from pathlib import Path
 import hypothesis
 import pytest
 
-from hkjax.data.dataset import DataConfig, Dataset
+from hkjax.data.dataset import Dataset
+from hkjax.data.read import DataConfig
 from hkjax.data.synthetic import SyntheticConfig, synthetic_dataset
 
 # The first example of a shape compiles.
 hypothesis.settings.register_profile("compiled", deadline=None)
 hypothesis.settings.load_profile("compiled")
 
-TINY = SyntheticConfig(n_users=40, n_items=25, n_fields=3, n_values=4, likes=5.0, coverage=0.7)
+TINY = SyntheticConfig(n_users=40, n_items=25, n_fields=3, n_values=4, positives=5.0, coverage=0.7)
+INDIVISIBLE = SyntheticConfig(n_users=41, n_items=26, n_fields=3, n_values=5, positives=5.0, coverage=0.7)
 
 
 @pytest.fixture(scope="session")
 def tiny_data() -> Dataset:
     """40 users and 25 items, some items without any attribute and some users without history."""
     return synthetic_dataset(TINY, DataConfig(), seed=0)
+
+
+@pytest.fixture(scope="session")
+def indivisible_data() -> Dataset:
+    """41 users and 26 items: neither they nor their interactions, entities and triples are divisible by 4."""
+    data = synthetic_dataset(INDIVISIBLE, DataConfig(), seed=1)
+    sizes = (data.n_users, data.n_items, data.n_entities, data.train.positives().users.size, len(data.triples))
+    assert all(size % 4 for size in sizes), sizes
+    return data
 
 
 @pytest.fixture(scope="session")

@@ -3,14 +3,14 @@
 import jax
 import jax.numpy as jnp
 import pytest
-from hkjax.data.sampling import shuffle, take
-from hkjax.models.hakg_config import OFFICIAL, HAKGConfig
-from hkjax.models.hkrm_config import HKRMConfig
 
+from hkjax.data.batching import epoch_order, get_batch
 from hkjax.geometry import cones
 from hkjax.geometry import poincare as ball
-from hkjax.models.hakg import hakg
-from hkjax.models.hkrm import hkrm
+from hkjax.models.hakg.config import OFFICIAL, HAKGConfig
+from hkjax.models.hakg.model import hakg
+from hkjax.models.hkrm.config import HKRMConfig
+from hkjax.models.hkrm.model import hkrm
 from hkjax.models.lightgcn import LightGCNConfig, lightgcn
 from hkjax.precision import full_precision
 
@@ -60,12 +60,12 @@ def test_geometry(name):
 )
 def test_models(name, platform, tiny_data):
     model = MODELS[name](tiny_data)
-    batch = take(model.batches, shuffle(model.batches, jax.random.key(1)), 0)
+    batch = get_batch(model.batches, epoch_order(model.batches, jax.random.key(1)), 0)
     params = jax.eval_shape(model.init, jax.random.key(0))
     representation = jax.eval_shape(model.encode, params, model.inputs)
     gradient = jax.grad(lambda *args: model.loss(*args)[0])
     of_step = products(platform, gradient, params, model.inputs, batch, jax.random.key(2))
     of_encoding = products(platform, model.encode, params, model.inputs)
-    of_ranking = products(platform, model.rank_scores, representation, jnp.arange(2))
+    of_ranking = products(platform, model.score_all_items, representation, jnp.arange(2))
     assert in_full_precision(of_step + of_encoding + of_ranking)
     assert of_ranking

@@ -1,5 +1,6 @@
 """Checks for numerics, usable on a user's own functions: gradients, finiteness, a Recommender's conformance."""
 
+from hkjax.testing.conformance import check_meshes as check_meshes
 from hkjax.testing.conformance import check_recommender as check_recommender
 from hkjax.testing.finite import check_finite as check_finite
 from hkjax.testing.gradients import GradientError as GradientError

@@ -1,14 +1,21 @@
 """Whether a `Recommender` keeps what training and evaluation rely on."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 
 from hkjax.data.batching import epoch_order, get_batch
-from hkjax.models.base import Batch, Params, Recommender
+from hkjax.models.base import Batch, Metrics, Params, Recommender, Representation
+from hkjax.training.partition import MeshShape
+from hkjax.training.trainer import Parallel, make_trainer
+
+# Tables whole everywhere; divided by rows among all devices; both.
+MESHES: tuple[MeshShape, ...] = ((4, 1), (1, 4), (2, 2))
 
 
 def check_recommender(recommender: Recommender, batch: Batch | None = None, key: jax.Array | None = None) -> None:
@@ -48,6 +55,91 @@ def check_recommender(recommender: Recommender, batch: Batch | None = None, key:
     jaxpr = jax.make_jaxpr(recommender.loss)(params, recommender.inputs, batch, key)
     sizes = [np.size(constant) for constant in jaxpr.consts]
     assert all(size <= 1 for size in sizes), f"the loss closes over arrays of {sizes} entries: pass them as inputs"
+
+
+def check_meshes(
+    recommender: Recommender,
+    meshes: Sequence[MeshShape] = MESHES,
+    parallel: Parallel = "shard_map",
+    own_draws: bool = False,
+) -> None:
+    """Checks that a model computes on several devices what it computes on one.
+
+    Two steps of plain SGD are compared, since Adam would hide a gradient that is wrong by a factor: metrics, and every
+    parameter's change. On meshes that divide tables the representation is compared, too. A raw `table[ids]` on a
+    divided table does not pass.
+
+    Args:
+        recommender: what to check; its batch size must be divisible by the devices.
+        meshes: numbers of devices along DATA and along ROWS.
+        parallel: what runs the steps.
+        own_draws: devices draw something for themselves, such as edges to drop, so that steps are not those of one
+            device: compare the representation alone.
+
+    Raises:
+        AssertionError: something differs; the message says what, and on which mesh.
+    """
+    alone = _two_steps(recommender, (1, 1), parallel)
+    for mesh in meshes:
+        found = _two_steps(recommender, mesh, parallel)
+        message = f"on the mesh {mesh}: "
+        if mesh[1] > 1:
+            of_one = jax.jit(recommender.encode)(found.params, recommender.inputs)
+            jax.tree.map(partial(_assert_close, message=message + "encode"), found.representation, of_one)
+        if own_draws:
+            continue
+        for name, total in alone.metric_sums.items():
+            np.testing.assert_allclose(found.metric_sums[name], total, rtol=1e-6, err_msg=message + name)
+        jax.tree_util.tree_map_with_path(
+            partial(_compare_changes, message), alone.before, found.before, alone.params, found.params
+        )
+
+
+class _TwoSteps(NamedTuple):
+    before: Params
+    params: Params
+    metric_sums: Metrics
+    representation: Representation
+
+
+def _two_steps(recommender: Recommender, mesh: MeshShape, parallel: Parallel) -> _TwoSteps:
+    """What two steps on a mesh make of the parameters, without the padding."""
+    trainer = make_trainer(recommender, optax.sgd(1.0), mesh, parallel)
+    whole = jax.eval_shape(recommender.init, jax.random.key(0))
+    encoded = jax.eval_shape(recommender.encode, whole, recommender.inputs)
+    state = trainer.init(jax.random.key(0))
+    before = _without_padding(trainer.params(state), whole)
+    order = trainer.epoch_order(jax.random.key(1))
+    state = trainer.train_steps(state, order, jnp.int32(2), jax.random.key(2))
+    params = trainer.params(state)
+    representation = jax.jit(trainer.recommender.encode)(params, trainer.recommender.inputs) if mesh[1] > 1 else None
+    if representation is not None:
+        representation = jax.tree.map(lambda x, like: np.asarray(x)[: like.shape[0]], representation, encoded)
+    return _TwoSteps(before, _without_padding(params, whole), state.metric_sums, representation)
+
+
+def _without_padding(tree: Any, like: Any) -> Any:
+    """Cuts off what pads tables, and checks that it is 0."""
+
+    def cut(x: Any, like: Any) -> np.ndarray:
+        x = np.asarray(x)
+        assert x.shape == like.shape or (x[like.shape[0] :] == 0).all(), "the padding of a table has changed"
+        return x[: like.shape[0]] if like.shape else x
+
+    return jax.tree.map(cut, tree, like)
+
+
+def _assert_close(found: Any, expected: Any, message: str) -> None:
+    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5, err_msg=message)
+
+
+def _compare_changes(message: str, path: Any, before: Any, start: Any, alone: Any, found: Any) -> None:
+    name = jax.tree_util.keystr(path)
+    np.testing.assert_array_equal(before, start, err_msg=f"{message}{name} starts otherwise")
+    scale = float(np.abs(alone - before).max())
+    np.testing.assert_allclose(
+        found - before, alone - before, rtol=1e-6, atol=1e-6 * scale + 1e-7, err_msg=f"{message}the gradient of {name}"
+    )
 
 
 def _first(recommender: Recommender) -> Batch:

@@ -2,7 +2,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hkjax.data.sampling import draw_unseen, make_histories, random_subset, shuffle, stratify, take
+from hkjax.data.sampling import make_histories, random_subset, sample_negatives, stratify
 
 from hkjax.errors import InputError
 
@@ -10,8 +10,8 @@ SIZES = np.random.default_rng(0).zipf(1.6, 1003).clip(max=400) - 1
 
 
 def epoch(batches, key):
-    order = shuffle(batches, jax.random.key(key))
-    return [take(batches, order, step) for step in range(batches.steps_per_epoch)]
+    order = epoch_order(batches, jax.random.key(key))
+    return [get_batch(batches, order, step) for step in range(batches.steps_per_epoch)]
 
 
 @pytest.mark.parametrize("sizes", [None, SIZES])
@@ -24,7 +24,7 @@ def test_an_epoch_takes_every_example_once(sizes):
 @pytest.mark.parametrize("sizes", [None, SIZES])
 def test_epochs_differ_by_their_key_alone(sizes):
     batches = stratify({"row": np.arange(1003)}, 64, sizes)
-    first, again, other = (np.asarray(shuffle(batches, jax.random.key(k))) for k in (1, 1, 2))
+    first, again, other = (np.asarray(epoch_order(batches, jax.random.key(k))) for k in (1, 1, 2))
     np.testing.assert_array_equal(first, again)
     assert (first != other).mean() > 0.9
 
@@ -61,7 +61,7 @@ def test_unseen_items_are_drawn_uniformly_and_never_liked_ones():
     shuffled = random.permutation(len(users))
     histories = make_histories(users[shuffled], np.concatenate(liked).astype(int)[shuffled], len(liked), n_items)
     everyone = jnp.arange(len(liked))
-    draws = np.asarray(draw_unseen(jax.random.key(0), histories, everyone, everyone, 60_000, n_items))
+    draws = np.asarray(sample_negatives(jax.random.key(0), histories, everyone, everyone, 60_000, n_items))
     for user, items in enumerate(liked):
         counts = np.bincount(draws[user], minlength=n_items)
         unseen = np.setdiff1d(np.arange(n_items), items)
@@ -73,9 +73,9 @@ def test_unseen_items_are_drawn_uniformly_and_never_liked_ones():
 def test_the_draws_of_an_example_do_not_depend_on_its_batch():
     histories = make_histories(np.array([0, 1, 1]), np.array([2, 0, 3]), 2, 9)
     users, examples = jnp.array([1, 0, 1, 1]), jnp.array([7, 8, 9, 3])
-    whole = draw_unseen(jax.random.key(0), histories, users, examples, 20, 9)
+    whole = sample_negatives(jax.random.key(0), histories, users, examples, 20, 9)
     np.testing.assert_array_equal(
-        draw_unseen(jax.random.key(0), histories, users[1::2], examples[1::2], 20, 9), whole[1::2]
+        sample_negatives(jax.random.key(0), histories, users[1::2], examples[1::2], 20, 9), whole[1::2]
     )
     assert (whole[0] != whole[2]).any()
 

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
-from hkjax.data.formats import read_adjacency, read_names, read_rows
 
+from hkjax.data.layouts import read_adjacency, read_names, read_rows
 from hkjax.errors import InputError
 
 COLUMNS = "user item label"

@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from hkjax.data.dataset import DataConfig, read_dataset
+from hkjax.data.read import DataConfig, read_dataset
 from hkjax.errors import InputError
 
 RATINGS = "0 0 1\n0 1 0\n1 2 1\n1 0 0\n2 1 1\n"
@@ -30,7 +30,7 @@ def test_duplicates_are_dropped_and_counted_and_a_liked_row_wins(tmp_path):
     liked = {(int(u), int(i)): int(y) for part in parts for u, i, y in zip(*part, strict=True)}
     assert len(liked) == 5
     assert liked[0, 1] == 1
-    assert data.remarks == ("2 duplicate interactions dropped", "1 duplicate triples dropped")
+    assert data.warnings == ("2 duplicate interactions dropped", "1 duplicate triples dropped")
 
 
 def test_a_kgat_folder_keeps_its_test_part(tmp_path):
@@ -51,7 +51,7 @@ def test_a_test_row_that_is_also_in_train_leaves_train(tmp_path):
     data = read_dataset(DataConfig("kgat", str(tmp_path), ratios=(6, 4)), seed=0)
     assert 3 not in data.train.items
     assert 3 not in data.validation.items
-    assert "1 test interactions are also in train" in data.remarks[0]
+    assert "1 test interactions are also in train" in data.warnings[0]
 
 
 def test_names_of_the_data_set_are_kept(tmp_path):

@@ -3,8 +3,8 @@ import dataclasses
 import numpy as np
 import pytest
 
-from hkjax.data.dataset import DataConfig
 from hkjax.data.fields import attribute_fields
+from hkjax.data.read import DataConfig
 from hkjax.data.synthetic import SyntheticConfig, synthetic_dataset
 from hkjax.errors import InputError
 
@@ -28,7 +28,7 @@ def test_equal_seeds_give_equal_data():
 
 
 def test_users_like_items_that_share_a_value_of_their_preferred_field():
-    data = synthetic_dataset(SyntheticConfig(n_users=300, likes=60.0), DataConfig(), seed=0)
+    data = synthetic_dataset(SyntheticConfig(n_users=300, positives=60.0), DataConfig(), seed=0)
     fields = attribute_fields(data.triples, data.n_items, data.fields, data.names.relations)
     value = np.full((data.n_items, len(data.fields)), -1)
     value[fields.item, fields.field] = fields.value
@@ -39,7 +39,7 @@ def test_users_like_items_that_share_a_value_of_their_preferred_field():
         for j in range(len(data.fields)):
             present = values[values[:, j] >= 0, j]
             agreement[user, j] = np.bincount(present).max() / max(len(present), 1) if len(present) else 0
-    assert (agreement.argmax(axis=1) == data.truth).mean() > 0.9
+    assert (agreement.argmax(axis=1) == data.true_field).mean() > 0.9
 
 
 def test_the_taxonomy_of_each_field_has_one_root():
@@ -51,7 +51,7 @@ def test_the_taxonomy_of_each_field_has_one_root():
 
 
 def test_popular_items_follow_zipf():
-    config = dataclasses.replace(SIZES, n_users=3000, preference=0.0, zipf=1.0, likes=3.0)
+    config = dataclasses.replace(SIZES, n_users=3000, preference=0.0, zipf=1.0, positives=3.0)
     data = synthetic_dataset(config, DataConfig(), seed=0)
     counts = np.sort(np.bincount(data.train.positives().items, minlength=data.n_items))[::-1]
     slope = np.polyfit(np.log(np.arange(5, 60)), np.log(counts[5:60]), 1)[0]

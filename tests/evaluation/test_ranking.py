@@ -19,7 +19,7 @@ def test_blocks_of_users_give_the_metrics_of_one_user_at_a_time(monkeypatch):
     relevant, known = rows(random, 60), rows(random, 150)
     keep = ~np.isin(relevant.users * N_ITEMS + relevant.items, known.users * N_ITEMS + known.items)
     relevant = relevant.select(keep)
-    recommender = Recommender(None, None, None, None, None, None, rank_scores=lambda r, users: r[users])
+    recommender = Recommender(None, None, None, None, None, None, score_all_items=lambda r, users: r[users])
     monkeypatch.setattr(ranking, "_SCORES_PER_BLOCK", 5 * N_ITEMS)
     found = ranking.rank_users(recommender, jax.numpy.asarray(table), N_ITEMS, relevant, known, (3, 10))
     assert found["users"].tolist() == np.unique(relevant.users).tolist()

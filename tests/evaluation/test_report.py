@@ -1,8 +1,7 @@
-from hkjax.models.hakg_config import HAKGConfig
-
-from hkjax.data.dataset import DataConfig
+from hkjax.data.read import DataConfig
 from hkjax.data.synthetic import SyntheticConfig
 from hkjax.experiment import Experiment, evaluate_workdir, train_experiment
+from hkjax.models.hakg.config import HAKGConfig
 from hkjax.training.loop import TrainingConfig
 
 

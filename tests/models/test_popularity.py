@@ -1,9 +1,9 @@
 import jax
 import numpy as np
-from hkjax.models.baselines import balance_and_popularity, fit_logistic, popularity
 
 from hkjax.evaluation.ctr import predict
 from hkjax.evaluation.metrics import auc
+from hkjax.models.popularity import balance_and_popularity, fit_logistic, popularity
 
 
 def test_popularity_orders_rows_by_the_raw_count(tiny_data):

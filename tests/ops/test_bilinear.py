@@ -2,11 +2,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hkjax.graph.trilinear import partial_derivatives
 from jax.test_util import check_grads
 
+from hkjax.ops._bilinear import bilinear_primitives
+
 # A dense form, T = sum of w_ij <y_i, x_j>, whose edges need no arrays to say where they are.
-BY_WEIGHTS, BY_ROWS, BY_COLUMNS = partial_derivatives(
+BY_WEIGHTS, BY_ROWS, BY_COLUMNS = bilinear_primitives(
     "dense", lambda y, x, n: y @ x.T, lambda w, x, n: w @ x, lambda w, y, n: w.T @ y
 )
 
@@ -29,7 +30,7 @@ def test_the_transpose_of_each_is_another_of_the_three(arrays):
     w, y, x = arrays
     reverse = jax.make_jaxpr(lambda w, x: jax.vjp(lambda w, x: BY_ROWS(w, x, n=3), w, x)[1](y))(w, x)
     used = {equation.primitive.name for equation in reverse.jaxpr.eqns}
-    assert {"dense_by_weights", "dense_by_columns"} <= used
+    assert {"dense_by_weights", "dense_csc_orders"} <= used
     assert not used & {"dot_general", "transpose"}
 
 

@@ -4,7 +4,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from hkjax.graph import blocks, pairs, sparse
-from hkjax.models.losses import unit_rows
+
+from hkjax.models.hakg.losses import l2_normalize
 
 
 @pytest.mark.parametrize("n", [0, 3, 4, 11])
@@ -44,10 +45,10 @@ def test_other_devices_compute_at_once_what_a_cpu_does_in_blocks(monkeypatch):
     branches = []
 
     def everything(x):
-        ht = sparse.edge_products(x, x, edges)
+        ht = sparse.sddmm(x, x, edges)
         return (
-            sparse.weighted_sum(jnp.sin(ht), x, edges, 9),
-            pairs.gathered_products(x, unit_rows(x), index),
+            sparse.spmm(jnp.sin(ht), x, edges, 9),
+            pairs.gathered_products(x, l2_normalize(x), index),
             pairs.masked_gram(x, edges.rows, edges.columns, bits, jnp.arange(5)),
         )
 

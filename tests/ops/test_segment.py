@@ -1,8 +1,9 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-from hkjax.graph.segment import segment_mean, segment_softmax, segment_sum
 from jax.test_util import check_grads
+
+from hkjax.ops.segment import segment_mean, segment_softmax, segment_sum
 
 
 def test_sums_and_means_are_over_each_segments_members():

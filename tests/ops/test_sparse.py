@@ -36,25 +36,25 @@ def test_the_products_are_those_of_the_dense_matrix(case):
     edges, weights, x, y = case
     matrix = np.zeros((N_ROWS, N_COLUMNS))
     np.add.at(matrix, (edges.rows, edges.columns), weights)
-    np.testing.assert_allclose(sparse.weighted_sum(weights, x, edges, N_ROWS), matrix @ x, rtol=1e-12)
-    transposed = sparse.weighted_sum_transposed(weights, y, edges, N_COLUMNS)
+    np.testing.assert_allclose(sparse.spmm(weights, x, edges, N_ROWS), matrix @ x, rtol=1e-12)
+    transposed = sparse.spmm_transposed(weights, y, edges, N_COLUMNS)
     np.testing.assert_allclose(transposed, matrix.T @ y, rtol=1e-12)
     expected = np.sum(np.asarray(y)[edges.rows] * np.asarray(x)[edges.columns], -1)
-    np.testing.assert_allclose(sparse.edge_products(y, x, edges), expected, rtol=1e-12)
+    np.testing.assert_allclose(sparse.sddmm(y, x, edges), expected, rtol=1e-12)
 
 
 # Each product with its counterpart in plain jax.numpy, which JAX differentiates by itself.
 FUNCTIONS = {
-    "weighted_sum": (
-        lambda w, x, y, edges: y + sparse.weighted_sum(w, x, edges, N_ROWS),
+    "spmm": (
+        lambda w, x, y, edges: y + sparse.spmm(w, x, edges, N_ROWS),
         lambda w, x, y, edges: y.at[edges.rows].add(w[:, None] * x[edges.columns]),
     ),
-    "weighted_sum_transposed": (
-        lambda w, x, y, edges: x + sparse.weighted_sum_transposed(w, y, edges, N_COLUMNS),
+    "spmm_transposed": (
+        lambda w, x, y, edges: x + sparse.spmm_transposed(w, y, edges, N_COLUMNS),
         lambda w, x, y, edges: x.at[edges.columns].add(w[:, None] * y[edges.rows]),
     ),
-    "edge_products": (
-        lambda w, x, y, edges: sparse.edge_products(y, x, edges),
+    "sddmm": (
+        lambda w, x, y, edges: sparse.sddmm(y, x, edges),
         lambda w, x, y, edges: jnp.sum(y[edges.rows] * x[edges.columns], axis=-1),
     ),
 }
@@ -108,13 +108,13 @@ def test_kept_edges_keep_both_orders(case):
     np.testing.assert_array_equal(places, np.flatnonzero(kept))
     np.testing.assert_array_equal(fewer.rows, np.asarray(edges.rows)[kept])
     np.testing.assert_array_equal(fewer.columns, np.asarray(edges.columns)[kept])
-    assert sorted(np.asarray(fewer.by_column)) == list(range(kept.sum()))
-    assert np.all(np.diff(np.asarray(fewer.columns)[fewer.by_column]) >= 0)
+    assert sorted(np.asarray(fewer.csc_order)) == list(range(kept.sum()))
+    assert np.all(np.diff(np.asarray(fewer.columns)[fewer.csc_order]) >= 0)
 
 
 def test_a_batch_of_products_is_each_of_them(case):
     edges, weights, x, y = case
     several = jnp.stack([weights, 2 * weights])
-    found = jax.vmap(lambda w: jax.grad(lambda x: jnp.sum(y * sparse.weighted_sum(w, x, edges, N_ROWS)))(x))(several)
-    one = sparse.weighted_sum_transposed(weights, y, edges, N_COLUMNS)
+    found = jax.vmap(lambda w: jax.grad(lambda x: jnp.sum(y * sparse.spmm(w, x, edges, N_ROWS)))(x))(several)
+    one = sparse.spmm_transposed(weights, y, edges, N_COLUMNS)
     np.testing.assert_allclose(found, jnp.stack([one, 2 * one]), rtol=1e-12)

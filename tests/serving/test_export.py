@@ -4,9 +4,9 @@ import sys
 import jax
 import jax.numpy as jnp
 import numpy as np
-from hkjax.export import export_scores
 
 from hkjax.models.lightgcn import LightGCNConfig, lightgcn
+from hkjax.serving.export import export_scores
 
 
 def test_the_exported_function_ranks_as_the_model_does_without_hkjax(tiny_data, tmp_path):
@@ -17,7 +17,7 @@ def test_the_exported_function_ranks_as_the_model_does_without_hkjax(tiny_data, 
         [sys.executable, "-I", "example.py"], cwd=tmp_path, check=True, capture_output=True, text=True
     ).stdout.splitlines()
     assert "hkjax" not in (tmp_path / "example.py").read_text()
-    scores = np.asarray(recommender.rank_scores(representation, jnp.arange(3)))
+    scores = np.asarray(recommender.score_all_items(representation, jnp.arange(3)))
     for user, line in enumerate(found):
         best = [tiny_data.names.items[i] for i in np.argsort(-scores[user])[:5]]
         assert line == f"{tiny_data.names.users[user]} {best}"

@@ -28,7 +28,7 @@ BREAKS = {
     "closes over": lambda r: broken_loss(r, lambda v, p, b: v + ONES[b["user"][0] * 0]),
     "differ on item": lambda r: r._replace(score=lambda x, users, items: r.score(x, users, items) + 1),
     "misses or repeats": lambda r: r._replace(
-        batches=r.batches._replace(strata=jnp.zeros_like(r.batches.strata)),
+        batches=r.batches._replace(strata=jnp.zeros_like(r.batches.buckets)),
     ),
 }
 

@@ -2,12 +2,13 @@
 
 import jax
 import pytest
-from hkjax.models.hakg_config import HAKGConfig
-from hkjax.models.hkrm_config import HKRMConfig
 
-from hkjax.data.dataset import DataConfig, read_dataset, take_users
-from hkjax.models.hakg import hakg
-from hkjax.models.hkrm import hkrm
+from hkjax.data.dataset import take_users
+from hkjax.data.read import DataConfig, read_dataset
+from hkjax.models.hakg.config import HAKGConfig
+from hkjax.models.hakg.model import hakg
+from hkjax.models.hkrm.config import HKRMConfig
+from hkjax.models.hkrm.model import hkrm
 from hkjax.testing.__main__ import measure_loss
 
 BOOK_FIELDS = {"genre": (3,), "date": (2,), "publisher": (7,), "author": (1,), "series": (5,)}

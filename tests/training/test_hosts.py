@@ -14,14 +14,14 @@ from pathlib import Path
 import jax
 import numpy as np
 import pytest
-from hkjax.models.hakg_config import HAKGConfig
-from hkjax.models.hkrm_config import HKRMConfig
 
 from hkjax import cli
-from hkjax.data.dataset import DataConfig
+from hkjax.data.read import DataConfig
 from hkjax.data.synthetic import SyntheticConfig
 from hkjax.errors import InputError, TerminationError
 from hkjax.experiment import Experiment, evaluate_workdir, load_workdir, train_experiment
+from hkjax.models.hakg.config import HAKGConfig
+from hkjax.models.hkrm.config import HKRMConfig
 from hkjax.training.checkpoint import Checkpoints
 from hkjax.training.hosts import connect
 from hkjax.training.loop import TrainingConfig

@@ -12,18 +12,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hkjax.models.hkrm_config import HKRMConfig
-from hkjax.training.parallel import make_runner
 
 from hkjax.data.synthetic import SyntheticConfig
 from hkjax.errors import InputError
 from hkjax.evaluation.evaluate import make_validator
 from hkjax.experiment import Experiment, load_workdir, train_experiment
-from hkjax.models.hkrm import hkrm
+from hkjax.models.hkrm.config import HKRMConfig
+from hkjax.models.hkrm.model import hkrm
 from hkjax.training.checkpoint import Checkpoints
 from hkjax.training.loop import TrainingConfig, fit
 from hkjax.training.progress import read_records
 from hkjax.training.state import OptimizerConfig, create_state, make_optimizer
+from hkjax.training.trainer import make_trainer
 
 ROOT = Path(__file__).parents[2]
 OPTIMIZER = OptimizerConfig(learning_rate=0.01)
@@ -34,14 +34,14 @@ def recommender(tiny_data):
     return hkrm(HKRMConfig(dim=8, l2=1e-6), tiny_data, batch_size=32)
 
 
-def runner_of(recommender):
-    return make_runner(recommender, make_optimizer(OPTIMIZER, recommender.batches.steps_per_epoch))
+def trainer_of(recommender):
+    return make_trainer(recommender, make_optimizer(OPTIMIZER, recommender.batches.steps_per_epoch))
 
 
 def run(recommender, data, workdir, epochs, patience=100):
     workdir.mkdir(exist_ok=True)
     training = TrainingConfig(32, epochs, patience)
-    return fit(runner_of(recommender), make_validator(recommender, data, "auc"), training, 0, workdir)
+    return fit(trainer_of(recommender), make_validator(recommender, data, "auc"), training, 0, workdir)
 
 
 def latest(recommender, workdir):
@@ -81,7 +81,7 @@ def test_a_record_without_its_checkpoint_is_taken_again(recommender, tiny_data, 
 def test_training_stops_once_the_metric_no_longer_rises(recommender, tiny_data, tmp_path):
     metrics = iter([0.5, 0.7, 0.6, 0.65, 0.9])
     training = TrainingConfig(32, 10, patience=2)
-    records = fit(runner_of(recommender), lambda params: {"auc": next(metrics)}, training, 0, tmp_path)
+    records = fit(trainer_of(recommender), lambda params: {"auc": next(metrics)}, training, 0, tmp_path)
     assert [r["validation_auc"] for r in records] == [0.5, 0.7, 0.6, 0.65]
     with Checkpoints(tmp_path / "checkpoints", "auc") as checkpoints:
         assert checkpoints.best == records[1]["step"]
@@ -95,13 +95,13 @@ def test_stretches_compile_once_donate_and_do_not_depend_on_their_length(recomme
         traces.append(args)
         return recommender.loss(*args)
 
-    runner = make_runner(recommender._replace(loss=loss), make_optimizer(OPTIMIZER, 1))
-    order = runner.shuffle(jax.random.key(1))
+    trainer = make_trainer(recommender._replace(loss=loss), make_optimizer(OPTIMIZER, 1))
+    order = trainer.epoch_order(jax.random.key(1))
     for lengths in ([6], [1, 2, 3]):
-        state = runner.init(jax.random.key(0))
+        state = trainer.init(jax.random.key(0))
         for n in lengths:
             before = state
-            state = runner.run(state, order, jnp.int32(n), jax.random.key(2))
+            state = trainer.train_steps(state, order, jnp.int32(n), jax.random.key(2))
             n_traces = n_traces or len(traces)
             assert all(leaf.is_deleted() for leaf in jax.tree.leaves(before))
         ends.append(state)

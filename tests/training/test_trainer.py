@@ -7,23 +7,24 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 from hkjax.models.devices import Devices
-from hkjax.models.hakg_config import OFFICIAL, HAKGConfig
-from hkjax.models.hkrm_config import HKRMConfig
-from hkjax.training.parallel import make_runner
 from hkjax.training.placement import Placement
 from jax.extend.core import jaxprs_in_params
 from jax.sharding import PartitionSpec as P
 
-from hkjax.data.dataset import DataConfig
+from hkjax.data.read import DataConfig
 from hkjax.data.synthetic import SyntheticConfig, synthetic_dataset
 from hkjax.errors import InputError
 from hkjax.models.base import AXIS, split
-from hkjax.models.hakg import HAKG, hakg
-from hkjax.models.hkrm import hkrm
+from hkjax.models.hakg.config import OFFICIAL, HAKGConfig
+from hkjax.models.hakg.model import hakg
+from hkjax.models.hakg.parameters import HAKG
+from hkjax.models.hkrm.config import HKRMConfig
+from hkjax.models.hkrm.model import hkrm
 from hkjax.models.lightgcn import LightGCNConfig, lightgcn
 from hkjax.training.checkpoint import Checkpoints
 from hkjax.training.loop import TrainingConfig, fit
 from hkjax.training.state import OptimizerConfig, make_optimizer
+from hkjax.training.trainer import make_trainer
 
 # Plain SGD: Adam would hide a gradient that is wrong by a factor. Which edges a device drops is its own
 # affair, and where tables are divided which of its rows too, so that equality is of steps that keep all.
@@ -42,15 +43,15 @@ EQUAL = ("hkrm", "hakg", "lightgcn")
 @pytest.fixture(scope="module")
 def data():
     """41 users and 26 items: neither they nor their interactions and entities are divisible by 4."""
-    config = SyntheticConfig(n_users=41, n_items=26, n_fields=3, n_values=5, likes=5.0, coverage=0.7)
+    config = SyntheticConfig(n_users=41, n_items=26, n_fields=3, n_values=5, positives=5.0, coverage=0.7)
     data = synthetic_dataset(config, DataConfig(), seed=1)
     sizes = (data.n_users, data.n_items, data.n_entities, data.train.positives().users.size, len(data.triples))
     assert all(size % 4 for size in sizes), sizes
     return data
 
 
-def runner_of(recommender, *way):
-    return make_runner(recommender, make_optimizer(SGD, recommender.batches.steps_per_epoch), *way)
+def trainer_of(recommender, *way):
+    return make_trainer(recommender, make_optimizer(SGD, recommender.batches.steps_per_epoch), *way)
 
 
 def without_filling(tree, like):
@@ -66,16 +67,16 @@ def without_filling(tree, like):
 
 def after_two_steps(recommender, *way):
     """Parameters before and after, the sums of the metrics, and what the divided or the one model encodes."""
-    runner, whole = runner_of(recommender, *way), jax.eval_shape(recommender.init, jax.random.key(0))
-    state = runner.init(jax.random.key(0))
-    before = without_filling(runner.params(state), whole)
-    state = runner.run(state, runner.shuffle(jax.random.key(1)), jnp.int32(2), jax.random.key(2))
-    params, evaluated, representation = runner.params(state), runner.recommender, None
+    trainer, whole = trainer_of(recommender, *way), jax.eval_shape(recommender.init, jax.random.key(0))
+    state = trainer.init(jax.random.key(0))
+    before = without_filling(trainer.params(state), whole)
+    state = trainer.train_steps(state, trainer.epoch_order(jax.random.key(1)), jnp.int32(2), jax.random.key(2))
+    params, evaluated, representation = trainer.params(state), trainer.recommender, None
     if way in (("none",), WAYS["tables"]):
         encoded = jax.eval_shape(recommender.encode, whole, recommender.inputs)
         representation = jax.jit(evaluated.encode)(params, evaluated.inputs)
         representation = jax.tree.map(lambda x, like: np.asarray(x)[: like.shape[0]], representation, encoded)
-    return before, without_filling(params, whole), jax.tree.map(np.asarray, state.sums), representation
+    return before, without_filling(params, whole), jax.tree.map(np.asarray, state.metric_sums), representation
 
 
 @pytest.fixture(scope="module")
@@ -112,8 +113,8 @@ def test_losses_and_gradients_are_those_of_one_device(recommender, alone, model,
 
 def test_each_device_holds_its_rows_of_the_tables_and_of_their_moments(data):
     hakg = MODELS["hakg"](data)
-    runner = make_runner(hakg, make_optimizer(OptimizerConfig(), 1), "shard_map", shard_embeddings=True)
-    state = runner.init(jax.random.key(0))
+    trainer = make_trainer(hakg, make_optimizer(OptimizerConfig(), 1), "shard_map", shard_embeddings=True)
+    state = trainer.init(jax.random.key(0))
     whole = jax.eval_shape(hakg.init, jax.random.key(0))["params"]
     for tree in (state.params, state.opt_state[0].mu, state.opt_state[0].nu):
         for name in ("user", "entity", "item"):
@@ -131,11 +132,14 @@ def test_no_device_has_a_whole_table(recommender, data, model):
 
 def whole_tables(recommender, data, shard_embeddings):
     """Shapes of arrays with all rows of a table, and as many numbers, in what a device does in a step and to encode."""
-    runner = runner_of(recommender, "shard_map", shard_embeddings)
-    state, order = jax.eval_shape(runner.init, jax.random.key(0)), jax.eval_shape(runner.shuffle, jax.random.key(1))
-    programs = [jax.make_jaxpr(runner.run)(state, order, jnp.int32(1), jax.random.key(2))]
+    trainer = trainer_of(recommender, "shard_map", shard_embeddings)
+    state, order = (
+        jax.eval_shape(trainer.init, jax.random.key(0)),
+        jax.eval_shape(trainer.epoch_order, jax.random.key(1)),
+    )
+    programs = [jax.make_jaxpr(trainer.run)(state, order, jnp.int32(1), jax.random.key(2))]
     if shard_embeddings:
-        programs.append(jax.make_jaxpr(runner.recommender.encode)(state.params, runner.recommender.inputs))
+        programs.append(jax.make_jaxpr(trainer.recommender.encode)(state.params, trainer.recommender.inputs))
     shapes = set()
     for program in programs:
         (on_a_device,) = (e.params["jaxpr"] for e in every_equation(program.jaxpr) if e.primitive.name == "shard_map")
@@ -176,9 +180,9 @@ def test_a_run_on_four_devices_goes_on_on_three(data, tmp_path):
 
     def train(n_devices, epochs, folder):
         devices = jax.devices()[:n_devices]
-        runner = make_runner(recommender, optimizer, "shard_map", shard_embeddings=True, devices=devices)
-        fit(runner, lambda params: {"auc": 0.5}, TrainingConfig(12, epochs, patience=9), 0, tmp_path / folder)
-        with Checkpoints(tmp_path / folder / "checkpoints", "auc", filled_up=True) as checkpoints:
+        trainer = make_trainer(recommender, optimizer, "shard_map", shard_embeddings=True, devices=devices)
+        fit(trainer, lambda params: {"auc": 0.5}, TrainingConfig(12, epochs, patience=9), 0, tmp_path / folder)
+        with Checkpoints(tmp_path / folder / "checkpoints", "auc", padded=True) as checkpoints:
             like = jax.eval_shape(recommender.init, jax.random.key(0))
             return checkpoints.restore_params(checkpoints.latest, like)
 
@@ -210,12 +214,12 @@ def test_each_device_holds_a_quarter_of_the_edges(data):
 
 @pytest.mark.parametrize("way", [("none",), *WAYS.values()], ids=["none", *WAYS])
 def test_steps_donate_their_state_and_need_nothing_from_the_host(recommender, way):
-    runner = runner_of(recommender("lightgcn"), *way)
-    state, order = runner.init(jax.random.key(0)), runner.shuffle(jax.random.key(1))
+    trainer = trainer_of(recommender("lightgcn"), *way)
+    state, order = trainer.init(jax.random.key(0)), trainer.epoch_order(jax.random.key(1))
     n_steps, key = jnp.int32(2), jax.random.key(2)
-    state = jax.block_until_ready(runner.run(state, order, n_steps, key))
+    state = jax.block_until_ready(trainer.train_steps(state, order, n_steps, key))
     with jax.transfer_guard("disallow"):
-        after = jax.block_until_ready(runner.run(state, order, n_steps, key))
+        after = jax.block_until_ready(trainer.train_steps(state, order, n_steps, key))
     assert all(leaf.is_deleted() for leaf in jax.tree.leaves(state))
     before, now = (jax.tree.map(lambda leaf: leaf.sharding, tree) for tree in (state, after))
     assert jax.tree.leaves(before) == jax.tree.leaves(now)
@@ -226,9 +230,9 @@ def test_steps_donate_their_state_and_need_nothing_from_the_host(recommender, wa
 def test_a_batch_that_does_not_divide_is_refused(tiny_data):
     recommender = hkrm(HKRMConfig(dim=8), tiny_data, batch_size=30)
     with pytest.raises(InputError, match="batch_size 30: not divisible by 4 devices"):
-        runner_of(recommender, "pmap")
+        trainer_of(recommender, "pmap")
 
 
 def test_tables_are_not_sharded_without_other_devices(tiny_data):
     with pytest.raises(InputError, match="shard_embeddings: needs parallel=pmap or shard_map"):
-        runner_of(MODELS["hkrm"](tiny_data), "none", True)
+        trainer_of(MODELS["hkrm"](tiny_data), "none", True)

@@ -1,10 +1,11 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-from hkjax.models.losses import angle_loss, contrastive_loss, cosines, unit_rows
 from hypothesis import given
 from hypothesis import strategies as st
 from jax.test_util import check_grads
+
+from hkjax.models.hakg.losses import angle_loss, contrastive_loss, cosines, l2_normalize
 
 
 def test_the_ranking_loss_by_hand():
@@ -43,6 +44,6 @@ def test_its_gradient_pushes_what_lies_outside_inwards():
 def test_rows_of_length_zero_stay_so_with_a_finite_gradient():
     with jax.enable_x64(True):
         x = jnp.array([[3.0, 4.0], [0.0, 0.0]])
-        np.testing.assert_allclose(unit_rows(x), [[0.6, 0.8], [0.0, 0.0]], rtol=1e-12)
-        assert bool(jnp.isfinite(jax.jacobian(unit_rows)(x)).all())
-        check_grads(jax.jit(lambda row: jnp.sin(unit_rows(row))), (x[:1],), order=1)
+        np.testing.assert_allclose(l2_normalize(x), [[0.6, 0.8], [0.0, 0.0]], rtol=1e-12)
+        assert bool(jnp.isfinite(jax.jacobian(l2_normalize)(x)).all())
+        check_grads(jax.jit(lambda row: jnp.sin(l2_normalize(row))), (x[:1],), order=1)

@@ -1,4 +1,4 @@
-"""The messages in span coordinates against their direct form, point by point on the ball."""
+"""The messages in span coefficients against their direct form, point by point on the ball."""
 
 import jax
 import jax.numpy as jnp
@@ -46,13 +46,13 @@ FORMS = {
 def test_span_and_direct_form_agree_in_values_and_gradients(name, scale):
     random = np.random.default_rng(0)
     vectors = tuple(jnp.asarray(random.normal(size=(50, 6)) * scale / np.sqrt(6)) for _ in range(3))
-    direct, coordinates = FORMS[name]
-    found, expected = span(coordinates, *vectors), direct(*vectors)
+    direct, coefficients = FORMS[name]
+    found, expected = span(coefficients, *vectors), direct(*vectors)
     np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12 * np.abs(expected).max())
     cotangent = jnp.asarray(random.normal(size=(50, 6)))
     gradients = [
         jax.jit(jax.grad(lambda v, f=f: jnp.sum(cotangent * f(*v))))(vectors)
-        for f in (lambda *v: span(coordinates, *v), direct)
+        for f in (lambda *v: span(coefficients, *v), direct)
     ]
     for a, b in zip(*gradients, strict=True):
         np.testing.assert_allclose(a, b, rtol=1e-12, atol=1e-12 * np.abs(b).max())

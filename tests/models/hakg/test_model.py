@@ -7,15 +7,16 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hkjax.models.hakg_config import HAKGConfig
-from hkjax.models.hakg_inputs import HAKGInputs, make_inputs
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from hkjax.errors import InputError
 from hkjax.geometry import cones
 from hkjax.geometry import poincare as ball
-from hkjax.models.hakg import HAKG, hakg
+from hkjax.models.hakg.config import HAKGConfig
+from hkjax.models.hakg.inputs import HAKGInputs, make_inputs
+from hkjax.models.hakg.model import hakg
+from hkjax.models.hakg.parameters import HAKG
 
 seeds, few = st.integers(0, 2**32 - 1), settings(max_examples=20)
 CONFIG = HAKGConfig(dim=6, layers=2, negatives=5)
@@ -104,7 +105,7 @@ def test_scores_are_those_of_the_equations_edge_by_edge(name, tiny_data):
         "sum_of_cosines": unit[0] @ (unit[1][: tiny_data.n_items] + config.dual_items * unit[2]).T,
         "cosine_of_sum": unit[0] @ (both / np.linalg.norm(both, axis=1, keepdims=True)).T,
     }
-    scores = model.rank_scores(jax.jit(model.encode)(params, model.inputs), jnp.arange(tiny_data.n_users))
+    scores = model.score_all_items(jax.jit(model.encode)(params, model.inputs), jnp.arange(tiny_data.n_users))
     np.testing.assert_allclose(scores, expected[config.score], rtol=1e-9, atol=1e-12)
 
 

@@ -15,14 +15,16 @@ import optax
 import pytest
 from hkjax.graph import message
 from hkjax.graph.pairs import masked_gram
-from hkjax.models.hakg_config import OFFICIAL, HAKGConfig
-from hkjax.models.losses import angle_loss, contrastive_loss, cosines, unit_rows
 
-from hkjax.data.dataset import DataConfig, Interactions, assemble
+from hkjax.data.dataset import Interactions
+from hkjax.data.read import DataConfig, build_dataset
 from hkjax.geometry import cones
 from hkjax.geometry import poincare as ball
 from hkjax.models import hakg as model
-from hkjax.models.hakg import HAKG, hakg
+from hkjax.models.hakg.config import OFFICIAL, HAKGConfig
+from hkjax.models.hakg.losses import angle_loss, contrastive_loss, cosines, l2_normalize
+from hkjax.models.hakg.model import hakg
+from hkjax.models.hakg.parameters import HAKG
 from hkjax.training.state import OptimizerConfig, make_optimizer
 
 FOLDER = Path(os.environ.get("HKJAX_PARITY", "../shared/parity"))
@@ -42,7 +44,7 @@ class Case:
         n_users, n_items, n_relations = (int(z[k]) for k in ("n_users", "n_items", "n_relations"))
         liked = np.column_stack([z["train_pairs"], np.ones(len(z["train_pairs"]), int)])
         test = np.column_stack([z["test_pairs"], np.ones(len(z["test_pairs"]), int)])
-        data = assemble(liked, test, z["triples_raw"], DataConfig("kgat", ratios=(8, 2)), seed=0)
+        data = build_dataset(liked, test, z["triples_raw"], DataConfig("kgat", ratios=(8, 2)), seed=0)
         train = Interactions(*liked.T.astype(np.int32))
         sizes = {"n_users": n_users, "n_items": n_items, "n_entities": int(z["n_entities"])}
         self.data = type(data)(**{**vars(data), **sizes, "n_relations": (n_relations - 1) // 2, "train": train})
@@ -99,7 +101,7 @@ class Case:
             total = x
             for hop in range(self.config.layers):
                 raw.append(module.layer(x, inputs, tuple(gate[hop] for gate in module.gates()), scale=1.0))
-                x = model.Embeddings(*map(unit_rows, raw[-1]))
+                x = model.Embeddings(*map(l2_normalize, raw[-1]))
                 total = jax.tree.map(jnp.add, total, x)
             return raw, total, module.propagate(inputs, None)
 
@@ -164,9 +166,9 @@ def test_parity_of_the_ranking_loss(case, name, margin):
     z = case.z
     _, _, x = case.propagated
     n_items = int(z["n_items"])
-    tables = [unit_rows(table) for table in (x.entity[:n_items], x.item)]
+    tables = [l2_normalize(table) for table in (x.entity[:n_items], x.item)]
     margin = case.config.margin if margin is None else margin
-    user, negative = unit_rows(x.user)[z["users"]], jnp.asarray(z["neg"])
+    user, negative = l2_normalize(x.user)[z["users"]], jnp.asarray(z["neg"])
     losses = contrastive_loss([cosines(table, user, z["pos"], negative) for table in tables], margin)
     close(losses.mean(), z[f"loss/{name}"], case)
 
@@ -196,7 +198,7 @@ def test_parity_of_the_gradients(case):
 
     def loss(params, inputs, users, positive, negative):
         x = case.module.apply(params, inputs, None, method="propagate")
-        user, tables = unit_rows(x.user)[users], [unit_rows(table) for table in (x.entity[:n_items], x.item)]
+        user, tables = l2_normalize(x.user)[users], [l2_normalize(table) for table in (x.entity[:n_items], x.item)]
         of_tables = [cosines(table, user, positive, negative) for table in tables]
         return contrastive_loss(of_tables, case.config.margin).mean()
 
@@ -231,7 +233,7 @@ def total_loss(case):
 
     def loss(module, inputs, users, positive, negative):
         x = module.propagate(inputs, None)
-        user, tables = unit_rows(x.user)[users], [unit_rows(table) for table in (x.entity[:n_items], x.item)]
+        user, tables = l2_normalize(x.user)[users], [l2_normalize(table) for table in (x.entity[:n_items], x.item)]
         of_tables = [cosines(table, user, positive, negative) for table in tables]
         ranking = contrastive_loss(of_tables, case.config.margin).mean()
         return ranking + case.config.angle_weight * module.angle(inputs, jax.random.key(0))
@@ -283,7 +285,7 @@ def test_parity_of_the_pairs(case):
 
 def test_parity_of_the_ratings(case):
     representation = jax.jit(case.recommender.encode)(case.params, case.recommender.inputs)
-    scores = case.recommender.rank_scores(representation, jnp.arange(case.data.n_users))
+    scores = case.recommender.score_all_items(representation, jnp.arange(case.data.n_users))
     close(scores, case.z["rating/cosine"], case)
     _, _, x = case.propagated
     user, item = x.user, x.entity[: case.data.n_items] + x.item

@@ -6,15 +6,15 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hkjax.data.sampling import ragged_layout, take
-from hkjax.models.hkrm_config import HKRMConfig
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from jax.test_util import check_grads
 
+from hkjax.data.batching import get_batch, ragged_layout
 from hkjax.data.fields import attribute_fields
 from hkjax.errors import InputError
-from hkjax.models.hkrm import hkrm
+from hkjax.models.hkrm.config import HKRMConfig
+from hkjax.models.hkrm.model import hkrm
 
 VARIANTS = [
     {},
@@ -128,7 +128,7 @@ def test_loss_and_scores_are_those_of_the_equations(tiny_data, choices):
         params = random_params(recommender)
         oracle = Oracle(choices, tiny_data, params)
         batches = recommender.batches
-        batch = take(batches, batches.strata, 1)
+        batch = get_batch(batches, batches.buckets, 1)
         value, metrics = jax.jit(recommender.loss)(params, recommender.inputs, batch, jax.random.key(0))
         examples = zip(*(np.asarray(batch[k]) for k in ("user", "item", "label")), strict=True)
         rows = np.array([oracle.row(*row, training=True) for row in examples]) * np.asarray(batch["weight"])[:, None]
@@ -162,7 +162,7 @@ def test_loss_and_scores_are_those_of_the_equations(tiny_data, choices):
 def test_gradients_of_the_whole_loss_are_true(tiny_data, choices):
     with jax.enable_x64(True):
         recommender = hkrm(config(**choices), tiny_data, batch_size=16)
-        batch = take(recommender.batches, recommender.batches.strata, 7)
+        batch = get_batch(recommender.batches, recommender.batches.buckets, 7)
 
         @jax.jit
         def loss(params):
@@ -196,7 +196,7 @@ def test_without_leave_one_out_it_does(tiny_data):
     recommender = hkrm(config(leave_one_out=False), tiny_data, batch_size=16)
     strict = hkrm(config(), tiny_data, batch_size=16)
     params = random_params(recommender)
-    batch = take(recommender.batches, recommender.batches.strata, 3)
+    batch = get_batch(recommender.batches, recommender.batches.buckets, 3)
     leaky, fair = (jax.jit(r.loss)(params, r.inputs, batch, jax.random.key(0))[0] for r in (recommender, strict))
     assert leaky != fair
 

@@ -3,9 +3,10 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-from hkjax.models.proximity import cross_entropy, kl_divergence, proximity_log_softmax, proximity_softmax
 from hypothesis import given
 from hypothesis import strategies as st
+
+from hkjax.models.hkrm.proximity import cross_entropy, kl_divergence, proximity_log_softmax, proximity_softmax
 
 logits = st.lists(st.floats(-1e4, 1e4), min_size=4, max_size=4).map(np.array)
 masks = st.lists(st.booleans(), min_size=4, max_size=4).map(np.array)

@@ -1,0 +1,48 @@
+"""The table of models that tests run: every builder, and every branch of the two papers' models, in small."""
+
+from collections.abc import Callable
+
+from hkjax.data.dataset import Dataset
+from hkjax.models.base import Recommender
+from hkjax.models.hakg.config import OFFICIAL, HAKGConfig
+from hkjax.models.hakg.model import hakg
+from hkjax.models.hkrm.config import HKRMConfig
+from hkjax.models.hkrm.model import hkrm
+from hkjax.models.lightgcn import LightGCNConfig, lightgcn
+from hkjax.models.popularity import balance_and_popularity, popularity
+
+SMALL = {"dim": 8, "layers": 2, "negatives": 5}
+# Nothing that devices draw for themselves: steps on several devices are those of one.
+KEEP_ALL = {**SMALL, "edge_keep": 1.0, "interaction_keep": 1.0}
+
+
+def _hkrm(**choices) -> Callable[[Dataset], Recommender]:
+    return lambda data: hkrm(HKRMConfig(**{"dim": 8, **choices}), data, batch_size=32)
+
+
+def _hakg(**choices) -> Callable[[Dataset], Recommender]:
+    return lambda data: hakg(HAKGConfig(**choices), data, batch_size=32)
+
+
+def _lightgcn(**choices) -> Callable[[Dataset], Recommender]:
+    return lambda data: lightgcn(LightGCNConfig(dim=8, **choices), data, batch_size=32)
+
+
+MODELS: dict[str, Callable[[Dataset], Recommender]] = {
+    "hkrm": _hkrm(),
+    "hkrm with item bias": _hkrm(item_bias=True),
+    "hkrm joint, full, per interaction": _hkrm(pooling="joint", relation="full", query_weight="interaction"),
+    "hakg": _hakg(**SMALL),
+    "hakg keeping all": _hakg(**KEEP_ALL, normalize_layers=True),
+    "hakg official": _hakg(**SMALL, **OFFICIAL),
+    "hakg without dual items": _hakg(**KEEP_ALL, dual_items=False),
+    "hakg euclidean without gate": _hakg(**KEEP_ALL, gate=False, message="euclidean", angle_pairs="both"),
+    "lightgcn": _lightgcn(layers=2),
+    "bpr-mf": _lightgcn(layers=0),
+    "popularity": popularity,
+    "balance and popularity": balance_and_popularity,
+}
+# Those whose steps differ by what each device drops.
+OWN_DRAWS = ("hakg", "hakg official")
+# One of each builder, for tests that need no more.
+ONE_OF_EACH = ("hkrm", "hakg keeping all", "lightgcn")
