@@ -23,13 +23,13 @@ def test_every_row_lands_in_one_part(tmp_path):
     assert (data.n_users, data.n_items, data.n_entities, data.n_relations) == (3, 3, 6, 1)
 
 
-def test_duplicates_are_dropped_and_counted_and_a_liked_row_wins(tmp_path):
+def test_duplicates_are_dropped_and_counted_and_a_positive_row_wins(tmp_path):
     text = RATINGS + "0 0 1\n0 1 1\n"
     data = read_dataset(folder(tmp_path, ratings_final=text, kg_final="0 0 5\n0 0 5\n"), seed=0)
     parts = (data.train, data.validation, data.test)
-    liked = {(int(u), int(i)): int(y) for part in parts for u, i, y in zip(*part, strict=True)}
-    assert len(liked) == 5
-    assert liked[0, 1] == 1
+    labels = {(int(u), int(i)): int(y) for part in parts for u, i, y in zip(*part, strict=True)}
+    assert len(labels) == 5
+    assert labels[0, 1] == 1
     assert data.warnings == ("2 duplicate interactions dropped", "1 duplicate triples dropped")
 
 

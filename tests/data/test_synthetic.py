@@ -15,7 +15,7 @@ def parts(data):
     return (data.train, data.validation, data.test)
 
 
-def test_every_liked_row_has_its_unliked_one():
+def test_every_positive_row_has_its_negative_one():
     data = synthetic_dataset(SIZES, DataConfig(), seed=0)
     labels, users = (np.concatenate([getattr(p, name) for p in parts(data)]) for name in ("labels", "users"))
     np.testing.assert_array_equal(np.bincount(users[labels == 1]), np.bincount(users[labels == 0]))
@@ -27,15 +27,15 @@ def test_equal_seeds_give_equal_data():
     assert not np.array_equal(first.train.items[:100], other.train.items[:100])
 
 
-def test_users_like_items_that_share_a_value_of_their_preferred_field():
+def test_users_meet_items_that_share_a_value_of_their_preferred_field():
     data = synthetic_dataset(SyntheticConfig(n_users=300, positives=60.0), DataConfig(), seed=0)
     fields = attribute_fields(data.triples, data.n_items, data.fields, data.names.relations)
     value = np.full((data.n_items, len(data.fields)), -1)
     value[fields.item, fields.field] = fields.value
-    liked = data.train.positives()
+    positives = data.train.positives()
     agreement = np.zeros((data.n_users, len(data.fields)))
     for user in range(data.n_users):
-        values = value[liked.items[liked.users == user]]
+        values = value[positives.items[positives.users == user]]
         for j in range(len(data.fields)):
             present = values[values[:, j] >= 0, j]
             agreement[user, j] = np.bincount(present).max() / max(len(present), 1) if len(present) else 0

@@ -9,9 +9,9 @@ def test_layers_are_averaged_over_the_normalised_adjacency(tiny_data):
     recommender = lightgcn(LightGCNConfig(dim=4, layers=2), tiny_data, batch_size=32)
     params = recommender.init(jax.random.key(0))
     found = recommender.encode(params, recommender.inputs)
-    liked, n_users = tiny_data.train.positives(), tiny_data.n_users
+    positives, n_users = tiny_data.train.positives(), tiny_data.n_users
     adjacency = np.zeros((n_users + tiny_data.n_items,) * 2)
-    adjacency[liked.users, n_users + liked.items] = adjacency[n_users + liked.items, liked.users] = 1
+    adjacency[positives.users, n_users + positives.items] = adjacency[n_users + positives.items, positives.users] = 1
     scale = 1 / np.sqrt(np.maximum(adjacency.sum(1), 1))
     step = scale[:, None] * adjacency * scale
     x = np.concatenate([params["user"], params["item"]])

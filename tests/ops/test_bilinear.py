@@ -30,7 +30,7 @@ def test_the_transpose_of_each_is_another_of_the_three(arrays):
     w, y, x = arrays
     reverse = jax.make_jaxpr(lambda w, x: jax.vjp(lambda w, x: BY_ROWS(w, x, n=3), w, x)[1](y))(w, x)
     used = {equation.primitive.name for equation in reverse.jaxpr.eqns}
-    assert {"dense_by_weights", "dense_csc_orders"} <= used
+    assert {"dense_by_weights", "dense_by_columns"} <= used
     assert not used & {"dot_general", "transpose"}
 
 

@@ -3,44 +3,44 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hkjax.graph import blocks, pairs, sparse
 
 from hkjax.models.hakg.losses import l2_normalize
+from hkjax.ops import _blocks, pairs, sparse
 
 
 @pytest.mark.parametrize("n", [0, 3, 4, 11])
 def test_rows_are_mapped_whatever_their_number(n, monkeypatch):
-    monkeypatch.setattr(blocks, "SIZE", 8)
+    monkeypatch.setattr(_blocks, "SIZE", 8)
     x = jnp.arange(2.0 * n).reshape(n, 2)
-    doubled, first = blocks.map_rows(lambda rows: (2 * rows[0], rows[1]), (x, jnp.arange(n)), width=2)
+    doubled, first = _blocks.map_rows(lambda rows: (2 * rows[0], rows[1]), (x, jnp.arange(n)), width=2)
     np.testing.assert_array_equal(doubled, 2 * x)
     np.testing.assert_array_equal(first, np.arange(n))
 
 
 @pytest.mark.parametrize("n", [0, 3, 4, 11])
 def test_rows_are_added_whatever_their_number(n, monkeypatch):
-    monkeypatch.setattr(blocks, "SIZE", 4)
+    monkeypatch.setattr(_blocks, "SIZE", 4)
     values = jnp.arange(1.0, n + 1)
-    total = blocks.add_rows(lambda total, rows: total + jnp.sum(rows), jnp.float32(5), values, 0)
+    total = _blocks.add_rows(lambda total, rows: total + jnp.sum(rows), jnp.float32(5), values, 0)
     assert total == 5 + n * (n + 1) / 2
 
 
-def test_inner_and_spread_are_transposes_in_both_modes():
+def test_row_dot_and_broadcast_rows_are_transposes_in_both_modes():
     random = np.random.default_rng(0)
     rows, scales = jnp.asarray(random.normal(size=(7, 3))), jnp.asarray(random.normal(size=7))
-    np.testing.assert_allclose(blocks.inner(rows, rows), np.sum(np.asarray(rows) ** 2, -1), rtol=1e-6)
-    np.testing.assert_array_equal(blocks.spread(scales, 3), np.repeat(scales, 3).reshape(7, 3))
-    _, pullback = jax.vjp(lambda s: blocks.spread(s, 3), scales)
+    np.testing.assert_allclose(_blocks.row_dot(rows, rows), np.sum(np.asarray(rows) ** 2, -1), rtol=1e-6)
+    np.testing.assert_array_equal(_blocks.broadcast_rows(scales, 3), np.repeat(scales, 3).reshape(7, 3))
+    _, pullback = jax.vjp(lambda s: _blocks.broadcast_rows(s, 3), scales)
     np.testing.assert_allclose(pullback(rows)[0], np.sum(np.asarray(rows), -1), rtol=1e-5)
-    _, tangent = jax.jvp(lambda s: blocks.spread(s, 3), (scales,), (2 * scales,))
-    np.testing.assert_allclose(tangent, blocks.spread(2 * scales, 3))
+    _, tangent = jax.jvp(lambda s: _blocks.broadcast_rows(s, 3), (scales,), (2 * scales,))
+    np.testing.assert_allclose(tangent, _blocks.broadcast_rows(2 * scales, 3))
 
 
 def test_other_devices_compute_at_once_what_a_cpu_does_in_blocks(monkeypatch):
-    monkeypatch.setattr(blocks, "SIZE", 8)
+    monkeypatch.setattr(_blocks, "SIZE", 8)
     random = np.random.default_rng(0)
     ends, index = random.integers(9, size=(2, 30)), jnp.asarray(random.integers(9, size=(9, 11)))
-    edges, _ = sparse.make_edges(*ends)
+    edges = sparse.make_edges(*ends)
     bits = jnp.asarray(random.integers(2**32, size=(30, 1), dtype=np.uint64).astype(np.uint32))
     branches = []
 
@@ -48,7 +48,7 @@ def test_other_devices_compute_at_once_what_a_cpu_does_in_blocks(monkeypatch):
         ht = sparse.sddmm(x, x, edges)
         return (
             sparse.spmm(jnp.sin(ht), x, edges, 9),
-            pairs.gathered_products(x, l2_normalize(x), index),
+            pairs.score_samples(x, l2_normalize(x), index),
             pairs.masked_gram(x, edges.rows, edges.columns, bits, jnp.arange(5)),
         )
 

@@ -15,10 +15,11 @@ from hkjax.training.partition import make_mesh
 
 TABLE = jnp.arange(42.0).reshape(7, 6) ** 0.5  # neither rows nor columns are divisible
 IDS = jnp.array([6, 0, 3, 3])
+BY_ROWS = P(ROWS)
 BESIDE = jnp.cos(jnp.arange(24.0)).reshape(4, 6)
 
 
-def on_mesh(function, *args, shape=(1, 4), out=P(ROWS)):
+def on_mesh(function, *args, shape=(1, 4), out=BY_ROWS):
     """Runs function(own rows of the first argument, the others) on each device."""
     specs = (P(ROWS), *[P()] * (len(args) - 1))
     mapped = jax.shard_map(function, mesh=make_mesh(shape), in_specs=specs, out_specs=out, check_vma=False)

@@ -1,4 +1,4 @@
-"""Every operation is, on meshes of devices, the function of whole arrays that its docstring says: values and gradients."""
+"""Every operation is, on meshes of devices, the function of whole arrays that its docstring says."""
 
 import functools
 

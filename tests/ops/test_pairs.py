@@ -4,8 +4,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hkjax.graph import blocks, pairs
 from jax.test_util import check_grads
+
+from hkjax.ops import _blocks, pairs
 
 
 @pytest.fixture(autouse=True)
@@ -14,18 +15,18 @@ def double_precision():
         yield
 
 
-def test_gathered_products_are_inner_products_with_true_gradients():
+def test_scores_of_samples_are_inner_products_with_true_gradients():
     random = np.random.default_rng(0)
     rows, table = (jnp.asarray(random.normal(size=(n, 3))) for n in (4, 6))
     index = jnp.asarray(random.integers(6, size=(4, 11)))
-    products = pairs.gathered_products(rows, table, index)
+    products = pairs.score_samples(rows, table, index)
     np.testing.assert_allclose(products, np.einsum("bd,bkd->bk", rows, np.asarray(table)[index]), rtol=1e-12)
-    loss = jax.jit(lambda rows, table: jnp.sum(jnp.sin(pairs.gathered_products(rows, table, index))))
+    loss = jax.jit(lambda rows, table: jnp.sum(jnp.sin(pairs.score_samples(rows, table, index))))
     check_grads(loss, (rows, table), order=2, rtol=1e-5)
 
 
 def test_masked_gram_counts_the_dimensions_whose_bit_is_set(monkeypatch):
-    monkeypatch.setattr(blocks, "SIZE", 4)
+    monkeypatch.setattr(_blocks, "SIZE", 4)
     random = np.random.default_rng(0)
     x = jnp.asarray(random.normal(size=(7, 40)))
     first, second = random.integers(7, size=(2, 10))

@@ -1,7 +1,10 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-from hkjax.models.dropout import dropout
+import pytest
+
+from hkjax.errors import InputError
+from hkjax.ops.sampling import dropout, make_exclusions, make_histories, random_subset, sample_negatives
 
 
 def test_so_many_entries_are_dropped_and_the_mean_stays():
@@ -15,3 +18,51 @@ def test_so_many_entries_are_dropped_and_the_mean_stays():
 def test_entries_that_share_a_word_are_dropped_independently():
     dropped = np.asarray(dropout(jax.random.key(1), jnp.ones((20_000, 2)), 0.5)) == 0
     assert abs((dropped[:, 0] & dropped[:, 1]).mean() - 0.25) < 5 * (0.1875 / 20_000) ** 0.5
+
+
+def test_negatives_are_drawn_uniformly_and_never_positives():
+    random = np.random.default_rng(0)
+    n_items, positives = 12, [[], [0], [11], [0, 1, 2, 5, 11], list(range(11))]
+    users = np.concatenate([np.full(len(items), user) for user, items in enumerate(positives)]).astype(int)
+    shuffled = random.permutation(len(users))
+    exclusions = make_exclusions(
+        users[shuffled], np.concatenate(positives).astype(int)[shuffled], len(positives), n_items
+    )
+    users_in_order = jnp.arange(len(positives))
+    draws = np.asarray(sample_negatives(jax.random.key(0), exclusions, users_in_order, users_in_order, 60_000, n_items))
+    for user, items in enumerate(positives):
+        counts = np.bincount(draws[user], minlength=n_items)
+        others = np.setdiff1d(np.arange(n_items), items)
+        assert counts[items].sum() == 0
+        expected = 60_000 / len(others)
+        assert np.abs(counts[others] - expected).max() < 5 * np.sqrt(expected)
+
+
+def test_the_draws_of_an_example_do_not_depend_on_its_batch():
+    exclusions = make_exclusions(np.array([0, 1, 1]), np.array([2, 0, 3]), 2, 9)
+    users, examples = jnp.array([1, 0, 1, 1]), jnp.array([7, 8, 9, 3])
+    whole = sample_negatives(jax.random.key(0), exclusions, users, examples, 20, 9)
+    np.testing.assert_array_equal(
+        sample_negatives(jax.random.key(0), exclusions, users[1::2], examples[1::2], 20, 9), whole[1::2]
+    )
+    assert (whole[0] != whole[2]).any()
+
+
+def test_a_user_with_every_item_is_refused():
+    with pytest.raises(InputError, match="a user has every item"):
+        make_exclusions(np.array([0, 1, 1]), np.array([0, 0, 1]), 2, 2)
+
+
+@pytest.mark.parametrize("size", [0, 1, 3, 7])
+def test_a_random_subset_has_its_size_and_every_member_equally_often(size):
+    keys = jax.random.split(jax.random.key(0), 4000)
+    chosen = np.asarray(jax.vmap(lambda key: random_subset(key, 7, size))(keys))
+    np.testing.assert_array_equal(chosen.sum(1), size)
+    np.testing.assert_allclose(chosen.mean(0), size / 7, atol=0.03)
+
+
+def test_histories_keep_the_order_of_a_users_items():
+    histories = make_histories(np.array([1, 0, 1, 1]), np.array([5, 2, 3, 4]), 3)
+    np.testing.assert_array_equal(histories.items, [2, 5, 3, 4])
+    np.testing.assert_array_equal(histories.start, [0, 1, 4])
+    np.testing.assert_array_equal(histories.length, [1, 3, 0])

@@ -2,7 +2,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hkjax.graph import blocks, sparse
+
+from hkjax.ops import _blocks, sparse
+from hkjax.ops.sampling import select_edges
 
 N_ROWS, N_COLUMNS, N_EDGES = 9, 13, 70
 
@@ -15,7 +17,7 @@ def double_precision():
 
 @pytest.fixture(autouse=True)
 def several_blocks(monkeypatch):
-    monkeypatch.setattr(blocks, "SIZE", 16)
+    monkeypatch.setattr(_blocks, "SIZE", 16)
 
 
 @pytest.fixture(scope="module")
@@ -24,9 +26,9 @@ def case():
     random = np.random.default_rng(0)
     columns = random.integers(N_COLUMNS - 1, size=N_EDGES)
     rows = np.where(random.random(N_EDGES) < 0.3, 2, random.integers(N_ROWS - 1, size=N_EDGES))
-    edges, order = sparse.make_edges(rows, columns)
+    edges = sparse.make_edges(rows, columns, attr=np.arange(N_EDGES))
     np.testing.assert_array_equal(edges.rows, np.sort(rows))
-    np.testing.assert_array_equal(edges.columns, columns[order])
+    np.testing.assert_array_equal(edges.columns, columns[edges.attr])
     with jax.enable_x64(True):
         weights, x, y = (jnp.asarray(random.normal(size=n)) for n in (N_EDGES, (N_COLUMNS, 5), (N_ROWS, 5)))
     return edges, weights, x, y
@@ -104,8 +106,8 @@ def test_second_derivatives_are_true_inside_a_scan(case, name):
 def test_kept_edges_keep_both_orders(case):
     edges, *_ = case
     kept = np.random.default_rng(0).random(N_EDGES) < 0.5
-    fewer, places = sparse.keep_edges(edges, jnp.asarray(kept), int(kept.sum()))
-    np.testing.assert_array_equal(places, np.flatnonzero(kept))
+    fewer = select_edges(edges, jnp.asarray(kept), int(kept.sum()))
+    np.testing.assert_array_equal(fewer.attr, np.asarray(edges.attr)[kept])
     np.testing.assert_array_equal(fewer.rows, np.asarray(edges.rows)[kept])
     np.testing.assert_array_equal(fewer.columns, np.asarray(edges.columns)[kept])
     assert sorted(np.asarray(fewer.csc_order)) == list(range(kept.sum()))

@@ -1,12 +1,13 @@
-"""The messages in span coefficients against their direct form, point by point on the ball."""
+"""The messages by their coefficients against their direct form, point by point on the ball."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from hkjax.graph import message
 
 from hkjax.geometry import poincare as ball
+from hkjax.models.hakg import message
+from hkjax.ops.triples import Gram
 
 EPS = 4e-3
 
@@ -30,8 +31,8 @@ def direct_official(h, t, r):
 
 def span(function, h, t, r):
     pairs = ((h, h), (t, t), (r, r), (h, t), (h, r), (t, r))
-    gram = message.Gram(*(jnp.sum(a * b, axis=-1) for a, b in pairs))
-    alpha, beta, gamma = message.of_edges(function, gram)
+    gram = Gram(*(jnp.sum(a * b, axis=-1) for a, b in pairs))
+    alpha, beta, gamma = message.map_edges(function, gram)
     return alpha[:, None] * h + beta[:, None] * t + gamma[:, None] * r
 
 

@@ -13,10 +13,13 @@ from hypothesis import strategies as st
 from hkjax.errors import InputError
 from hkjax.geometry import cones
 from hkjax.geometry import poincare as ball
+from hkjax.models.hakg import model as hakg_model
 from hkjax.models.hakg.config import HAKGConfig
-from hkjax.models.hakg.inputs import HAKGInputs, make_inputs
+from hkjax.models.hakg.inputs import make_inputs, subsample
+from hkjax.models.hakg.losses import cone_loss
 from hkjax.models.hakg.model import hakg
 from hkjax.models.hakg.parameters import HAKG
+from tests.reference.hakg import propagate_by_hand
 
 seeds, few = st.integers(0, 2**32 - 1), settings(max_examples=20)
 CONFIG = HAKGConfig(dim=6, layers=2, negatives=5)
@@ -38,51 +41,8 @@ def encode(tiny_data):
     return params, lambda params, data: compiled(params, make_inputs(CONFIG, data))
 
 
-def sizes(data):
-    return data.n_users, data.n_items, data.n_entities, data.n_relations
-
-
-def message(config, h, r, t):
-    if config.message == "euclidean":
-        return t + r - h
-    e_h, e_r, e_t = (ball.exp_map_zero(x, 1.0) for x in (h, r, t))
-    return ball.log_map(e_h, ball.mobius_add(e_t, e_r, 1.0), 1.0)
-
-
-def by_hand(config, data, params, inputs):
-    """The sums over all layers of users, entities and items, from the edges that the inputs hold."""
-    p = {name: np.asarray(x) for name, x in params["params"].items()}
-    user, entity = p["user"], p["entity"]
-    item = p["item"] if config.dual_items else entity[: data.n_items]
-    liked = data.train.positives()
-    of_user, of_item = (
-        np.maximum(np.bincount(x, minlength=n), 1) for x, n in zip(liked[:2], sizes(data), strict=False)
-    )
-    total = [user, entity, item]
-    for layer in range(config.layers):
-        heads, tails, relations = (np.asarray(x) for x in (inputs.edges.rows, inputs.edges.columns, inputs.relation))
-        next_entity = np.zeros_like(entity)
-        np.add.at(next_entity, heads, message(config, entity[heads], p["relation"][relations], entity[tails]))
-        next_entity /= np.maximum(np.bincount(heads, minlength=data.n_entities), 1)[:, None]
-        ours = entity[: data.n_items]
-        if not config.dual_items:
-            fused = ours
-        elif config.gate:
-            gate = 1 / (1 + np.exp(-(item @ p["item_gate"][layer] + ours @ p["entity_gate"][layer])))
-            fused = gate * item + (1 - gate) * ours
-        else:
-            fused = (item + ours) / 2
-        kept = list(zip(inputs.interactions.rows.tolist(), inputs.interactions.columns.tolist(), strict=True))
-        next_user, next_item = np.zeros_like(user), np.zeros_like(item)
-        for u, i in kept:
-            share = len(liked.users) / len(kept)
-            next_user[u] += share * fused[i] / of_user[u]
-            next_item[i] += share * user[u] / (of_item[i] if config.item_aggregation == "mean" else 1)
-        if not config.dual_items:
-            next_item = next_entity[: data.n_items]
-        user, entity, item = next_user, next_entity, next_item
-        total = [a + b for a, b in zip(total, (user, entity, item), strict=True)]
-    return total
+def module(config, data):
+    return HAKG(config, data.n_users, data.n_items, data.n_entities, data.n_relations)
 
 
 VARIANTS = {
@@ -98,7 +58,7 @@ def test_scores_are_those_of_the_equations_edge_by_edge(name, tiny_data):
     model = hakg(config, tiny_data, batch_size=32)
     # Far enough from 0 that the message is no sum.
     params = jax.tree.map(lambda x: 4 * x, jax.jit(model.init)(jax.random.key(0)))
-    user, entity, item = by_hand(config, tiny_data, params, model.inputs)
+    user, entity, item = propagate_by_hand(config, tiny_data, params, model.inputs)
     unit = [x / np.maximum(np.linalg.norm(x, axis=1, keepdims=True), 1e-12) for x in (user, entity, item)]
     both = entity[: tiny_data.n_items] + item
     expected = {
@@ -110,23 +70,24 @@ def test_scores_are_those_of_the_equations_edge_by_edge(name, tiny_data):
 
 
 def test_a_sample_keeps_edges_whole_and_each_step_scales_interactions_up(tiny_data, monkeypatch):
-    model = hakg(CONFIG, tiny_data, batch_size=32)
-    inputs = model.inputs
-    sample = inputs.sample(jax.random.key(3), 0.4, 0.7)
-    n_edges, n_liked = inputs.relation.size, inputs.interactions.rows.size
-    assert sample.relation.size == round(0.4 * n_edges)
-    assert sample.interactions.rows.size == round(0.7 * n_liked)
+    config = dataclasses.replace(CONFIG, edge_keep=0.4, interaction_keep=0.7)
+    model = hakg(config, tiny_data, batch_size=32)
+    sample = subsample(config, model.inputs, jax.random.key(3))
+    n_edges, n_positives = model.inputs.graph.rows.size, model.inputs.interactions.rows.size
+    assert sample.inputs.graph.rows.size == round(0.4 * n_edges)
+    assert sample.inputs.interactions.rows.size == round(0.7 * n_positives)
+    assert sample.scale == n_positives / round(0.7 * n_positives)
     whole, kept = (
-        list(zip(x.edges.rows.tolist(), x.relation.tolist(), x.edges.columns.tolist(), strict=True))
-        for x in (inputs, sample)
+        list(zip(x.graph.rows.tolist(), x.graph.attr.tolist(), x.graph.columns.tolist(), strict=True))
+        for x in (model.inputs, sample.inputs)
     )
     assert set(kept) <= set(whole)
     assert len(set(kept)) == len(kept)
-    module = HAKG(CONFIG, *sizes(tiny_data))
     params = jax.tree.map(lambda x: 4 * x, jax.jit(model.init)(jax.random.key(0)))
-    monkeypatch.setattr(HAKGInputs, "sample", lambda *args: sample)
-    found = jax.jit(partial(module.apply, method="propagate"))(params, inputs, jax.random.key(0))
-    for ours, expected in zip(found, by_hand(CONFIG, tiny_data, params, sample), strict=True):
+    monkeypatch.setattr(hakg_model, "subsample", lambda *args: sample)
+    propagate = jax.jit(partial(hakg_model.propagate, config))
+    found = propagate(module(config, tiny_data).apply(params), model.inputs, jax.random.key(0))
+    for ours, expected in zip(found, propagate_by_hand(config, tiny_data, params, sample.inputs), strict=True):
         np.testing.assert_allclose(ours, expected, rtol=1e-9, atol=1e-12)
 
 
@@ -143,7 +104,7 @@ def test_the_angle_loss_is_that_of_items_in_the_cones_of_their_attributes(pairs,
             if (apex >= n and other < n) or (pairs == "both" and apex < n <= other):
                 angle = cones.angle_at_apex(x[apex], x[other], 1.0) - cones.half_aperture(x[apex], config.aperture, 1.0)
                 losses.append(max(float(angle), 0))
-    found = HAKG(config, *sizes(tiny_data)).apply(params, model.inputs, jax.random.key(0), method="angle")
+    found = cone_loss(config, x, model.inputs.pairs, jax.random.key(0))
     np.testing.assert_allclose(found, np.mean(losses), rtol=1e-9)
 
 

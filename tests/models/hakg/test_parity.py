@@ -13,18 +13,18 @@ import jax.numpy as jnp
 import numpy as np
 import optax
 import pytest
-from hkjax.graph import message
-from hkjax.graph.pairs import masked_gram
 
 from hkjax.data.dataset import Interactions
 from hkjax.data.read import DataConfig, build_dataset
 from hkjax.geometry import cones
 from hkjax.geometry import poincare as ball
-from hkjax.models import hakg as model
+from hkjax.models.hakg import message, model
 from hkjax.models.hakg.config import OFFICIAL, HAKGConfig
-from hkjax.models.hakg.losses import angle_loss, contrastive_loss, cosines, l2_normalize
+from hkjax.models.hakg.losses import angle_loss, cone_loss, contrastive_loss, cosines, l2_normalize
 from hkjax.models.hakg.model import hakg
 from hkjax.models.hakg.parameters import HAKG
+from hkjax.ops.pairs import masked_gram
+from hkjax.ops.triples import Gram
 from hkjax.training.state import OptimizerConfig, make_optimizer
 
 FOLDER = Path(os.environ.get("HKJAX_PARITY", "../shared/parity"))
@@ -42,10 +42,10 @@ class Case:
         # A file computed in float32 is compared as such; the others in float64, unless cast below.
         self.dtype = z["param/all_embed"].dtype
         n_users, n_items, n_relations = (int(z[k]) for k in ("n_users", "n_items", "n_relations"))
-        liked = np.column_stack([z["train_pairs"], np.ones(len(z["train_pairs"]), int)])
+        positives = np.column_stack([z["train_pairs"], np.ones(len(z["train_pairs"]), int)])
         test = np.column_stack([z["test_pairs"], np.ones(len(z["test_pairs"]), int)])
-        data = build_dataset(liked, test, z["triples_raw"], DataConfig("kgat", ratios=(8, 2)), seed=0)
-        train = Interactions(*liked.T.astype(np.int32))
+        data = build_dataset(positives, test, z["triples_raw"], DataConfig("kgat", ratios=(8, 2)), seed=0)
+        train = Interactions(*positives.T.astype(np.int32))
         sizes = {"n_users": n_users, "n_items": n_items, "n_entities": int(z["n_entities"])}
         self.data = type(data)(**{**vars(data), **sizes, "n_relations": (n_relations - 1) // 2, "train": train})
         gates = sorted({k.split(".")[2] for k in z if k.startswith("param/gcn.convs")})
@@ -72,9 +72,9 @@ class Case:
         # They divide by the degree in float32 whatever the precision of the rest.
         degree = np.ones(n_users, self.dtype)
         degree[z["interact/row"]] = 1 / z["interact/val"]
-        self.recommender = recommender._replace(inputs=recommender.inputs._replace(degree=jnp.asarray(degree)))
+        self.recommender = recommender._replace(inputs=recommender.inputs._replace(user_degree=jnp.asarray(degree)))
         self.sizes = (*sizes.values(), self.data.n_relations)
-        self.module = HAKG(self.config, *self.sizes)
+        self.parameters = HAKG(self.config, *self.sizes).apply
 
     def relations(self, weight, z):
         """Their relation rows in the order of ours: (edge type - 1) of each of our relation ids."""
@@ -96,17 +96,18 @@ class Case:
     def propagated(self):
         """Every layer before its rows are normalised, their sum, and the sum that the model itself computes."""
 
-        def layers(module, inputs):
-            raw, x = [], module.initial()
-            total = x
+        def layers(params, inputs):
+            p = self.parameters(params)
+            raw, x = [], model.layer_0(p, inputs)
+            total, whole = x, model.Sample(inputs, 1.0)
             for hop in range(self.config.layers):
-                raw.append(module.layer(x, inputs, tuple(gate[hop] for gate in module.gates()), scale=1.0))
+                gates = tuple(gate[hop] for gate in p.gates)
+                raw.append(model.layer(self.config, p.relation, gates, x, whole))
                 x = model.Embeddings(*map(l2_normalize, raw[-1]))
                 total = jax.tree.map(jnp.add, total, x)
-            return raw, total, module.propagate(inputs, None)
+            return raw, total, model.propagate(self.config, p, inputs, None)
 
-        apply = jax.jit(lambda params, inputs: self.module.apply(params, inputs, method=layers))
-        return apply(self.params, self.recommender.inputs)
+        return jax.jit(layers)(self.params, self.recommender.inputs)
 
 
 @pytest.fixture(params=FILES, ids=lambda path: path.stem, scope="module")
@@ -137,7 +138,7 @@ def test_parity_of_the_message_of_every_edge(case):
     relation = jnp.asarray(z["param/gcn.relation_weight"])[z["edge_type"] - 1]
     h, t = entity[z["edge_index"][0]], entity[z["edge_index"][1]]
     pairs = ((h, h), (t, t), (relation, relation), (h, t), (h, relation), (t, relation))
-    gram = message.Gram(*(jnp.sum(a * b, axis=-1) for a, b in pairs))
+    gram = Gram(*(jnp.sum(a * b, axis=-1) for a, b in pairs))
     alpha, beta, gamma = message.official_message(gram, case.config.ball_eps)
     found = alpha[:, None] * h + beta[:, None] * t + gamma[:, None] * relation
     close(found, z["hop0/edge_message"], case)
@@ -169,7 +170,7 @@ def test_parity_of_the_ranking_loss(case, name, margin):
     tables = [l2_normalize(table) for table in (x.entity[:n_items], x.item)]
     margin = case.config.margin if margin is None else margin
     user, negative = l2_normalize(x.user)[z["users"]], jnp.asarray(z["neg"])
-    losses = contrastive_loss([cosines(table, user, z["pos"], negative) for table in tables], margin)
+    losses = contrastive_loss([cosines(user, table, z["pos"], negative) for table in tables], margin)
     close(losses.mean(), z[f"loss/{name}"], case)
 
 
@@ -197,9 +198,9 @@ def test_parity_of_the_gradients(case):
     z, n_users, n_items = case.z, int(case.z["n_users"]), int(case.z["n_items"])
 
     def loss(params, inputs, users, positive, negative):
-        x = case.module.apply(params, inputs, None, method="propagate")
+        x = model.propagate(case.config, case.parameters(params), inputs, None)
         user, tables = l2_normalize(x.user)[users], [l2_normalize(table) for table in (x.entity[:n_items], x.item)]
-        of_tables = [cosines(table, user, positive, negative) for table in tables]
+        of_tables = [cosines(user, table, positive, negative) for table in tables]
         return contrastive_loss(of_tables, case.config.margin).mean()
 
     rows = (z["users"], z["pos"], z["neg"])
@@ -212,35 +213,32 @@ def test_parity_of_the_gradients(case):
             close(gradients[name][layer], z[f"grad_contrastive/gcn.convs.{layer}.gate{side}.weight"].T, case)
 
 
-class WithTheirFactors(HAKG):
+def messages_with_their_factors(config, relation, entity, graph):
     """The official code's gradients: none flow through the conformal factors of its exp and log maps."""
-
-    def messages(self, entity, inputs):
-        edges, eps = inputs.edges, self.config.ball_eps
-        h, t, r = entity[edges.rows], entity[edges.columns], self.relation[inputs.relation]
-        head = ball.project(ball.exp_map_zero(h, 1.0), 1.0, eps)
-        factor = jax.lax.stop_gradient(ball.conformal_factor(head, 1.0))[:, None] / 2
-        tail, relation = (ball.mobius_add(head, ball.exp_map_zero(factor * x, 1.0), 1.0) for x in (t, r))
-        reached = ball.project(ball.mobius_add(tail, relation, 1.0), 1.0, eps)
-        messages = ball.log_map_zero(ball.mobius_add(-head, reached, 1.0), 1.0) / factor
-        count = jnp.bincount(edges.rows, length=self.n_entities)
-        return jnp.zeros_like(entity).at[edges.rows].add(messages) / jnp.maximum(count, 1)[:, None]
+    h, t, r = entity[graph.rows], entity[graph.columns], relation[graph.attr]
+    head = ball.project(ball.exp_map_zero(h, 1.0), 1.0, config.ball_eps)
+    factor = jax.lax.stop_gradient(ball.conformal_factor(head, 1.0))[:, None] / 2
+    tail, turned = (ball.mobius_add(head, ball.exp_map_zero(factor * x, 1.0), 1.0) for x in (t, r))
+    reached = ball.project(ball.mobius_add(tail, turned, 1.0), 1.0, config.ball_eps)
+    messages = ball.log_map_zero(ball.mobius_add(-head, reached, 1.0), 1.0) / factor
+    count = jnp.bincount(graph.rows, length=len(entity))
+    return jnp.zeros_like(entity).at[graph.rows].add(messages) / jnp.maximum(count, 1)[:, None]
 
 
 def total_loss(case):
     """The loss without masks as a function of parameters, inputs and rows; and those arguments, of the file."""
-    n_items = int(case.z["n_items"])
+    n_items, config = int(case.z["n_items"]), dataclasses.replace(case.config, angle_mask=False)
 
-    def loss(module, inputs, users, positive, negative):
-        x = module.propagate(inputs, None)
+    def loss(params, inputs, users, positive, negative):
+        p = case.parameters(params)
+        x = model.propagate(config, p, inputs, None)
         user, tables = l2_normalize(x.user)[users], [l2_normalize(table) for table in (x.entity[:n_items], x.item)]
-        of_tables = [cosines(table, user, positive, negative) for table in tables]
-        ranking = contrastive_loss(of_tables, case.config.margin).mean()
-        return ranking + case.config.angle_weight * module.angle(inputs, jax.random.key(0))
+        of_tables = [cosines(user, table, positive, negative) for table in tables]
+        ranking = contrastive_loss(of_tables, config.margin).mean()
+        return ranking + config.angle_weight * cone_loss(config, p.entity, inputs.pairs, jax.random.key(0))
 
-    module = WithTheirFactors(dataclasses.replace(case.config, angle_mask=False), *case.sizes)
     rows = [jnp.asarray(case.z[name]) for name in ("users", "pos", "neg")]
-    return functools.partial(module.apply, method=loss), (case.params, case.recommender.inputs, *rows)
+    return loss, (case.params, case.recommender.inputs, *rows)
 
 
 def all_close(found, case, prefix):
@@ -255,7 +253,8 @@ def all_close(found, case, prefix):
             close(found[name][layer], z[f"{prefix}/gcn.convs.{layer}.gate{side}.weight"].T, case)
 
 
-def test_parity_of_all_gradients_with_their_factors_and_of_five_steps_of_adam(case):
+def test_parity_of_all_gradients_with_their_factors_and_of_five_steps_of_adam(case, monkeypatch):
+    monkeypatch.setattr(model, "messages", messages_with_their_factors)
     loss, (params, *args) = total_loss(case)
     optimizer = make_optimizer(OptimizerConfig(learning_rate=1e-3), steps_per_epoch=5)
 

@@ -13,25 +13,25 @@ masks = st.lists(st.booleans(), min_size=4, max_size=4).map(np.array)
 
 
 @given(logits, masks, st.floats(-100, 100))
-def test_proximity_softmax_is_a_distribution_over_the_present_fields(x, present, shift):
+def test_proximity_softmax_is_a_distribution_over_the_unmasked_fields(x, field_mask, shift):
     with jax.enable_x64(True):
-        p = proximity_softmax(jnp.asarray(x), present)
+        p = proximity_softmax(jnp.asarray(x), field_mask)
         np.testing.assert_allclose(p.sum(), 1, rtol=1e-12)
-        np.testing.assert_allclose(proximity_softmax(jnp.asarray(x + shift), present), p, atol=1e-9)
-        if present.any():
-            assert (p[~present] == 0).all()
-            changed = jnp.where(present, x, 3.0)
-            np.testing.assert_array_equal(proximity_softmax(changed, present), p)
+        np.testing.assert_allclose(proximity_softmax(jnp.asarray(x + shift), field_mask), p, atol=1e-9)
+        if field_mask.any():
+            assert (p[~field_mask] == 0).all()
+            changed = jnp.where(field_mask, x, 3.0)
+            np.testing.assert_array_equal(proximity_softmax(changed, field_mask), p)
 
 
 @given(logits, logits, masks)
-def test_kl_is_non_negative_and_zero_at_equality_alone(x, y, present):
+def test_kl_is_non_negative_and_zero_at_equality_alone(x, y, field_mask):
     with jax.enable_x64(True):
-        p, log_q = proximity_softmax(jnp.asarray(x), present), proximity_log_softmax(jnp.asarray(y), present)
-        apart = jnp.sum(jnp.abs(p - jnp.exp(log_q)), where=present)
+        p, log_q = proximity_softmax(jnp.asarray(x), field_mask), proximity_log_softmax(jnp.asarray(y), field_mask)
+        apart = jnp.sum(jnp.abs(p - jnp.exp(log_q)), where=field_mask)
         # Pinsker's inequality: more than 0 wherever the two differ.
-        assert kl_divergence(p, log_q, present) >= apart**2 / 2 - 1e-10
-        equal = kl_divergence(p, proximity_log_softmax(jnp.asarray(x), present), present)
+        assert kl_divergence(p, log_q, field_mask) >= apart**2 / 2 - 1e-10
+        equal = kl_divergence(p, proximity_log_softmax(jnp.asarray(x), field_mask), field_mask)
         np.testing.assert_allclose(equal, 0, atol=1e-10)
 
 
@@ -46,7 +46,7 @@ def test_kl_of_unequal_distributions_is_that_of_hand():
 
 
 def test_the_divergence_is_finite_for_logits_that_underflow():
-    x, present = jnp.array([0.0, 500.0, -500.0]), jnp.ones(3, bool)
+    x, field_mask = jnp.array([0.0, 500.0, -500.0]), jnp.ones(3, bool)
     p = jnp.array([0.2, 0.3, 0.5])
-    gradient = jax.grad(lambda x: kl_divergence(p, proximity_log_softmax(x, present), present))(x)
+    gradient = jax.grad(lambda x: kl_divergence(p, proximity_log_softmax(x, field_mask), field_mask))(x)
     assert jnp.isfinite(gradient).all()
