@@ -15,18 +15,18 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from absl import flags
-from hkjax.data.sampling import sample_negatives, take
-from hkjax.models.hakg.config import HAKGConfig
-from hkjax.models.hakg.inputs import HAKGInputs
-from hkjax.training.trainer import make_trainer
+from hkjax.data.sampling import sample_negatives
 from ml_collections import config_flags
 
 from hkjax import cli
 from hkjax.evaluation.ranking import rank_users
 from hkjax.experiment import build_model, load_data, read_experiment
 from hkjax.models.base import Batch
+from hkjax.models.hakg.config import HAKGConfig
+from hkjax.models.hakg.inputs import HAKGInputs
 from hkjax.models.hakg.parameters import HAKG
 from hkjax.training.state import make_optimizer
+from hkjax.training.trainer import make_trainer
 
 _REPEATS = 5
 

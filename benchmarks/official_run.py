@@ -10,8 +10,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from absl import flags
-from hkjax.models.hakg.config import HAKGConfig
-from hkjax.training.trainer import make_trainer
 from ml_collections import config_flags
 
 from hkjax import cli
@@ -19,7 +17,9 @@ from hkjax.data.dataset import Dataset
 from hkjax.evaluation.ranking import rank_users
 from hkjax.experiment import build_model, load_data, read_experiment
 from hkjax.models.base import Params
+from hkjax.models.hakg.config import HAKGConfig
 from hkjax.training.state import make_optimizer
+from hkjax.training.trainer import make_trainer
 
 
 def define_flags() -> None:

@@ -47,12 +47,12 @@ def _seconds(n_edges: int, n_devices: int) -> float:
     import jax
     import jax.numpy as jnp
     import numpy as np
-    from hkjax.models.hakg.config import HAKGConfig
-    from hkjax.training.trainer import Parallel, make_trainer
 
     from hkjax.data.read import DataConfig, build_dataset
+    from hkjax.models.hakg.config import HAKGConfig
     from hkjax.models.hakg.model import hakg
     from hkjax.training.state import OptimizerConfig, make_optimizer
+    from hkjax.training.trainer import Parallel, make_trainer
 
     random = np.random.default_rng(0)
     n_entities, n_users = n_edges // 6, n_edges // 60

@@ -7,18 +7,9 @@ import pytest
 from hkjax.data.batching import epoch_order, get_batch
 from hkjax.geometry import cones
 from hkjax.geometry import poincare as ball
-from hkjax.models.hakg.config import OFFICIAL, HAKGConfig
-from hkjax.models.hakg.model import hakg
-from hkjax.models.hkrm.config import HKRMConfig
-from hkjax.models.hkrm.model import hkrm
-from hkjax.models.lightgcn import LightGCNConfig, lightgcn
 from hkjax.precision import full_precision
+from tests.zoo import MODELS
 
-MODELS = {
-    "hkrm": lambda data: hkrm(HKRMConfig(dim=8), data, batch_size=32),
-    "hakg": lambda data: hakg(HAKGConfig(**OFFICIAL, dim=8, layers=2, negatives=5), data, batch_size=32),
-    "lightgcn": lambda data: lightgcn(LightGCNConfig(dim=8, layers=2), data, batch_size=32),
-}
 POINT = jnp.full(3, 0.1)
 GEOMETRY = {
     "mobius_add": lambda x: ball.mobius_add(x, x, 1.0),
@@ -56,7 +47,7 @@ def test_geometry(name):
 
 
 @pytest.mark.parametrize(
-    ("name", "platform"), [("hkrm", "cuda"), ("hakg", "cuda"), ("hakg", "tpu"), ("lightgcn", "tpu")]
+    ("name", "platform"), [("hkrm", "cuda"), ("hakg official", "cuda"), ("hakg official", "tpu"), ("lightgcn", "tpu")]
 )
 def test_models(name, platform, tiny_data):
     model = MODELS[name](tiny_data)

@@ -67,22 +67,17 @@ def shard_by_type(inputs: Inputs, tables: Sequence[str]) -> Callable[[int, int],
         tables: names of the parameters whose rows are divided.
     """
 
-    def is_divided(x: Any) -> bool:
-        return isinstance(x, (Edges, RaggedLayout))
-
     def shard(n_data: int, n_rows: int) -> ShardedModel:
-        def divide(x: Any) -> Any:
+        def divide(x: Any) -> tuple[Any, P]:
             if isinstance(x, Edges):
-                return shard_edges(x, n_data * n_rows)
-            return shard_layout(x, n_rows) if isinstance(x, RaggedLayout) else x
+                return shard_edges(x, n_data * n_rows), P((DATA, ROWS))
+            if isinstance(x, RaggedLayout) and n_rows > 1:
+                return shard_layout(x, n_rows), P(ROWS)
+            return x, P()
 
-        def spec(x: Any) -> P:
-            if isinstance(x, Edges):
-                return P((DATA, ROWS))
-            return P(ROWS) if isinstance(x, RaggedLayout) else P()
-
-        divided, specs = (jax.tree.map(function, inputs, is_leaf=is_divided) for function in (divide, spec))
-        return ShardedModel(divided, specs, tuple(tables))
+        leaves, structure = jax.tree.flatten(inputs, is_leaf=lambda x: isinstance(x, (Edges, RaggedLayout)))
+        divided, specs = zip(*map(divide, leaves), strict=True)
+        return ShardedModel(*(jax.tree.unflatten(structure, x) for x in (divided, specs)), tuple(tables))
 
     return shard
 

@@ -74,29 +74,34 @@ class Partitioner:
 
     Args:
         recommender: the model.
-        mesh: of `make_mesh`.
+        mesh: of `make_mesh`; or of the axis DATA alone, as jax.pmap knows it.
 
     Attributes:
         n_devices: of the mesh.
+        each: PartitionSpec of what has an entry for every device in front.
         inputs, input_specs: the model's inputs as `ShardedModel` divides them, on the devices.
-        replicated, divided: shardings of what every device has whole, and of what has an entry for each in front.
 
     Raises:
         InputError: the tables are to be divided, and the model has no way to.
     """
 
     def __init__(self, recommender: Recommender, mesh: Mesh):
-        n_data, self._n_rows = mesh.devices.shape
-        self._mesh, self._recommender, self.n_devices = mesh, recommender, mesh.size
-        self.replicated, self.divided = NamedSharding(mesh, P()), NamedSharding(mesh, P((DATA, ROWS)))
-        sharded = shard_model(recommender, n_data, self._n_rows)
+        self._mesh, self._recommender, self._n_rows = mesh, recommender, mesh.shape.get(ROWS, 1)
+        self.n_devices, self.each = mesh.size, P(mesh.axis_names)
+        sharded = shard_model(recommender, mesh.shape[DATA], self._n_rows)
         self._tables = sharded.tables if self._n_rows > 1 else ()
-        self.input_specs = sharded.specs
-        self.inputs = self.put(sharded.inputs, sharded.specs)
+        self.input_specs = jax.tree.map(
+            lambda spec: self.each if spec == P((DATA, ROWS)) else spec, sharded.specs, is_leaf=_is_spec
+        )
+        self.inputs = self.put(sharded.inputs, self.input_specs)
+
+    def sharding(self, spec: P) -> NamedSharding:
+        """A PartitionSpec on this mesh."""
+        return NamedSharding(self._mesh, spec)
 
     def put(self, tree: Any, specs: Any) -> Any:
         """Places arrays that every process holds, as their PartitionSpecs say."""
-        return map_specs(lambda spec, x: put_global(x, NamedSharding(self._mesh, spec)), specs, tree)
+        return map_specs(lambda spec, x: put_global(x, self.sharding(spec)), specs, tree)
 
     def state_specs(self, tree: Any) -> Any:
         """PartitionSpecs of parameters, or of a state that holds moments under their names."""
@@ -104,7 +109,7 @@ class Partitioner:
 
     def state_shardings(self, tree: Any) -> Any:
         """`state_specs` on this mesh."""
-        return jax.tree.map(partial(NamedSharding, self._mesh), self.state_specs(tree))
+        return jax.tree.map(self.sharding, self.state_specs(tree), is_leaf=_is_spec)
 
     def pad(self, tree: Any) -> Any:
         """Pads the tables of whole parameters, or of a state, so that they can be divided."""
@@ -121,7 +126,7 @@ class Partitioner:
         return self._map_tables(lambda x: psum(x, DATA) / self.n_devices, self.mean, gradients)
 
     def pmap(self, function: Callable[..., Any], specs: Sequence[Any], **options: Any) -> Callable[..., Any]:
-        """`jax.pmap` over DATA, where ROWS has one device.
+        """`jax.pmap`, where the mesh has the axis DATA alone.
 
         Args:
             function: of this device's part of its arguments.
@@ -129,8 +134,7 @@ class Partitioner:
             options: further ones of jax.pmap.
         """
         axes = jax.tree.map(lambda spec: 0 if len(spec) else None, tuple(specs), is_leaf=_is_spec)
-        devices = list(self._mesh.devices.flat)
-        return jax.pmap(function, DATA, in_axes=axes, out_axes=None, devices=devices, **options)
+        return jax.pmap(function, DATA, in_axes=axes, out_axes=None, devices=list(self._mesh.devices), **options)
 
     def shard_map(self, function: Callable[..., Any], first: Any, specs: Sequence[Any], out: Any) -> Callable[..., Any]:
         """`jax.shard_map` of a function of this device's part of its arguments.

@@ -6,7 +6,7 @@ from typing import Any, Literal, NamedTuple
 
 import jax
 import optax
-from jax.sharding import Mesh
+from jax.sharding import AxisType, Mesh
 from jax.sharding import PartitionSpec as P
 
 from hkjax.data.batching import Batches, epoch_order, shard_layout, shard_order
@@ -70,7 +70,10 @@ def make_trainer(
         return _on_one_device(recommender, optimizer)
     if recommender.batches.batch_size % grid.size:
         raise InputError(f"training.batch_size {recommender.batches.batch_size}: not divisible by {grid.size} devices")
-    return _on_mesh(recommender, optimizer, grid, parallel)
+    # Arrays of a pmap over several processes belong to one of them and can't be saved as a whole.
+    if parallel == "pmap" and jax.process_count() == 1 and grid.shape[ROWS] == 1:
+        grid = Mesh(grid.devices[:, 0], (DATA,), axis_types=(AxisType.Auto,))
+    return _on_mesh(recommender, optimizer, grid)
 
 
 def _on_one_device(recommender: Recommender, optimizer: optax.GradientTransformation) -> Trainer:
@@ -85,16 +88,12 @@ def _on_one_device(recommender: Recommender, optimizer: optax.GradientTransforma
     )
 
 
-def _on_mesh(
-    recommender: Recommender, optimizer: optax.GradientTransformation, mesh: Mesh, parallel: Parallel
-) -> Trainer:
-    partitioner, n = Partitioner(recommender, mesh), mesh.size
-    sharded_tables = mesh.shape[ROWS] > 1
-    each = P((DATA, ROWS))
+def _on_mesh(recommender: Recommender, optimizer: optax.GradientTransformation, mesh: Mesh) -> Trainer:
+    partitioner, sharded_tables = Partitioner(recommender, mesh), mesh.shape.get(ROWS, 1) > 1
     batches: Batches = recommender.batches
-    batch_specs: Any = Batches(P(), P(), each)  # type: ignore[arg-type]
+    batch_specs: Any = Batches(P(), P(), partitioner.each)  # type: ignore[arg-type]
     if batches.layout is not None:
-        batches = batches._replace(layout=shard_layout(batches.layout, n, strided=True))
+        batches = batches._replace(layout=shard_layout(batches.layout, mesh.size, strided=True))
 
     def gradient(params: Params, inputs: Inputs, batch: Batch, key: jax.Array) -> tuple[Params, Metrics]:
         gradients, metrics = jax.grad(recommender.loss, has_aux=True)(params, inputs, batch, key)
@@ -103,24 +102,27 @@ def _on_mesh(
     def create(key: jax.Array) -> TrainState:
         return partitioner.pad(create_state(recommender, optimizer, key))
 
+    def order(batches: Batches, key: jax.Array) -> jax.Array:
+        return shard_order(epoch_order(batches, key), mesh.size)
+
+    compiled: Callable[..., TrainState]
     function = partial(train_steps, gradient=gradient, optimizer=optimizer)
-    specs = (partitioner.input_specs, batch_specs, each, P(), P())
+    specs = (partitioner.input_specs, batch_specs, partitioner.each, P(), P())
     shapes = jax.eval_shape(create, jax.random.key(0))
-    # Arrays of a pmap over several processes belong to one of them and can't be saved as a whole.
-    if parallel == "pmap" and jax.process_count() == 1 and not sharded_tables:
-        compiled = partitioner.pmap(function, (P(), *specs), donate_argnums=0)
-    else:
+    if ROWS in mesh.shape:
         of_state = partitioner.state_specs(shapes)
         compiled = jax.jit(partitioner.shard_map(function, of_state, specs, of_state), donate_argnums=0)
-    init = jax.jit(create, out_shardings=partitioner.state_shardings(shapes))
-    order = jax.jit(lambda batches, key: shard_order(epoch_order(batches, key), n), out_shardings=partitioner.divided)
-    held = partitioner.inputs, partitioner.put(batches, batch_specs)
-    everywhere = partial(put_global, sharding=partitioner.replicated)
+    else:
+        compiled = partitioner.pmap(function, (P(), *specs), donate_argnums=0)
+    compiled_init = jax.jit(create, out_shardings=partitioner.state_shardings(shapes))
+    compiled_order = jax.jit(order, out_shardings=partitioner.sharding(partitioner.each))
+    inputs, batches = partitioner.inputs, partitioner.put(batches, batch_specs)
+    everywhere = partial(put_global, sharding=partitioner.sharding(P()))
     return Trainer(
-        init=lambda key: init(everywhere(key)),
-        epoch_order=lambda key: order(held[1], everywhere(key)),
+        init=lambda key: compiled_init(everywhere(key)),
+        epoch_order=lambda key: compiled_order(batches, everywhere(key)),
         train_steps=lambda state, order, n_steps, key: compiled(
-            state, *held, order, everywhere(n_steps), everywhere(key)
+            state, inputs, batches, order, everywhere(n_steps), everywhere(key)
         ),
         params=lambda state: state.params if sharded_tables else _of_this_process(state.params),
         recommender=partitioner.recommender if sharded_tables else recommender,

@@ -16,17 +16,17 @@ def rows(random, n):
 def test_blocks_of_users_give_the_metrics_of_one_user_at_a_time(monkeypatch):
     random = np.random.default_rng(0)
     table = random.normal(size=(N_USERS, N_ITEMS)).astype(np.float32)
-    relevant, known = rows(random, 60), rows(random, 150)
-    keep = ~np.isin(relevant.users * N_ITEMS + relevant.items, known.users * N_ITEMS + known.items)
+    relevant, seen = rows(random, 60), rows(random, 150)
+    keep = ~np.isin(relevant.users * N_ITEMS + relevant.items, seen.users * N_ITEMS + seen.items)
     relevant = relevant.select(keep)
     recommender = Recommender(None, None, None, None, None, None, score_all_items=lambda r, users: r[users])
     monkeypatch.setattr(ranking, "_SCORES_PER_BLOCK", 5 * N_ITEMS)
-    found = ranking.rank_users(recommender, jax.numpy.asarray(table), N_ITEMS, relevant, known, (3, 10))
+    found = ranking.rank_users(recommender, jax.numpy.asarray(table), N_ITEMS, relevant, seen, (3, 10))
     assert found["users"].tolist() == np.unique(relevant.users).tolist()
     for k in (3, 10):
         for row, user in enumerate(found["users"]):
             scores = table[user].copy()
-            scores[known.items[known.users == user]] = -np.inf
+            scores[seen.items[seen.users == user]] = -np.inf
             top = np.argsort(-scores)[:k]
             wanted = relevant.items[relevant.users == user]
             gains = np.isin(top, wanted) / np.log2(np.arange(2, k + 2))

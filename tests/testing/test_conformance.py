@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hkjax.models.lightgcn import LightGCNConfig, lightgcn
-from hkjax.testing import check_recommender
+from hkjax.testing import check_meshes, check_recommender
 
 
 @pytest.fixture(scope="module")
@@ -26,15 +26,15 @@ BREAKS = {
     "not finite": lambda r: broken_loss(r, lambda v, p, b: v + jnp.sqrt(0 * p["user"][0, 0])),
     "weight 0": lambda r: broken_loss(r, lambda v, p, b: v + b["item"].sum()),
     "closes over": lambda r: broken_loss(r, lambda v, p, b: v + ONES[b["user"][0] * 0]),
-    "differ on item": lambda r: r._replace(score=lambda x, users, items: r.score(x, users, items) + 1),
+    "differ on item": lambda r: r._replace(score_pairs=lambda x, users, items: r.score_pairs(x, users, items) + 1),
     "misses or repeats": lambda r: r._replace(
-        batches=r.batches._replace(strata=jnp.zeros_like(r.batches.buckets)),
+        batches=r.batches._replace(buckets=jnp.zeros_like(r.batches.buckets)),
     ),
 }
 
 
 @pytest.mark.parametrize("message", BREAKS)
-def test_each_broken_promise_is_named(recommender, message):
+def test_each_defect_is_named(recommender, message):
     check_recommender(recommender)
     with pytest.raises((AssertionError, TypeError), match=message):
         check_recommender(BREAKS[message](recommender))
@@ -49,3 +49,12 @@ def test_a_loss_that_is_no_function_of_its_arguments_is_caught(recommender):
 
     with pytest.raises(AssertionError, match="no function of its arguments"):
         check_recommender(recommender._replace(loss=loss))
+
+
+def test_a_raw_lookup_in_a_divided_table_is_caught(recommender):
+    def loss(params, inputs, batch, key):
+        value = jnp.mean(batch["weight"] * jnp.sum(params["user"][batch["user"]] ** 2, axis=-1))
+        return value, {"loss": value}
+
+    with pytest.raises(AssertionError, match=r"on the mesh \(1, 4\): loss"):
+        check_meshes(recommender._replace(loss=loss))

@@ -103,7 +103,7 @@ def test_two_processes_end_with_the_parameters_of_one(tmp_path):
     monitored = dataclasses.replace(sgd.training, monitor="recall@20")
     experiments = {
         "hkrm": dataclasses.replace(sgd, model=HKRMConfig(dim=8)),
-        "hakg": dataclasses.replace(sgd, model=HAKG, data=ranking, training=monitored, shard_embeddings=True),
+        "hakg": dataclasses.replace(sgd, model=HAKG, data=ranking, training=monitored, mesh=(1, -1)),
     }
     runs = [
         json.dumps({"experiment": dataclasses.asdict(e), "workdir": str(tmp_path / f"{name}-two")})
@@ -112,7 +112,7 @@ def test_two_processes_end_with_the_parameters_of_one(tmp_path):
     address = free_address()
     processes = [start("-c", TOGETHER, address, str(k), *runs) for k in range(2)]
     for name, experiment in experiments.items():
-        alone = dataclasses.replace(experiment, parallel="none", shard_embeddings=False)
+        alone = dataclasses.replace(experiment, mesh=(1, 1))
         train_experiment(alone, tmp_path / f"{name}-one")
     for process in processes:
         output, _ = process.communicate(timeout=300)
@@ -145,7 +145,7 @@ def test_tables_sharded_over_four_devices_are_evaluated_alike_on_three(tmp_path,
     assert jax.device_count() == 4
     monitored = dataclasses.replace(SMALL.training, monitor="recall@20")
     ranking = dataclasses.replace(SMALL, model=HAKG, data=DataConfig(split="per_user"), training=monitored)
-    train_experiment(dataclasses.replace(ranking, shard_embeddings=True), tmp_path)
+    train_experiment(dataclasses.replace(ranking, mesh=(1, -1)), tmp_path)
     capsys.readouterr()
     report = evaluate_workdir(tmp_path)
     environment = {**os.environ, "JAX_NUM_CPU_DEVICES": "3"}
@@ -154,7 +154,7 @@ def test_tables_sharded_over_four_devices_are_evaluated_alike_on_three(tmp_path,
     assert on_three.stdout == capsys.readouterr().out
     assert json.loads((tmp_path / "report.json").read_text()) == report
     # The ranks of near ties depend on rounding, which these two do not.
-    sharded = evaluate_workdir(tmp_path, shard_embeddings=True)
+    sharded = evaluate_workdir(tmp_path, mesh=(2, 2))
     for metric in ("auc", "log_loss"):
         np.testing.assert_allclose(sharded["test"][metric], report["test"][metric], rtol=1e-4, err_msg=metric)
 

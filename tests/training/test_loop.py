@@ -88,7 +88,7 @@ def test_training_stops_once_the_metric_no_longer_rises(recommender, tiny_data, 
         assert checkpoints.latest == records[3]["step"]
 
 
-def test_stretches_compile_once_donate_and_do_not_depend_on_their_length(recommender):
+def test_calls_compile_once_donate_and_do_not_depend_on_their_length(recommender):
     traces, ends, n_traces = [], [], 0
 
     def loss(*args):
@@ -147,10 +147,10 @@ def test_a_killed_run_ends_with_the_parameters_of_one_that_was_not(tmp_path):
         synthetic=SyntheticConfig(n_users=60, n_items=40),
         model=HKRMConfig(l2=1e-6),
         training=TrainingConfig(64, 5, patience=9),
-        parallel="none",
+        mesh=(1, 1),
     )
     train_experiment(experiment, tmp_path / "whole")
-    flags = ("synthetic.n_users=60", "synthetic.n_items=40", "parallel=none", "training.batch_size=64")
+    flags = ("synthetic.n_users=60", "synthetic.n_items=40", "mesh=(1,1)", "training.batch_size=64")
     flags = [f"--config.{flag}" for flag in (*flags, "training.epochs=5", "training.patience=9")]
     command = [sys.executable, "train.py", *flags, f"--workdir={tmp_path / 'killed'}"]
     run = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.DEVNULL)
