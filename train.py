@@ -6,7 +6,7 @@ from absl import flags
 from ml_collections import config_flags
 
 from hkjax import cli
-from hkjax.experiment import read_experiment, train_experiment
+from hkjax.experiment import Experiment, read_experiment, train_experiment
 from hkjax.training.hosts import connect
 
 
@@ -25,4 +25,4 @@ def main() -> None:
 
 
 if __name__ == "__main__":
-    cli.run(define_flags, main)
+    cli.run(define_flags, main, Experiment)

@@ -15,16 +15,19 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 from absl import flags
-from hkjax.data.sampling import sample_negatives
 from ml_collections import config_flags
 
 from hkjax import cli
+from hkjax.data.batching import get_batch
 from hkjax.evaluation.ranking import rank_users
 from hkjax.experiment import build_model, load_data, read_experiment
-from hkjax.models.base import Batch
+from hkjax.models.base import Batch, Params
+from hkjax.models.hakg import model
 from hkjax.models.hakg.config import HAKGConfig
-from hkjax.models.hakg.inputs import HAKGInputs
+from hkjax.models.hakg.inputs import HAKGInputs, subsample
+from hkjax.models.hakg.losses import cone_loss
 from hkjax.models.hakg.parameters import HAKG
+from hkjax.ops.sampling import sample_negatives
 from hkjax.training.state import make_optimizer
 from hkjax.training.trainer import make_trainer
 
@@ -58,24 +61,28 @@ def main() -> None:
 
     # All of these come as arguments: what a compiled function closes over, XLA computes beforehand.
     params, batch = state.params, get_batch(batches, order, 0)
-    apply = HAKG(config, data.n_users, data.n_items, data.n_entities, data.n_relations).apply
-    embeddings = jax.jit(partial(apply, method="propagate"))(params, inputs, key)
+    parameters: Callable[[Params], Any] = HAKG(
+        config, data.n_users, data.n_items, data.n_entities, data.n_relations
+    ).apply
 
     def draw(inputs: HAKGInputs, batch: Batch, key: jax.Array) -> jax.Array:
-        return sample_negatives(key, inputs.histories, batch["user"], batch["example"], config.negatives, data.n_items)
+        return sample_negatives(key, inputs.exclusions, batch["user"], batch["example"], config.negatives, data.n_items)
 
-    def sample(inputs: HAKGInputs, key: jax.Array) -> HAKGInputs:
-        return inputs.sample(key, config.edge_keep, config.interaction_keep)
+    def propagate(params: Params, inputs: HAKGInputs, key: jax.Array) -> model.Embeddings:
+        return model.propagate(config, parameters(params), inputs, key)
 
-    print(f"edge sampling  {_median(sample, inputs, key):7.3f} s")
+    def cones(params: Params, inputs: HAKGInputs, key: jax.Array) -> jax.Array:
+        points = params["params"]["entity"]
+        points = model.exp_0(points) if config.angle_space == "ball" else points
+        return cone_loss(config, points, inputs.pairs, key)
+
+    embeddings = jax.jit(propagate)(params, inputs, key)
+    print(f"edge sampling  {_median(partial(subsample, config), inputs, key):7.3f} s")
     print(f"negatives      {_median(draw, inputs, batch, key):7.3f} s")
     parts: dict[str, tuple[Callable, tuple]] = {
-        "propagation": (partial(apply, method="propagate"), (params, inputs, key)),
-        "ranking loss": (
-            lambda x, params, *args: apply(params, x, *args, method="ranking"),
-            (embeddings, params, inputs, batch, key),
-        ),
-        "angle loss": (partial(apply, method="angle"), (params, inputs, key)),
+        "propagation": (propagate, (params, inputs, key)),
+        "ranking loss": (partial(model.ranking, config), (embeddings, inputs, batch, key)),
+        "angle loss": (cones, (params, inputs, key)),
         "whole loss": (lambda *args: recommender.loss(*args)[0], (params, inputs, batch, key)),
     }
     for name, (part, args) in parts.items():

@@ -52,7 +52,7 @@ def _seconds(n_edges: int, n_devices: int) -> float:
     from hkjax.models.hakg.config import HAKGConfig
     from hkjax.models.hakg.model import hakg
     from hkjax.training.state import OptimizerConfig, make_optimizer
-    from hkjax.training.trainer import Parallel, make_trainer
+    from hkjax.training.trainer import make_trainer
 
     random = np.random.default_rng(0)
     n_entities, n_users = n_edges // 6, n_edges // 60
@@ -65,13 +65,12 @@ def _seconds(n_edges: int, n_devices: int) -> float:
     relations, heads = random.integers(20, size=n_edges // 2), random.integers(n_entities, size=n_edges // 2)
     triples = np.column_stack([heads, relations, popular(n_entities, n_edges // 2)])
     n_rows = n_edges // 12
-    users, liked = random.integers(n_users, size=n_rows), np.ones(n_rows, int)
-    rows = np.column_stack([users, popular(n_items, n_rows), liked])
+    users, labels = random.integers(n_users, size=n_rows), np.ones(n_rows, int)
+    rows = np.column_stack([users, popular(n_items, n_rows), labels])
     data = build_dataset(rows, np.zeros((0, 3), int), triples, DataConfig("ripplenet"), seed=0)
     recommender = hakg(HAKGConfig(dim=flags.FLAGS.dim, layers=2, negatives=50), data, batch_size=4096)
     optimizer = make_optimizer(OptimizerConfig(), recommender.batches.steps_per_epoch)
-    parallel: Parallel = "pmap" if n_devices > 1 else "none"
-    trainer = make_trainer(recommender, optimizer, parallel, devices=jax.devices()[:n_devices])
+    trainer = make_trainer(recommender, optimizer, mesh=(n_devices, 1))
     state, order = trainer.init(jax.random.key(0)), trainer.epoch_order(jax.random.key(1))
     times = []
     for _ in range(_REPEATS + 1):

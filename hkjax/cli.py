@@ -1,25 +1,40 @@
-"""What both doors share: an error ends them with one line on stderr and an exit code of its own."""
+"""What the command lines share: flags, help, and an error that ends them with one line on stderr."""
 
 import os
 import sys
+import textwrap
+import warnings
 from collections.abc import Callable
 
 import jax
-from absl import app, flags, logging
+from absl import flags, logging
 
+from hkjax.config import settings
 from hkjax.errors import InputError, PeerError, TerminationError
 
 
-def run(define_flags: Callable[[], None], main: Callable[[], None]) -> None:
+def run(define_flags: Callable[[], None], main: Callable[[], None], config: type | None = None) -> None:
     """Defines and parses the flags, runs `main`, and exits.
 
     The code is 0, or after one line on stderr 2 for a mistake that a person can mend, 1 where another
     process was lost, and 143 on SIGTERM.
+
+    Args:
+        define_flags: defines absl flags.
+        main: what to run once they are parsed.
+        config: the dataclass behind --config, whose keys --help lists.
     """
     # What orbax and JAX log of an error comes as an exception, too.
     logging.set_verbosity(logging.FATAL)
     try:
-        _parse(define_flags)
+        with warnings.catch_warnings():
+            # ml_collections reads config files by a method that Python deprecates.
+            warnings.filterwarnings("ignore", "the load_module", DeprecationWarning)
+            define_flags()
+            if {"--help", "-h"} & set(sys.argv[1:]):
+                print(_help(config))
+                return
+            _parse()
         main()
     except InputError as error:
         _fail(error)
@@ -32,10 +47,8 @@ def run(define_flags: Callable[[], None], main: Callable[[], None]) -> None:
         _fail(f"{error.filename}: {error.strerror}" if error.filename else error)
 
 
-def _parse(define_flags: Callable[[], None]) -> None:
+def _parse() -> None:
     try:
-        app.define_help_flags()
-        define_flags()
         unused = flags.FLAGS(sys.argv)[1:]
     # ml_collections raises the last two for a key that the configuration lacks.
     except (flags.Error, AttributeError, KeyError) as error:
@@ -44,6 +57,22 @@ def _parse(define_flags: Callable[[], None]) -> None:
         raise InputError(f"unexpected argument {unused[0]!r}")
     if "workdir" in flags.FLAGS and flags.FLAGS.workdir is None:
         raise InputError("name a work directory: --workdir=runs/NAME")
+
+
+def _help(config: type | None) -> str:
+    """The script's docstring, its flags and the configuration's keys, each with its meaning."""
+    lines = [sys.modules["__main__"].__doc__ or "", "flags:"]
+    for flag in sorted(flags.FLAGS.get_flags_for_module(sys.argv[0]), key=lambda flag: flag.name):
+        lines += _entry(f"--{flag.name}", f"default {flag.default_unparsed}", flag.help or "")
+    if config is not None:
+        lines += ["", "keys of the configuration, each set by --config.KEY=VALUE or in a config file:"]
+        for setting in settings(config):
+            lines += _entry(setting.key, f"{setting.kind}, default {setting.default!r}", setting.meaning)
+    return "\n".join(lines)
+
+
+def _entry(name: str, kind: str, meaning: str) -> list[str]:
+    return [f"  {name}  ({kind})", *textwrap.wrap(meaning, 100, initial_indent=" " * 6, subsequent_indent=" " * 6)]
 
 
 def _fail(message: object, code: int = 2) -> None:

@@ -7,10 +7,12 @@ into such a dataclass and refuses what does not fit.
 
 import dataclasses
 import difflib
+import inspect
+import re
 import types
 import typing
-from collections.abc import Mapping
-from typing import Any, Literal, TypeVar
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 from ml_collections import ConfigDict
 
@@ -46,6 +48,56 @@ def build(cls: type[T], mapping: Mapping[str, Any], where: str = "config") -> T:
 def to_config_dict(instance: Any) -> ConfigDict:
     """Returns a dataclass instance, with all that it contains, as a ConfigDict."""
     return ConfigDict(_plain(instance))
+
+
+class Setting(NamedTuple):
+    """One key of a configuration.
+
+    Attributes:
+        key: its place, such as `model.dim`; of one of several models `model[hkrm].dim`.
+        kind: what it may be, in words.
+        default: its default.
+        meaning: what the dataclass's docstring says of it.
+    """
+
+    key: str
+    kind: str
+    default: Any
+    meaning: str
+
+
+def settings(cls: type, prefix: str = "") -> Iterator[Setting]:
+    """Every key of a configuration, from its dataclasses and their docstrings."""
+    hints, meanings = typing.get_type_hints(cls, include_extras=True), _meanings(cls)
+    for field in dataclasses.fields(cls):
+        hint, key = hints[field.name], f"{prefix}{field.name}"
+        if dataclasses.is_dataclass(hint):
+            yield from settings(typing.cast(type, hint), f"{key}.")
+        elif isinstance(hint, types.UnionType):
+            for arm in typing.get_args(hint):
+                yield from settings(arm, f"{key}[{arm.name}].")
+        else:
+            factory = field.default_factory
+            default = field.default if factory is dataclasses.MISSING else factory()
+            yield Setting(key, _kind(hint), default, meanings[field.name])
+
+
+def _meanings(cls: type) -> dict[str, str]:
+    """The entries of the docstring's section Attributes, by name."""
+    _, _, section = (inspect.getdoc(cls) or "").partition("Attributes:\n")
+    meanings: dict[str, str] = {}
+    for names, text in re.findall(r"^    (\w[\w, ]*): (.*(?:\n {8}.*)*)", section, re.MULTILINE):
+        meanings |= dict.fromkeys(names.split(", "), " ".join(text.split()))
+    return meanings
+
+
+def _kind(hint: Any) -> str:
+    if typing.get_origin(hint) is Literal:
+        return " | ".join(map(str, typing.get_args(hint)))
+    if typing.get_origin(hint) is Annotated:
+        plain, *bounds = typing.get_args(hint)
+        return " ".join([_kind(plain), *map(str, bounds)])
+    return str((typing.get_origin(hint) or hint).__name__)
 
 
 def _plain(instance: Any) -> dict[str, Any]:

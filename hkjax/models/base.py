@@ -77,7 +77,7 @@ def shard_by_type(inputs: Inputs, tables: Sequence[str]) -> Callable[[int, int],
 
         leaves, structure = jax.tree.flatten(inputs, is_leaf=lambda x: isinstance(x, (Edges, RaggedLayout)))
         divided, specs = zip(*map(divide, leaves), strict=True)
-        return ShardedModel(*(jax.tree.unflatten(structure, x) for x in (divided, specs)), tuple(tables))
+        return ShardedModel(jax.tree.unflatten(structure, divided), jax.tree.unflatten(structure, specs), tuple(tables))
 
     return shard
 

@@ -15,7 +15,7 @@ from rich.table import Table
 from hkjax import cli
 from hkjax.data.batching import epoch_order, get_batch
 from hkjax.data.dataset import take_users
-from hkjax.experiment import build_model, load_data, read_experiment
+from hkjax.experiment import Experiment, build_model, load_data, read_experiment
 from hkjax.models.base import Params, Recommender
 from hkjax.testing.gradients import GradientError, measure_gradients
 
@@ -61,4 +61,4 @@ def _holds(e: GradientError) -> bool:
 
 
 if __name__ == "__main__":
-    cli.run(define_flags, main)
+    cli.run(define_flags, main, Experiment)

@@ -105,22 +105,21 @@ def measure_gradients(
         paths, structure = jax.tree_util.tree_flatten_with_path(args)
         leaves = [leaf for _, leaf in paths]
         moving = [i for i, leaf in enumerate(leaves) if jnp.issubdtype(leaf.dtype, jnp.floating)]
-        shape = jax.eval_shape(function, *args)
-        weight = jnp.ones(()) if shape.shape == () else jnp.asarray(random.normal(size=shape.shape))
-        fixed = [None if i in moving else leaf for i, leaf in enumerate(leaves)]
+        shape = jax.eval_shape(function, *args).shape
+        weight = jnp.ones(()) if shape == () else jnp.asarray(random.normal(size=shape))
+        rest = ([None if i in moving else leaf for i, leaf in enumerate(leaves)], weight)
 
         def scalar(chosen: list[jax.Array], fixed: list[Any], weight: jax.Array) -> jax.Array:
             values = iter(chosen)
             whole = [next(values) if leaf is None else leaf for leaf in fixed]
             return jnp.sum(weight * function(*jax.tree_util.tree_unflatten(structure, whole)))
 
-        rest = (fixed, weight)
-
-        derivatives = _derivatives(scalar, [leaves[i] for i in moving], rest)
         point = [leaves[i] for i in moving]
+        derivatives = _derivatives(scalar, point, rest)
+        names = [jax.tree_util.keystr(paths[i][0]) for i in moving]
         return [
-            _measure_leaf(jax.tree_util.keystr(paths[i][0]), k, derivatives, point, rest, random, directions, entries)
-            for k, i in enumerate(moving)
+            _measure_leaf(name, _Leaf(derivatives, point, rest, k), random, directions, entries)
+            for k, name in enumerate(names)
         ]
 
 
@@ -158,53 +157,79 @@ def _reverse_alone(scalar: Callable[..., jax.Array]) -> tuple[Callable[..., Any]
     return first, second
 
 
-def _measure_leaf(
-    name: str,
-    k: int,
-    derivatives: _Derivatives,
-    point: list[jax.Array],
-    rest: tuple[Any, ...],
-    random: np.random.Generator,
-    directions: int,
-    entries: int,
-) -> GradientError:
-    leaf = point[k]
-    slope = derivatives.second(point, [jnp.zeros_like(x) for x in point], *rest)[0][k]
-    flat = np.asarray(slope).reshape(-1)
-    scale = float(np.linalg.norm(flat)) / np.sqrt(max(flat.size, 1))
+class _Leaf(NamedTuple):
+    """The function near a point, of which leaf number k alone moves.
 
-    def moved(direction: jax.Array, h: float) -> list[jax.Array]:
-        return [x + h * direction if i == k else x for i, x in enumerate(point)]
+    Attributes:
+        derivatives: of the function.
+        point, rest: its arguments.
+        k: which leaf of the point moves.
+    """
 
-    def along(direction: jax.Array) -> list[jax.Array]:
-        return [direction if i == k else jnp.zeros_like(x) for i, x in enumerate(point)]
+    derivatives: _Derivatives
+    point: list[jax.Array]
+    rest: tuple[Any, ...]
+    k: int
 
-    def value_at(direction: jax.Array, h: float) -> jax.Array:
-        return derivatives.first(moved(direction, h), along(direction), *rest)[0]
+    def tangents(self, direction: jax.Array) -> list[jax.Array]:
+        """Of the point, for the leaf's direction."""
+        return [direction if i == self.k else jnp.zeros_like(x) for i, x in enumerate(self.point)]
 
-    def slope_at(direction: jax.Array, h: float) -> jax.Array:
-        return jnp.vdot(derivatives.second(moved(direction, h), along(direction), *rest)[0][k], direction)
+    def value(self, direction: jax.Array, h: float) -> jax.Array:
+        """The function's value, h along the direction away from the point."""
+        return self.derivatives.first(self._moved(direction, h), self.tangents(direction), *self.rest)[0]
 
-    reverse, forward, second = 0.0, 0.0, 0.0
-    for _ in range(directions):
-        drawn = random.normal(size=leaf.shape)
-        direction = jnp.asarray(drawn / max(float(np.linalg.norm(drawn)), 1e-300))
-        expected = _difference(partial(value_at, direction))
-        reverse = max(reverse, _relative(jnp.vdot(slope, direction), expected, scale))
-        found = float(derivatives.first(point, along(direction), *rest)[1])
-        forward = np.nan if np.isnan(found) else max(forward, _relative(found, expected, scale))
-        expected = _difference(partial(slope_at, direction))
-        second = max(second, _relative(derivatives.second(point, along(direction), *rest)[1], expected, scale))
-    worst, at_entry = 0, 0.0
-    largest = int(np.argmax(np.abs(flat))) if flat.size else 0
-    for entry in {largest, *random.integers(max(flat.size, 1), size=entries - 1).tolist()} if flat.size else ():
-        axis = jnp.zeros(flat.size).at[entry].set(1).reshape(leaf.shape)
-        error = _relative(flat[entry], _difference(partial(value_at, axis)), scale)
-        if error >= at_entry:
-            worst, at_entry = entry, error
-    where = tuple(int(i) for i in np.unravel_index(worst, leaf.shape)) if leaf.shape else ()
+    def forward(self, direction: jax.Array) -> jax.Array:
+        """The forward-mode derivative along the direction."""
+        return self.derivatives.first(self.point, self.tangents(direction), *self.rest)[1]
+
+    def second(self, direction: jax.Array, h: float = 0.0) -> tuple[jax.Array, jax.Array]:
+        """The leaf's gradient and the second derivative along the direction, h away from the point."""
+        gradients, change = self.derivatives.second(self._moved(direction, h), self.tangents(direction), *self.rest)
+        return gradients[self.k], change
+
+    def _moved(self, direction: jax.Array, h: float) -> list[jax.Array]:
+        return [x + h * direction if i == self.k else x for i, x in enumerate(self.point)]
+
+
+def _measure_leaf(name: str, leaf: _Leaf, random: np.random.Generator, directions: int, entries: int) -> GradientError:
+    x = leaf.point[leaf.k]
+    gradient = leaf.second(jnp.zeros_like(x))[0]
+    scale = float(jnp.linalg.norm(gradient)) / np.sqrt(max(x.size, 1))
+    along = [_measure_direction(leaf, gradient, scale, random) for _ in range(directions)]
+    reverse, forward, second = (max(errors) for errors in zip(*along, strict=True))
+    entry, at_entry = _measure_entries(leaf, gradient, scale, random, entries)
     shown = None if np.isnan(forward) else forward
-    return GradientError(name, flat.size, max(reverse, at_entry), shown, second, where, at_entry)
+    return GradientError(name, x.size, max(reverse, at_entry), shown, second, entry, at_entry)
+
+
+def _measure_direction(
+    leaf: _Leaf, gradient: jax.Array, scale: float, random: np.random.Generator
+) -> tuple[float, float, float]:
+    """The errors of reverse mode, of forward mode (NaN where it is not defined) and of the second derivative."""
+    drawn = random.normal(size=gradient.shape)
+    direction = jnp.asarray(drawn / max(float(np.linalg.norm(drawn)), 1e-300))
+    expected = _difference(partial(leaf.value, direction))
+    reverse = _relative(jnp.vdot(gradient, direction), expected, scale)
+    found = float(leaf.forward(direction))
+    forward = np.nan if np.isnan(found) else _relative(found, expected, scale)
+    expected = _difference(lambda h: jnp.vdot(leaf.second(direction, h)[0], direction))
+    return reverse, forward, _relative(leaf.second(direction)[1], expected, scale)
+
+
+def _measure_entries(
+    leaf: _Leaf, gradient: jax.Array, scale: float, random: np.random.Generator, n: int
+) -> tuple[tuple[int, ...], float]:
+    """The worst of the entry with the largest derivative and of random ones, n in all, and the error there."""
+    flat = np.asarray(gradient).reshape(-1)
+    chosen = {int(np.argmax(np.abs(flat))), *random.integers(flat.size, size=n - 1).tolist()} if flat.size else set()
+    worst, at_worst = 0, 0.0
+    for entry in chosen:
+        axis = jnp.zeros(flat.size).at[entry].set(1).reshape(gradient.shape)
+        error = _relative(flat[entry], _difference(partial(leaf.value, axis)), scale)
+        if error >= at_worst:
+            worst, at_worst = entry, error
+    return tuple(int(i) for i in np.unravel_index(worst, gradient.shape)) if gradient.shape else (), at_worst
 
 
 def _dot(a: list[jax.Array], b: list[jax.Array]) -> jax.Array:
