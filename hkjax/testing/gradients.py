@@ -158,13 +158,7 @@ def _reverse_alone(scalar: Callable[..., jax.Array]) -> tuple[Callable[..., Any]
 
 
 class _Leaf(NamedTuple):
-    """The function near a point, of which leaf number k alone moves.
-
-    Attributes:
-        derivatives: of the function.
-        point, rest: its arguments.
-        k: which leaf of the point moves.
-    """
+    """The function near a point, of which leaf number k alone moves."""
 
     derivatives: _Derivatives
     point: list[jax.Array]
