@@ -41,4 +41,4 @@ class Checked:
 
 Count = Annotated[int, Range(low=1)]
 Weight = Annotated[float, Range(low=0)]
-Share = Annotated[float, Range(above=0, high=1)]
+Fraction = Annotated[float, Range(above=0, high=1)]

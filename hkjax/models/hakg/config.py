@@ -3,7 +3,7 @@
 import dataclasses
 from typing import Annotated, Any, Literal
 
-from hkjax.ranges import Checked, Count, Range, Share, Weight
+from hkjax.ranges import Checked, Count, Fraction, Range, Weight
 
 
 @dataclasses.dataclass(frozen=True)
@@ -28,7 +28,7 @@ class HAKGConfig(Checked):
             Without it, by their mean.
         normalize_layers: scale each layer's rows to length 1 (official).
         message_dropout: dropout rate of each layer's rows (official: 0.1).
-        edge_keep, interaction_keep: the share of edges of the knowledge graph, and of interactions,
+        edge_keep, interaction_keep: the fraction of the knowledge graph's edges, and of interactions,
             that a step keeps (official: 0.5). Sums over interactions are divided by it.
         angle_weight: of the angle loss, a mean over pairs of an item and an attribute.
         angle_pairs: `attribute_apex` (slides): the item in the cone of its attribute. `both`
@@ -54,8 +54,8 @@ class HAKGConfig(Checked):
     gate: bool = True
     normalize_layers: bool = False
     message_dropout: Annotated[float, Range(low=0, below=1)] = 0.0
-    edge_keep: Share = 0.5
-    interaction_keep: Share = 0.5
+    edge_keep: Fraction = 0.5
+    interaction_keep: Fraction = 0.5
     angle_weight: Weight = 0.005
     angle_pairs: Literal["attribute_apex", "both"] = "attribute_apex"
     angle_space: Literal["ball", "parameter"] = "ball"

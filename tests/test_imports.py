@@ -1,0 +1,98 @@
+"""Imports go one way: ops, geometry, data <- models <- training, evaluation, serving <- experiment <- the doors."""
+
+import ast
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+BASIC = {"hkjax.errors", "hkjax.precision", "hkjax.ranges"}
+# What the modules of a package may import of hkjax besides their own package.
+ALLOWED = {
+    "ops": {"hkjax.errors", "hkjax.precision"},
+    "geometry": {"hkjax.errors", "hkjax.precision"},
+    "data": BASIC,
+    "models": {*BASIC, "hkjax.ops", "hkjax.geometry", "hkjax.data"},
+    "training": {*BASIC, "hkjax.ops", "hkjax.data", "hkjax.models.base"},
+    "evaluation": {*BASIC, "hkjax.ops", "hkjax.data", "hkjax.models.base"},
+    "serving": {*BASIC, "hkjax.ops", "hkjax.data", "hkjax.models.base"},
+}
+
+
+def imported(path):
+    """The modules of hkjax that a file imports, with the names taken from packages."""
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        if isinstance(node, ast.ImportFrom) and node.module:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
+@pytest.mark.parametrize("package", ALLOWED)
+def test_imports_go_one_way(package):
+    allowed = {*ALLOWED[package], f"hkjax.{package}"}
+    for path in (ROOT / "hkjax" / package).rglob("*.py"):
+        for name in imported(path):
+            ours = name == "hkjax" or name.startswith("hkjax.")
+            assert not ours or any(f"{name}.".startswith(f"{base}.") for base in allowed), f"{path}: imports {name}"
+
+
+def test_the_library_loads_neither_a_backend_nor_what_it_does_not_need_yet():
+    code = """
+import sys, hkjax
+from jax._src import xla_bridge
+late = {"matplotlib", "orbax", "tensorboardX", "tensorstore", "ml_collections", "hkjax.training"}
+assert not late & set(sys.modules), late & set(sys.modules)
+assert not xla_bridge._backends
+assert hkjax.__version__.count(".") == 2
+"""
+    subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
+
+
+def test_the_models_have_no_word_of_devices():
+    words = ("device", "axis_name", "psum", "all_gather", "collective", "mesh")
+    models = ROOT / "hkjax/models"
+    for path in (*models.glob("*/*.py"), models / "lightgcn.py", models / "popularity.py"):
+        text = path.read_text().lower().replace("jax.device_get", "")
+        assert not [word for word in words if word in text], path
+
+
+def test_a_strict_type_checker_accepts_a_users_file(tmp_path):
+    (tmp_path / "user.py").write_text("""
+import hkjax
+import jax
+import numpy as np
+from hkjax.geometry import poincare
+from hkjax.testing import check_recommender
+
+
+def main() -> jax.Array:
+    data = hkjax.synthetic_dataset(hkjax.SyntheticConfig(), hkjax.DataConfig(), seed=0)
+    model: hkjax.Recommender = hkjax.hkrm(hkjax.HKRMConfig(dim=8), data, batch_size=256)
+    params = model.init(jax.random.key(0))
+    batch = hkjax.get_batch(model.batches, hkjax.epoch_order(model.batches, jax.random.key(1)), 0)
+    loss, metrics = model.loss(params, model.inputs, batch, jax.random.key(2))
+    check_recommender(model)
+    distance: jax.Array = poincare.distance(np.zeros(3), y=jax.numpy.ones(3) / 2, c=1.0)
+    return loss + metrics["loss"] + distance + poincare.exp_map(np.zeros(3), np.ones(3), 0.5).sum()
+""")
+    result = type_check("user.py", tmp_path)
+    assert result.returncode == 0, result.stdout
+    (tmp_path / "wrong.py").write_text(
+        "import numpy as np\nfrom hkjax.geometry import poincare\n\n\n"
+        'poincare.distance(np.zeros(3), "y", 1.0)\npoincare.distance(np.zeros(3), np.zeros(3), curvature=1.0)\n'
+    )
+    result = type_check("wrong.py", tmp_path)
+    assert "wrong.py:5" in result.stdout
+    assert "wrong.py:6" in result.stdout
+
+
+def type_check(file, folder):
+    """As where hkjax is installed: of its own files only the signatures count."""
+    options = ("--strict", "--follow-imports=silent", "--cache-dir", str(folder / "cache"))
+    command = [sys.executable, "-m", "mypy", *options, file]
+    environment = {**os.environ, "MYPYPATH": str(ROOT)}
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment)
