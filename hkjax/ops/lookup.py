@@ -5,6 +5,7 @@ all rows of the whole table (`hkjax.ops.collectives`). Only `table[ids]` would r
 `take_rows`.
 """
 
+import chex
 import jax
 import jax.numpy as jnp
 
@@ -42,6 +43,8 @@ def leading_rows(table: jax.Array, n: int) -> jax.Array:
 
 def take_rows(table: jax.Array, ids: jax.Array) -> jax.Array:
     """The rows of a table [rows, d] with the given ids [...]: [..., d]."""
+    chex.assert_rank(table, 2)
+    chex.assert_type(ids, int)
     n_shards = axis_size(ROWS)
     if n_shards == 1:
         return table[ids]
@@ -66,6 +69,8 @@ def bag(table: jax.Array, ids: jax.Array, weights: jax.Array, segments: jax.Arra
     Returns:
         [n, d].
     """
+    chex.assert_rank(table, 2)
+    chex.assert_equal_shape([ids, weights, segments])
     return map_columns(lambda table: segment_sum(weights[:, None] * table[ids], segments, n), [table])
 
 
@@ -81,6 +86,9 @@ def segment_scores(vectors: jax.Array, table: jax.Array, ids: jax.Array, segment
     Returns:
         [members, k], entry (i, j) the product of row ids[i, j] with vectors[segments[i], j].
     """
+    chex.assert_rank([vectors, table, ids, segments], [3, 2, 2, 1])
+    chex.assert_equal_shape_prefix([ids, segments], 1)
+    chex.assert_equal_shape_suffix([vectors, table], 1)
 
     def scores(table: jax.Array, vectors: jax.Array) -> jax.Array:
         # One j at a time: no intermediate of the size [members, k, d].

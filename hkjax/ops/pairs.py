@@ -2,6 +2,7 @@
 
 from typing import Any
 
+import chex
 import jax
 import jax.numpy as jnp
 
@@ -25,11 +26,15 @@ def score_samples(rows: jax.Array, table: jax.Array, ids: jax.Array) -> jax.Arra
     Returns:
         [B, K].
     """
+    chex.assert_rank([rows, table, ids], 2)
+    chex.assert_equal_shape_prefix([rows, ids], 1)
+    chex.assert_equal_shape_suffix([rows, table], 1)
     return sum_columns(lambda table, rows: _score(rows, table, ids, n=ids.shape[0]), [table], [rows])
 
 
 def pair_gram(x: jax.Array, pairs: Edges) -> tuple[jax.Array, jax.Array, jax.Array]:
     """|a|^2, <a, b> and |b|^2 of the rows a and b of x [N, d] at the ends of each pair: three arrays [pairs]."""
+    chex.assert_rank(x, 2)
     ends = jnp.stack([pairs.rows, pairs.columns])
     aa, bb = all_gather(jnp.sum(x**2, axis=-1)).at[ends].get(mode="clip")
     return aa, sum_columns(lambda x: local_sddmm(x, x, pairs), [x]), bb

@@ -1,5 +1,6 @@
 """Sums, means and softmaxes over the members of a segment: the edges of a node, the items of a history."""
 
+import chex
 import jax
 import jax.numpy as jnp
 
@@ -21,6 +22,7 @@ def segment_mean(x: jax.Array, segments: jax.Array, n_segments: int, where: jax.
     Returns:
         [n_segments, ...], 0 for a segment without a member.
     """
+    chex.assert_equal_shape_prefix([x, segments, where], 1)
     ones = [1] * (x.ndim - 1)
     total = segment_sum(jnp.where(where.reshape(-1, *ones), x, 0), segments, n_segments)
     count = segment_sum(where.astype(x.dtype), segments, n_segments)
@@ -39,6 +41,7 @@ def segment_softmax(logits: jax.Array, segments: jax.Array, n_segments: int, whe
     Returns:
         [members], summing to 1 over each segment that has a member, and finite for all.
     """
+    chex.assert_equal_shape([logits, segments, where])
     masked = jax.lax.stop_gradient(jnp.where(where, logits, -jnp.inf))
     top = jax.ops.segment_max(masked, segments, n_segments, indices_are_sorted=True)
     shift = jnp.where(jnp.isfinite(top), top, 0)[segments]

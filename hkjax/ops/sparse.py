@@ -10,6 +10,7 @@ device's part of them (`hkjax.ops.collectives`).
 
 from typing import Any, NamedTuple
 
+import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -63,11 +64,15 @@ def spmm(weights: jax.Array, x: jax.Array, edges: Edges, n_rows: int) -> jax.Arr
     Returns:
         [n_rows, d].
     """
+    chex.assert_rank([weights, x], [1, 2])
+    chex.assert_equal_shape([weights, edges.rows, edges.columns])
     return psum(reduce_columns(lambda x: local_spmm(weights, x, edges, n_rows), [x]), DATA)
 
 
 def spmm_transposed(weights: jax.Array, y: jax.Array, edges: Edges, n_columns: int) -> jax.Array:
     """The transpose times y, x_j = sum over the edges (i, j) of w_e y_i: [n_columns, d]; arguments as of `spmm`."""
+    chex.assert_rank([weights, y], [1, 2])
+    chex.assert_equal_shape([weights, edges.rows, edges.columns])
 
     def sums(y: jax.Array) -> jax.Array:
         return _by_columns(weights, y, *edges[:3], n=n_columns)
@@ -77,11 +82,14 @@ def spmm_transposed(weights: jax.Array, y: jax.Array, edges: Edges, n_columns: i
 
 def sddmm(y: jax.Array, x: jax.Array, edges: Edges) -> jax.Array:
     """The inner products <y_i, x_j> at the edges (i, j): [edges] from y [rows, d] and x [columns, d]."""
+    chex.assert_rank([y, x], 2)
+    chex.assert_equal_shape_suffix([y, x], 1)
     return sum_columns(lambda y, x: local_sddmm(y, x, edges), [y, x])
 
 
 def edge_mean(values: jax.Array, edges: Edges) -> jax.Array:
     """The mean of values [edges] over all edges; 0 without one."""
+    chex.assert_equal_shape([values, edges.rows])
     real = edges.rows != PADDING_ROW
     total, count = (psum(jnp.sum(x), DATA, ROWS) for x in (jnp.where(real, values, 0), real))
     return total / jnp.maximum(count, 1)

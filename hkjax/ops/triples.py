@@ -8,6 +8,7 @@ graph is `hkjax.ops.sparse.Edges`: rows are heads, columns are tails, attr are r
 from functools import partial
 from typing import NamedTuple
 
+import chex
 import jax
 import jax.numpy as jnp
 from jax.ad_checkpoint import checkpoint_name
@@ -52,6 +53,9 @@ def edge_gram(entity: jax.Array, relation: jax.Array, graph: Edges) -> Gram:
     Returns:
         Arrays [edges].
     """
+    chex.assert_rank([entity, relation], 2)
+    chex.assert_equal_shape_suffix([entity, relation], 1)
+    chex.assert_equal_shape([graph.rows, graph.columns, graph.attr])
     ends = jnp.stack([graph.rows, graph.columns])
     hh, tt = all_gather(jnp.sum(entity**2, axis=-1)).at[ends].get(mode="clip")
     entries_at_ends = partial(_entries, nodes=ends, relation=graph.attr)
@@ -73,6 +77,7 @@ def mean_message(coefficients: Coefficients, entity: jax.Array, relation: jax.Ar
     Returns:
         [entities, d], 0 for an entity that heads no edge.
     """
+    chex.assert_equal_shape([*coefficients, graph.rows])
     alpha, beta, gamma = (checkpoint_name(x, "edge") for x in coefficients)
     n, relation_ids = entity.shape[0] * axis_size(ROWS), jnp.arange(relation.shape[0])
     sums_by_relation = partial(_sums, values=gamma, rows=graph.rows, relation=graph.attr, n_rows=n)

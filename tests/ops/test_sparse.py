@@ -120,3 +120,13 @@ def test_a_batch_of_products_is_each_of_them(case):
     found = jax.vmap(lambda w: jax.grad(lambda x: jnp.sum(y * sparse.spmm(w, x, edges, N_ROWS)))(x))(several)
     one = sparse.spmm_transposed(weights, y, edges, N_COLUMNS)
     np.testing.assert_allclose(found, jnp.stack([one, 2 * one]), rtol=1e-12)
+
+
+def test_shapes_that_do_not_fit_are_named(case):
+    edges, weights, x, y = case
+    with pytest.raises(AssertionError, match="shapes"):
+        sparse.spmm(weights[1:], x, edges, N_ROWS)
+    with pytest.raises(AssertionError, match="rank"):
+        sparse.spmm(weights, x[0], edges, N_ROWS)
+    with pytest.raises(AssertionError, match="suffix"):
+        sparse.sddmm(y, x[:, 1:], edges)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 
+import chex
 import jax
 import jax.numpy as jnp
 
@@ -32,6 +33,7 @@ def cosines(user: jax.Array, table: jax.Array, positive: jax.Array, negative: ja
     Returns:
         [B] and [B, K].
     """
+    chex.assert_rank([user, table, positive, negative], [2, 2, 1, 2])
     return jnp.sum(user * take_rows(table, positive), axis=-1), score_samples(user, table, negative)
 
 
@@ -60,6 +62,7 @@ def contrastive_loss(tables: Sequence[tuple[jax.Array, jax.Array]], margin: floa
 
 def angle_loss(angles: jax.Array, apertures: jax.Array) -> jax.Array:
     """max(angle - half-aperture, 0) of each pair; arrays of one shape."""
+    chex.assert_equal_shape([angles, apertures])
     return jax.nn.relu(angles - apertures)
 
 

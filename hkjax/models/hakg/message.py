@@ -14,6 +14,7 @@ import itertools
 import math
 from collections.abc import Callable
 
+import chex
 import jax
 import jax.numpy as jnp
 
@@ -66,6 +67,7 @@ def map_edges(function: Callable[[Gram], Coefficients], gram: Gram) -> Coefficie
     The reverse pass computes the intermediates anew: they would take more memory, and more time to
     read, than their arithmetic takes.
     """
+    chex.assert_equal_shape(gram)
     return map_rows(jax.checkpoint(function), gram)
 
 

@@ -5,6 +5,7 @@ Recommendation" (Sun, Ni, Yang; CNCI 2020, DOI 10.23977/CNCI2020076). n is the n
 fields, d the embedding size, and o_j the sum of the embeddings of an item's values in field j.
 """
 
+import chex
 import jax
 import jax.numpy as jnp
 
@@ -20,6 +21,8 @@ def proximity_logits(values: jax.Array, relations: jax.Array, vector: jax.Array)
     Returns:
         [n].
     """
+    chex.assert_rank([values, vector], [2, 1])
+    chex.assert_equal_shape_prefix([values, relations], 1)
     return (values * relate(relations, vector)).sum(-1)
 
 
@@ -46,6 +49,7 @@ def proximity_softmax(logits: jax.Array, field_mask: jax.Array) -> jax.Array:
     Returns:
         [..., n], summing to 1.
     """
+    chex.assert_equal_shape([logits, field_mask])
     mask = field_mask | ~field_mask.any(axis=-1, keepdims=True)
     return jnp.where(mask, jnp.exp(proximity_log_softmax(logits, field_mask)), 0)
 
@@ -65,6 +69,7 @@ def kl_divergence(p: jax.Array, log_q: jax.Array, field_mask: jax.Array) -> jax.
     Returns:
         [...], non-negative, zero only where the conditioned distributions are equal.
     """
+    chex.assert_equal_shape([p, log_q, field_mask])
     inside = jnp.where(field_mask, p, 0)
     mass = inside.sum(-1, keepdims=True)
     conditioned = inside / jnp.where(mass > 0, mass, 1)
