@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo test
+.PHONY: demo docs test
 
 # Trains, evaluates and draws the pictures on generated data; see runs/synthetic/report.md.
 demo: .venv/installed
@@ -14,6 +14,10 @@ test: .venv/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest -n 2 --dist worksteal
+
+# The documentation, guide and API reference, in docs/_build/html; warnings are errors.
+docs: .venv/installed
+	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
 
 .venv/installed: requirements.txt pyproject.toml
 	$(PYTHON) -m venv .venv

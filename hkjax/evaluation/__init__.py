@@ -1,0 +1,1 @@
+"""Metrics, full ranking and reports of any `Recommender`."""

@@ -1,0 +1,1 @@
+"""The Poincare ball and its entailment cones, as functions of points."""

@@ -1,0 +1,1 @@
+"""Recommendations without training: exports."""

@@ -1,0 +1,1 @@
+"""HAKG: a knowledge graph propagated in hyperbolic space."""

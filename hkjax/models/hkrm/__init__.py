@@ -1,0 +1,1 @@
+"""HKRM: which attribute fields matter to a user, and which to an item."""

@@ -1,0 +1,35 @@
+"""Settings of Sphinx; see `make docs`."""
+
+import sys
+from pathlib import Path
+
+import hkjax
+
+sys.path.insert(0, str(Path(__file__).parent))
+
+project = "hkjax"
+author = "The hkjax authors"
+version = release = hkjax.__version__
+extensions = [
+    "myst_parser",
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.napoleon",
+    "coverage",
+    "reference",
+]
+exclude_patterns = ["_build"]
+html_theme = "sphinx_book_theme"
+html_title = "hkjax"
+smartquotes = False
+myst_heading_anchors = 3
+
+autodoc_member_order = "bysource"
+autodoc_preserve_defaults = True
+autodoc_typehints_format = "short"
+autosummary_generate = False
+# Types are in the signatures; these sections keep entries such as "a, b: text" together.
+napoleon_custom_sections = [("Args", "params_style"), ("Attributes", "params_style")]
+napoleon_numpy_docstring = False
+python_use_unqualified_type_names = True
+python_maximum_signature_line_length = 100
