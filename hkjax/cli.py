@@ -27,14 +27,13 @@ def run(define_flags: Callable[[], None], main: Callable[[], None], config: type
     # What orbax and JAX log of an error comes as an exception, too.
     logging.set_verbosity(logging.FATAL)
     try:
-        with warnings.catch_warnings():
-            # ml_collections reads config files by a method that Python deprecates.
-            warnings.filterwarnings("ignore", "the load_module", DeprecationWarning)
-            define_flags()
-            if {"--help", "-h"} & set(sys.argv[1:]):
-                print(_help(config))
-                return
-            _parse()
+        asks_for_help = bool({"--help", "-h"} & set(sys.argv[1:]))
+        _parse(define_flags, [] if asks_for_help else sys.argv[1:])
+        if asks_for_help:
+            print(_help(config))
+            return
+        if "workdir" in flags.FLAGS and flags.FLAGS.workdir is None:
+            raise InputError("name a work directory: --workdir=runs/NAME")
         main()
     except InputError as error:
         _fail(error)
@@ -47,16 +46,18 @@ def run(define_flags: Callable[[], None], main: Callable[[], None], config: type
         _fail(f"{error.filename}: {error.strerror}" if error.filename else error)
 
 
-def _parse() -> None:
+def _parse(define_flags: Callable[[], None], arguments: list[str]) -> None:
     try:
-        unused = flags.FLAGS(sys.argv)[1:]
+        with warnings.catch_warnings():
+            # ml_collections reads config files by a method that Python deprecates.
+            warnings.filterwarnings("ignore", "the load_module", DeprecationWarning)
+            define_flags()
+            unused = flags.FLAGS([sys.argv[0], *arguments])[1:]
     # ml_collections raises the last two for a key that the configuration lacks.
     except (flags.Error, AttributeError, KeyError) as error:
         raise InputError(str(error)) from error
     if unused:
         raise InputError(f"unexpected argument {unused[0]!r}")
-    if "workdir" in flags.FLAGS and flags.FLAGS.workdir is None:
-        raise InputError("name a work directory: --workdir=runs/NAME")
 
 
 def _help(config: type | None) -> str:

@@ -10,6 +10,9 @@ from pathlib import Path
 import pytest
 from absl import flags
 
+from hkjax.config import settings
+from hkjax.experiment import Experiment
+
 ROOT = Path(__file__).parents[1]
 SMALL = ("--config.synthetic.n_users=60", "--config.synthetic.n_items=120", "--config.training.epochs=2")
 
@@ -85,3 +88,21 @@ def test_evaluating_what_was_never_trained_is_one_line(call_here, tmp_path):
 
 def test_a_work_directory_must_be_named(call_here):
     assert_one_line(*call_here("train.py"), "name a work directory: --workdir=")
+
+
+@pytest.mark.parametrize("door", ["train.py", "evaluate.py"])
+def test_help_says_what_every_flag_means(door):
+    result = call(door, "--help")
+    assert result.returncode == 0
+    assert "--workdir" in result.stdout
+    keys = (
+        "model[hakg].gate  (bool, default True)",
+        "fuse both by g * c",
+        "training.patience  (int at least 1, default 3)",
+    )
+    assert all((key in result.stdout) == (door == "train.py") for key in keys)
+
+
+def test_every_key_of_the_configuration_has_a_meaning():
+    missing = [setting.key for setting in settings(Experiment) if not setting.meaning]
+    assert not missing

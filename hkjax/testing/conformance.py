@@ -1,7 +1,6 @@
 """Whether a `Recommender` keeps what training and evaluation rely on."""
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -10,9 +9,9 @@ import numpy as np
 import optax
 
 from hkjax.data.batching import epoch_order, get_batch
-from hkjax.models.base import Batch, Metrics, Params, Recommender, Representation
+from hkjax.models.base import Batch, Metrics, Params, Recommender
 from hkjax.training.partition import MeshShape
-from hkjax.training.trainer import Parallel, make_trainer
+from hkjax.training.trainer import Parallel, Trainer, make_trainer
 
 # Tables whole everywhere; divided by rows among all devices; both.
 MESHES: tuple[MeshShape, ...] = ((4, 1), (1, 4), (2, 2))
@@ -60,7 +59,7 @@ def check_recommender(recommender: Recommender, batch: Batch | None = None, key:
 def check_meshes(
     recommender: Recommender,
     meshes: Sequence[MeshShape] = MESHES,
-    parallel: Parallel = "shard_map",
+    parallel: Parallel = "pmap",
     own_draws: bool = False,
 ) -> None:
     """Checks that a model computes on several devices what it computes on one.
@@ -72,50 +71,63 @@ def check_meshes(
     Args:
         recommender: what to check; its batch size must be divisible by the devices.
         meshes: numbers of devices along DATA and along ROWS.
-        parallel: what runs the steps.
+        parallel: what runs the steps where tables are whole.
         own_draws: devices draw something for themselves, such as edges to drop, so that steps are not those of one
             device: compare the representation alone.
 
     Raises:
         AssertionError: something differs; the message says what, and on which mesh.
     """
-    alone = _two_steps(recommender, (1, 1), parallel)
+    alone = None if own_draws else _two_steps(make_trainer(recommender, optax.sgd(1.0)), recommender)
     for mesh in meshes:
-        found = _two_steps(recommender, mesh, parallel)
-        message = f"on the mesh {mesh}: "
+        trainer = make_trainer(recommender, optax.sgd(1.0), mesh, parallel)
+        if alone is not None:
+            _compare_steps(_two_steps(trainer, recommender), alone, f"on the mesh {mesh}: ")
         if mesh[1] > 1:
-            of_one = jax.jit(recommender.encode)(found.params, recommender.inputs)
-            jax.tree.map(partial(_assert_close, message=message + "encode"), found.representation, of_one)
-        if own_draws:
-            continue
-        for name, total in alone.metric_sums.items():
-            np.testing.assert_allclose(found.metric_sums[name], total, rtol=1e-6, err_msg=message + name)
-        jax.tree_util.tree_map_with_path(
-            partial(_compare_changes, message), alone.before, found.before, alone.params, found.params
-        )
+            _compare_representations(trainer, recommender, f"on the mesh {mesh}: encode")
 
 
 class _TwoSteps(NamedTuple):
     before: Params
-    params: Params
+    after: Params
     metric_sums: Metrics
-    representation: Representation
 
 
-def _two_steps(recommender: Recommender, mesh: MeshShape, parallel: Parallel) -> _TwoSteps:
-    """What two steps on a mesh make of the parameters, without the padding."""
-    trainer = make_trainer(recommender, optax.sgd(1.0), mesh, parallel)
+def _two_steps(trainer: Trainer, recommender: Recommender) -> _TwoSteps:
+    """What two steps make of the parameters, without the padding."""
     whole = jax.eval_shape(recommender.init, jax.random.key(0))
-    encoded = jax.eval_shape(recommender.encode, whole, recommender.inputs)
     state = trainer.init(jax.random.key(0))
     before = _without_padding(trainer.params(state), whole)
     order = trainer.epoch_order(jax.random.key(1))
     state = trainer.train_steps(state, order, jnp.int32(2), jax.random.key(2))
-    params = trainer.params(state)
-    representation = jax.jit(trainer.recommender.encode)(params, trainer.recommender.inputs) if mesh[1] > 1 else None
-    if representation is not None:
-        representation = jax.tree.map(lambda x, like: np.asarray(x)[: like.shape[0]], representation, encoded)
-    return _TwoSteps(before, _without_padding(params, whole), state.metric_sums, representation)
+    return _TwoSteps(before, _without_padding(trainer.params(state), whole), state.metric_sums)
+
+
+def _compare_steps(found: _TwoSteps, alone: _TwoSteps, where: str) -> None:
+    for name, total in alone.metric_sums.items():
+        np.testing.assert_allclose(found.metric_sums[name], total, rtol=1e-6, err_msg=where + name)
+
+    def compare(path: Any, before: Any, start: Any, expected: Any, after: Any) -> None:
+        name = jax.tree_util.keystr(path)
+        np.testing.assert_array_equal(start, before, err_msg=f"{where}{name} starts otherwise")
+        change, scale = expected - before, float(np.abs(expected - before).max())
+        message = f"{where}the gradient of {name}"
+        np.testing.assert_allclose(after - start, change, rtol=1e-6, atol=1e-6 * scale + 1e-7, err_msg=message)
+
+    jax.tree_util.tree_map_with_path(compare, alone.before, found.before, alone.after, found.after)
+
+
+def _compare_representations(trainer: Trainer, recommender: Recommender, where: str) -> None:
+    params = trainer.params(trainer.init(jax.random.key(0)))
+    whole = jax.jit(recommender.init)(jax.random.key(0))
+    expected = jax.jit(recommender.encode)(whole, recommender.inputs)
+    found = jax.jit(trainer.recommender.encode)(params, trainer.recommender.inputs)
+
+    def compare(found: Any, expected: Any) -> None:
+        rows = np.asarray(found)[: expected.shape[0]]
+        np.testing.assert_allclose(rows, expected, rtol=1e-4, atol=1e-5, err_msg=where)
+
+    jax.tree.map(compare, found, expected)
 
 
 def _without_padding(tree: Any, like: Any) -> Any:
@@ -127,19 +139,6 @@ def _without_padding(tree: Any, like: Any) -> Any:
         return x[: like.shape[0]] if like.shape else x
 
     return jax.tree.map(cut, tree, like)
-
-
-def _assert_close(found: Any, expected: Any, message: str) -> None:
-    np.testing.assert_allclose(found, expected, rtol=1e-4, atol=1e-5, err_msg=message)
-
-
-def _compare_changes(message: str, path: Any, before: Any, start: Any, alone: Any, found: Any) -> None:
-    name = jax.tree_util.keystr(path)
-    np.testing.assert_array_equal(before, start, err_msg=f"{message}{name} starts otherwise")
-    scale = float(np.abs(alone - before).max())
-    np.testing.assert_allclose(
-        found - before, alone - before, rtol=1e-6, atol=1e-6 * scale + 1e-7, err_msg=f"{message}the gradient of {name}"
-    )
 
 
 def _first(recommender: Recommender) -> Batch:
