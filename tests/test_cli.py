@@ -18,7 +18,7 @@ SMALL = ("--config.synthetic.n_users=60", "--config.synthetic.n_items=120", "--c
 
 
 def call(door, *arguments):
-    environment = {**os.environ, "XLA_FLAGS": ""}
+    environment = {**os.environ, "JAX_NUM_CPU_DEVICES": "1"}
     return subprocess.run([sys.executable, door, *arguments], cwd=ROOT, capture_output=True, text=True, env=environment)
 
 

@@ -60,8 +60,7 @@ def test_the_models_have_no_word_of_devices():
         assert not [word for word in words if word in text], path
 
 
-def test_a_strict_type_checker_accepts_a_users_file(tmp_path):
-    (tmp_path / "user.py").write_text("""
+USERS_FILE = """
 import hkjax
 import jax
 import numpy as np
@@ -78,21 +77,24 @@ def main() -> jax.Array:
     check_recommender(model)
     distance: jax.Array = poincare.distance(np.zeros(3), y=jax.numpy.ones(3) / 2, c=1.0)
     return loss + metrics["loss"] + distance + poincare.exp_map(np.zeros(3), np.ones(3), 0.5).sum()
-""")
-    result = type_check("user.py", tmp_path)
-    assert result.returncode == 0, result.stdout
-    (tmp_path / "wrong.py").write_text(
-        "import numpy as np\nfrom hkjax.geometry import poincare\n\n\n"
-        'poincare.distance(np.zeros(3), "y", 1.0)\npoincare.distance(np.zeros(3), np.zeros(3), curvature=1.0)\n'
-    )
-    result = type_check("wrong.py", tmp_path)
-    assert "wrong.py:5" in result.stdout
-    assert "wrong.py:6" in result.stdout
+"""
+MISTAKES = """
+import numpy as np
+from hkjax.geometry import poincare
+
+poincare.distance(np.zeros(3), "y", 1.0)
+poincare.distance(np.zeros(3), np.zeros(3), curvature=1.0)
+"""
 
 
-def type_check(file, folder):
-    """As where hkjax is installed: of its own files only the signatures count."""
-    options = ("--strict", "--follow-imports=silent", "--cache-dir", str(folder / "cache"))
-    command = [sys.executable, "-m", "mypy", *options, file]
+def test_a_strict_type_checker_accepts_a_users_file_and_finds_mistakes(tmp_path):
+    (tmp_path / "right.py").write_text(USERS_FILE)
+    (tmp_path / "wrong.py").write_text(MISTAKES)
+    # As where hkjax is installed: of its own files only the signatures count.
+    options = ("--strict", "--follow-imports=silent", "--cache-dir", str(tmp_path / "cache"))
+    command = [sys.executable, "-m", "mypy", *options, "right.py", "wrong.py"]
     environment = {**os.environ, "MYPYPATH": str(ROOT)}
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, env=environment)
+    found = subprocess.run(command, cwd=tmp_path, capture_output=True, text=True, env=environment).stdout
+    assert "right.py" not in found, found
+    assert "wrong.py:5" in found
+    assert "wrong.py:6" in found

@@ -30,8 +30,9 @@ def _lightgcn(**choices) -> Callable[[Dataset], Recommender]:
 
 MODELS: dict[str, Callable[[Dataset], Recommender]] = {
     "hkrm": _hkrm(),
-    "hkrm with item bias": _hkrm(item_bias=True),
-    "hkrm joint, full, per interaction": _hkrm(pooling="joint", relation="full", query_weight="interaction"),
+    "hkrm joint, full, per interaction, with bias": _hkrm(
+        pooling="joint", relation="full", query_weight="interaction", item_bias=True
+    ),
     "hakg": _hakg(**SMALL),
     "hakg keeping all": _hakg(**KEEP_ALL, normalize_layers=True),
     "hakg official": _hakg(**SMALL, **OFFICIAL),

@@ -11,6 +11,7 @@ def test_hakg_draws_its_hierarchy(tmp_path):
         synthetic=SyntheticConfig(n_users=60, n_items=40),
         model=HAKGConfig(dim=2, layers=1, negatives=5),
         training=TrainingConfig(batch_size=64, epochs=1, monitor="recall@20"),
+        mesh=(1, 1),
     )
     train_experiment(experiment, tmp_path)
     report = evaluate_workdir(tmp_path)

@@ -13,7 +13,8 @@ def test_every_model_is_a_recommender(name, tiny_data):
     check_recommender(MODELS[name](tiny_data))
 
 
-@pytest.mark.parametrize("name", MODELS)
+# Without a gate HAKG asks nothing else of the mesh, and BPR-MF nothing else than LightGCN.
+@pytest.mark.parametrize("name", [name for name in MODELS if name not in ("hakg euclidean without gate", "bpr-mf")])
 def test_every_model_is_on_several_devices_what_it_is_on_one(name, indivisible_data):
     assert jax.device_count() == 4
     meshes = MESHES if name in ONE_OF_EACH else ((2, 2),)

@@ -22,6 +22,7 @@ from hkjax.errors import InputError, TerminationError
 from hkjax.experiment import Experiment, evaluate_workdir, load_workdir, train_experiment
 from hkjax.models.hakg.config import HAKGConfig
 from hkjax.models.hkrm.config import HKRMConfig
+from hkjax.models.lightgcn import LightGCNConfig
 from hkjax.training.checkpoint import Checkpoints
 from hkjax.training.hosts import connect
 from hkjax.training.loop import TrainingConfig
@@ -66,7 +67,8 @@ def free_address():
 
 
 def test_sigterm_saves_the_step_and_the_same_call_goes_on(tmp_path):
-    experiment = dataclasses.replace(SMALL, training=dataclasses.replace(SMALL.training, epochs=12))
+    training = dataclasses.replace(SMALL.training, epochs=12)
+    experiment = dataclasses.replace(SMALL, training=training, mesh=(1, 1))
 
     def stop_in_the_third_epoch():
         while len(read_records(tmp_path)) < 2:
@@ -144,7 +146,8 @@ def test_the_loss_of_a_process_ends_the_other_with_a_clear_message(tmp_path):
 def test_tables_sharded_over_four_devices_are_evaluated_alike_on_three(tmp_path, capsys):
     assert jax.device_count() == 4
     monitored = dataclasses.replace(SMALL.training, monitor="recall@20")
-    ranking = dataclasses.replace(SMALL, model=HAKG, data=DataConfig(split="per_user"), training=monitored)
+    lightgcn = LightGCNConfig(dim=8, layers=2)
+    ranking = dataclasses.replace(SMALL, model=lightgcn, data=DataConfig(split="per_user"), training=monitored)
     train_experiment(dataclasses.replace(ranking, mesh=(1, -1)), tmp_path)
     capsys.readouterr()
     report = evaluate_workdir(tmp_path)
