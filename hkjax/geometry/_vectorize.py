@@ -31,8 +31,9 @@ def pointwise(signature: str) -> Callable[[Callable[P, Any]], Callable[P, jax.Ar
         @functools.wraps(function)
         def primitive(*args: P.args, **kwargs: P.kwargs) -> jax.Array:
             *points, c = map(jnp.asarray, names.bind(*args, **kwargs).args)
-            dtype = jnp.result_type(*points)
-            return vectorized(*points, c.astype(dtype))
+            # Whole numbers become floats; a float dtype stays what it is.
+            dtype = jnp.result_type(*points, 1.0)
+            return vectorized(*(x.astype(dtype) for x in points), c.astype(dtype))
 
         return cast(Callable[P, jax.Array], primitive)
 

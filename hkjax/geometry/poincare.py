@@ -167,7 +167,8 @@ def project(x: Array, c: Scalar, eps: float) -> jax.Array:
         outside = length > largest
         return jnp.where(outside, x / jnp.where(outside, length, 1) * largest, x)
 
-    return jnp.vectorize(one, signature="(d),()->(d)")(x, jnp.asarray(c, x.dtype))
+    dtype = jnp.result_type(x, 1.0)
+    return jnp.vectorize(one, signature="(d),()->(d)")(jnp.asarray(x, dtype), jnp.asarray(c, dtype))
 
 
 def _gap(x: Array, c: Scalar) -> jax.Array:

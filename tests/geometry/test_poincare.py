@@ -109,6 +109,13 @@ def test_project_is_the_identity_inside_and_lands_on_its_sphere_outside():
     close(ball.project(x, 1.0, 4e-3), jnp.array([[0.3, 0.4], [0.6 * 0.996, 0.8 * 0.996], [0.0, 0.0]]))
 
 
+def test_whole_numbers_are_points_too():
+    expected = np.tanh(1) / np.sqrt(2) * np.ones(2)
+    np.testing.assert_allclose(ball.exp_map_zero(np.array([1, 1]), 0.5), np.tanh(1) * np.ones(2), rtol=1e-12)
+    np.testing.assert_allclose(ball.project(np.array([5, 5]), 1, np.float64(1 - np.tanh(1))), expected, rtol=1e-12)
+    assert ball.exp_map(np.array([0, 0]), np.array([1, 2]), 1).dtype == jnp.float64
+
+
 def test_arguments_may_be_named():
     x, y = points(0, 0), points(0, 1)
     np.testing.assert_array_equal(ball.distance(x, y=y, c=1.0), ball.distance(x, y, 1.0))
