@@ -6,7 +6,7 @@ from absl import flags
 
 from hkjax import cli
 from hkjax.experiment import evaluate_workdir
-from hkjax.training.partition import mesh_shape
+from hkjax.training.partition import parse_mesh_shape
 
 
 def define_flags() -> None:
@@ -17,7 +17,7 @@ def define_flags() -> None:
 
 def main() -> None:
     folder = flags.FLAGS.export
-    evaluate_workdir(Path(flags.FLAGS.workdir), Path(folder) if folder else None, mesh_shape(flags.FLAGS.mesh))
+    evaluate_workdir(Path(flags.FLAGS.workdir), Path(folder) if folder else None, parse_mesh_shape(flags.FLAGS.mesh))
 
 
 if __name__ == "__main__":

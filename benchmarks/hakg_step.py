@@ -81,7 +81,7 @@ def main() -> None:
     print(f"negatives      {_median(draw, inputs, batch, key):7.3f} s")
     parts: dict[str, tuple[Callable, tuple]] = {
         "propagation": (propagate, (params, inputs, key)),
-        "ranking loss": (partial(model.ranking, config), (embeddings, inputs, batch, key)),
+        "ranking loss": (partial(model.ranking_loss, config), (embeddings, inputs, batch, key)),
         "angle loss": (cones, (params, inputs, key)),
         "whole loss": (lambda *args: recommender.loss(*args)[0], (params, inputs, batch, key)),
     }

@@ -70,7 +70,7 @@ def _seconds(n_edges: int, n_devices: int) -> float:
     data = build_dataset(rows, np.zeros((0, 3), int), triples, DataConfig("ripplenet"), seed=0)
     recommender = hakg(HAKGConfig(dim=flags.FLAGS.dim, layers=2, negatives=50), data, batch_size=4096)
     optimizer = make_optimizer(OptimizerConfig(), recommender.batches.steps_per_epoch)
-    trainer = make_trainer(recommender, optimizer, mesh=(n_devices, 1))
+    trainer = make_trainer(recommender, optimizer, mesh_shape=(n_devices, 1))
     state, order = trainer.init(jax.random.key(0)), trainer.epoch_order(jax.random.key(1))
     times = []
     for _ in range(_REPEATS + 1):

@@ -3,8 +3,8 @@
 Examples may differ in length: HKRM's hold their user's whole history, from none to thousands of items. A batch of
 random examples would need room for the longest histories many times over. So examples are bucketed by length: sorted,
 and cut into as many buckets as a batch has rows. Row b of every batch is a random example of bucket b. The examples
-of a bucket are nearly equal in length, so a row needs hardly more room than its example: summed over the rows, at
-most one longest example more than the average batch.
+of a bucket are nearly equal in length, so rows waste little room: in all at most one longest example beyond the
+average batch.
 """
 
 from typing import Any, NamedTuple
@@ -119,7 +119,7 @@ def shard_layout(layout: RaggedLayout, n: int, strided: bool = False) -> RaggedL
     lengths = np.pad(np.asarray(layout.length), (0, -layout.length.size % n))
     parts = [ragged_layout(x) for x in (lengths.reshape(-1, n).T if strided else lengths.reshape(n, -1))]
     n_rows, room = lengths.size // n, max(part.row.size for part in parts)
-    # Padding lies past the end of the last row's history.
+    # Padding lies past the end of the last row's history, and still can be added to without overflow.
     fills = {"row": n_rows - 1, "position": np.iinfo(np.int32).max // 2}
 
     def stack(name: str, fill: int) -> jax.Array:

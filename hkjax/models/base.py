@@ -36,14 +36,15 @@ class Recommender(NamedTuple):
     """A model as pure functions, in the manner of optax's GradientTransformation.
 
     Attributes:
-        inputs: pytree of the arrays that nobody trains: graph, histories, attribute fields. Passed
-            into every function, never closed over.
+        inputs: pytree of the arrays that nobody trains: graph, histories, attribute fields. `loss` and
+            `encode` take them as an argument and do not close over them.
         batches: the training examples, in the form that `loss` expects.
         init: (key) -> params.
-        loss: (params, inputs, batch, key) -> (scalar, metrics). `batch` holds arrays [B] by name, with
-            `weight` 0 for padding; the scalar is the mean over its B rows, and `loss` is among the metrics.
+        loss: (params, inputs, batch, key) -> (scalar, metrics). `batch` is one of `get_batch`: arrays [B] by
+            name, with `weight` 0 for padding. The losses of rows enter the scalar by their mean over the B
+            rows; `loss` is among the metrics.
         encode: (params, inputs) -> representation of all users and items.
-        score_pairs: (representation, users [B], items [B]) -> logits [B].
+        score_pairs: (representation, users [B], items [B]) -> scores [B], logits where they are trained as such.
         score_all_items: (representation, users [B]) -> scores [B, n_items].
         shard: (devices along DATA, devices along ROWS) -> `ShardedModel`; None where devices can divide
             batches alone.

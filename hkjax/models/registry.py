@@ -1,7 +1,6 @@
 """The one place that knows which models there are.
 
-A model is a folder of `hkjax.models`, an entry of `MODELS` and its configuration in `ModelConfig`; nothing else
-changes.
+A new model is a folder or file of `hkjax.models`, an entry of `MODELS`, and its configuration in `ModelConfig`.
 """
 
 from collections.abc import Callable

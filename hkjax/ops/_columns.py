@@ -1,8 +1,7 @@
 """Functions of whole tables where every device holds some of the rows: a few columns at a time.
 
 A function that wants all rows of a table gets them for some of the columns, gathered from all devices, then for the
-next columns. No device ever holds a whole table: as many columns are gathered at a time as keep the numbers of a
-shard.
+next columns. No device ever holds a whole table: a gathered part, [rows, ceil(d / r)], is as large as a shard.
 
 The functions that are passed in take columns of the tables, whichever and however many, with all rows, and after them
 the same columns of the arrays `beside`, which are this device's own. Padding, of rows or columns, is 0.
@@ -20,7 +19,7 @@ Arrays = Sequence[jax.Array]
 
 
 def map_columns(function: Callable[..., jax.Array], tables: Arrays, beside: Arrays = ()) -> jax.Array:
-    """Applies a function whose every column follows from the same column of its arguments.
+    """Applies a function that acts on each column by itself.
 
     Args:
         function: (columns of the tables, columns of `beside`) -> [..., columns].
@@ -52,7 +51,7 @@ def sum_columns(function: Callable[..., Any], tables: Arrays, beside: Arrays = (
 
 
 def reduce_columns(function: Callable[..., jax.Array], tables: Arrays, beside: Arrays = ()) -> jax.Array:
-    """Sums over ROWS what a function of columns makes of each device's edges.
+    """Applies a function of columns on each device, and sums the results over ROWS.
 
     Args:
         function: as of `map_columns`, to [n, columns].
@@ -77,7 +76,7 @@ def _cut_columns(tables: Arrays, beside: Arrays) -> tuple[Any, Any]:
 
 
 def _with_all_rows(function: Callable[..., Any]) -> Callable[[Any], Any]:
-    # Kept for the reverse pass, the gathered columns would be whole tables.
+    # Saved for the reverse pass, the gathered columns would add up to whole tables.
     @jax.checkpoint
     def of_columns(columns: tuple[Any, Any]) -> Any:
         tables, beside = columns

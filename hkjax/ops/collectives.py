@@ -9,8 +9,7 @@ A table of n rows that is divided over r devices is padded with rows of 0 to a m
 ceil(n / r) consecutive rows of it.
 
 Derivatives. Reverse-mode differentiation transposes a sum over devices into a sum over devices of the cotangents.
-What a device finds is therefore the derivative of the sum of all devices' losses with respect to the values that it
-holds.
+So each device gets the gradient of the sum of all devices' losses with respect to its own values.
 """
 
 import jax
@@ -34,12 +33,12 @@ def psum(x: jax.Array, *axes: str) -> jax.Array:
 
 
 def all_gather(x: jax.Array) -> jax.Array:
-    """All rows of a table, padding included: [n, ...] from this device's [n / r, ...]."""
+    """All rows of a table, padding included: [r * rows, ...] from this device's [rows, ...]."""
     return jax.lax.all_gather(x, ROWS, tiled=True) if axis_size(ROWS) > 1 else x
 
 
 def psum_scatter(x: jax.Array) -> jax.Array:
-    """This device's rows of the sum over ROWS of [n, ...]: [ceil(n / r), ...]."""
+    """Sums x [n, ...] over ROWS and returns this device's rows of the sum, [ceil(n / r), ...]."""
     n_shards = axis_size(ROWS)
     return jax.lax.psum_scatter(pad_rows(x, n_shards), ROWS, tiled=True) if n_shards > 1 else x
 

@@ -1,8 +1,8 @@
 """Reading tables: their rows by id, weighted sums of rows, inner products with rows.
 
 Each is a function of whole arrays. On a mesh of devices a table stands for this device's rows of it, while ids number
-all rows of the whole table (`hkjax.ops.collectives`). Only `table[ids]` would read the wrong rows there: use
-`take_rows`.
+all rows of the whole table (`hkjax.ops.collectives`). `table[ids]`, `table[:n]` and `jnp.sum(table)`
+would see this device's rows alone: use these functions instead.
 """
 
 import chex
@@ -48,8 +48,7 @@ def take_rows(table: jax.Array, ids: jax.Array) -> jax.Array:
     n_shards = axis_size(ROWS)
     if n_shards == 1:
         return table[ids]
-    # Every device reads those of all devices' ids that it holds; the sum over devices brings each row where it is
-    # wanted.
+    # Each device reads the rows that it holds, for all devices' ids; the sum sends each row to whoever asked for it.
     wanted = all_gather(ids.reshape(-1)) - jax.lax.axis_index(ROWS) * table.shape[0]
     held = (wanted >= 0) & (wanted < table.shape[0])
     rows = jnp.where(held[:, None], table.at[wanted].get(mode="clip"), 0)

@@ -1,7 +1,7 @@
 """Random draws on the device: negatives, subsets of edges, dropout.
 
-What is drawn does not depend on the number of devices where that can be had: negatives differ by the number of their
-example. Edges are drawn by every device among its own, and dropout by the devices that hold a table's rows.
+Negatives do not depend on the number of devices: the number of each example seeds its draws. Edges are drawn by every
+device among its own, and dropout by the devices that hold a table's rows.
 """
 
 from typing import NamedTuple
@@ -93,7 +93,8 @@ def subsample_edges(key: jax.Array, edges: Edges, fraction: float) -> Edges:
         fraction: in (0, 1].
 
     Returns:
-        round(fraction * edges) of them, at least one; every such subset is equally likely.
+        round(fraction * edges) of them, at least one; every such subset is equally likely. On a mesh, so many of
+        each device's part.
     """
     n_edges = edges.rows.shape[0]
     size = max(1, round(n_edges * fraction))
@@ -105,7 +106,7 @@ def select_edges(edges: Edges, kept: jax.Array, size: int) -> Edges:
     positions = jnp.nonzero(kept, size=size)[0]
     renumbered = jnp.cumsum(kept, dtype=jnp.int32) - 1
     csc_order = edges.csc_order[jnp.nonzero(kept[edges.csc_order], size=size)[0]]
-    attr = jax.tree.map(lambda x: x[positions], edges.attr)
+    attr = None if edges.attr is None else edges.attr[positions]
     return Edges(edges.rows[positions], edges.columns[positions], renumbered[csc_order], attr)
 
 
@@ -136,5 +137,5 @@ def dropout(key: jax.Array, x: jax.Array, rate: float) -> jax.Array:
     """
     words = jax.random.bits(rows_key(key), (x.shape[0], -(-x.shape[1] // 2)), jnp.uint32)
     bits = jax.lax.bitcast_convert_type(words, jnp.uint16).reshape(x.shape[0], -1)[:, : x.shape[1]]
-    threshold = round(rate * 65536)
+    threshold = min(round(rate * 65536), 65535)
     return jnp.where(bits >= threshold, x / (1 - threshold / 65536), 0)

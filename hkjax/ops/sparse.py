@@ -1,11 +1,11 @@
-"""Products with a sparse matrix whose entries lie at the edges of a graph.
+"""Products with a sparse matrix that has an entry for each edge (row, column) of a graph.
 
 `spmm` multiplies the matrix with a dense one, `spmm_transposed` its transpose, and `sddmm` takes a product of two
-dense matrices at the edges alone. All three come from one trilinear form (`hkjax.ops._bilinear`). Both sums run in
-ascending order of the row that they sum into, since a scatter without order is slow on every backend.
+dense matrices at the edges alone. All three come from one trilinear form (`hkjax.ops._bilinear`). `spmm` and
+`spmm_transposed` add edges in ascending order of the output's rows: a scatter without order is slow on every backend.
 
-Each is a function of whole arrays. On a mesh of devices a table stands for this device's rows of it, and edges for this
-device's part of them (`hkjax.ops.collectives`).
+Docstrings speak of whole arrays. On a mesh of devices, tables and edges are this device's part of them
+(`hkjax.ops.collectives`), while n_rows and n_columns count all rows.
 """
 
 from typing import Any, NamedTuple
@@ -43,13 +43,13 @@ def make_edges(rows: np.ndarray, columns: np.ndarray, attr: np.ndarray | None = 
     """Sorts edges on the host, given as arrays [edges]."""
     order = np.argsort(rows, kind="stable")
     carried = None if attr is None else np.asarray(attr)[order]
-    return _sorted_edges(rows[order], columns[order], carried)
+    return _with_csc_order(rows[order], columns[order], carried)
 
 
 def shard_edges(edges: Edges, n: int) -> Edges:
     """Divides edges into n equal parts on the host: arrays [n, ceil(edges / n)], padded."""
     rows, columns = (_cut(x, n, fill) for x, fill in ((edges.rows, PADDING_ROW), (edges.columns, 0)))
-    return _sorted_edges(rows, columns, None if edges.attr is None else _cut(edges.attr, n, 0))
+    return _with_csc_order(rows, columns, None if edges.attr is None else _cut(edges.attr, n, 0))
 
 
 def spmm(weights: jax.Array, x: jax.Array, edges: Edges, n_rows: int) -> jax.Array:
@@ -88,7 +88,7 @@ def sddmm(y: jax.Array, x: jax.Array, edges: Edges) -> jax.Array:
 
 
 def edge_mean(values: jax.Array, edges: Edges) -> jax.Array:
-    """The mean of values [edges] over all edges; 0 without one."""
+    """The mean of values [edges] over all edges; 0 if there are none."""
     chex.assert_equal_shape([values, edges.rows])
     real = edges.rows != PADDING_ROW
     total, count = (psum(jnp.sum(x), DATA, ROWS) for x in (jnp.where(real, values, 0), real))
@@ -96,16 +96,16 @@ def edge_mean(values: jax.Array, edges: Edges) -> jax.Array:
 
 
 def local_spmm(weights: jax.Array, x: jax.Array, edges: Edges, n_rows: int) -> jax.Array:
-    """`spmm` over this device's edges alone, of x with all its rows."""
+    """`spmm` without collectives: this device's edges, and x with all its rows [columns, d]."""
     return _by_rows(weights, x, *edges[:3], n=n_rows)
 
 
 def local_sddmm(y: jax.Array, x: jax.Array, edges: Edges) -> jax.Array:
-    """`sddmm` of y and x with all their rows."""
+    """`sddmm` without collectives: y and x with all their rows."""
     return _by_weights(y, x, *edges[:3], n=edges.rows.shape[0])
 
 
-def _sorted_edges(rows: np.ndarray, columns: np.ndarray, attr: np.ndarray | None) -> Edges:
+def _with_csc_order(rows: np.ndarray, columns: np.ndarray, attr: np.ndarray | None) -> Edges:
     order = np.argsort(columns, axis=-1, kind="stable")
     carried = None if attr is None else jnp.asarray(attr)
     return Edges(jnp.asarray(rows, jnp.int32), jnp.asarray(columns, jnp.int32), jnp.asarray(order, jnp.int32), carried)

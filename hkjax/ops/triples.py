@@ -1,7 +1,7 @@
 """Messages along the triples (head, relation, tail) of a knowledge graph, without an array of the size [edges, d].
 
-A message alpha h + beta t + gamma r needs of an edge the six inner products of its head, tail and relation
-(`edge_gram`); the mean of the messages over each head's edges needs the three coefficients (`mean_message`). The
+The coefficients of a message alpha h + beta t + gamma r follow from the six inner products of head, tail and relation
+(`edge_gram`). From the coefficients follows the mean of the messages over each head's edges (`mean_message`). The
 graph is `hkjax.ops.sparse.Edges`: rows are heads, columns are tails, attr are relation ids.
 """
 
@@ -39,7 +39,7 @@ class Coefficients(NamedTuple):
 
 
 # Under this policy the reverse pass of a `jax.checkpoint` keeps the numbers of every edge and computes rows anew.
-save_edge_numbers = jax.checkpoint_policies.save_only_these_names("edge")
+save_edge_scalars = jax.checkpoint_policies.save_only_these_names("edge")
 
 
 def edge_gram(entity: jax.Array, relation: jax.Array, graph: Edges) -> Gram:
@@ -89,7 +89,7 @@ def mean_message(coefficients: Coefficients, entity: jax.Array, relation: jax.Ar
 
 
 def _entries(matrix: jax.Array, numbers: jax.Array, nodes: jax.Array, relation: jax.Array) -> jax.Array:
-    """Reads a matrix [nodes, relations] at edges, of which some consecutive columns may be given.
+    """The entries of a matrix [nodes, relations] at edges, from some consecutive columns of it.
 
     Args:
         matrix: its columns numbers[0], numbers[0] + 1, ...; columns past the last relation are padding.

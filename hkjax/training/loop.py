@@ -53,9 +53,9 @@ def fit(
 
     Args:
         trainer: the training steps of the model.
-        validate: parameters, as `trainer.params` returns them, -> metrics on the validation part, among
-            them `training.monitor`.
-        training: see its class.
+        validate: (params of `trainer.params`) -> metrics on the validation part, among them
+            `training.monitor`.
+        training: how long to train.
         seed: seed of initialisation, batches and dropout.
         workdir: receives checkpoints/, metrics.jsonl and tensorboard/.
 

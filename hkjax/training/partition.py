@@ -1,9 +1,8 @@
 """A model laid out on a mesh of devices: who holds what of its inputs, its tables and their moments.
 
-The mesh has the axes DATA and ROWS (`hkjax.ops.collectives`). Every device has its rows of each batch, its edges, and
-the parameters and the optimiser's state: whole, or its rows of the tables where ROWS has several devices. It takes
-the gradient of the loss of its part. The mean over the devices is the gradient of the whole, also through the sums
-over devices inside the loss, whose transposes are sums over devices of the cotangents.
+The mesh has the axes DATA and ROWS (`hkjax.ops.collectives`). Each device has its part of every batch and of the
+edges, and all parameters and moments; of tables only its rows where ROWS has several devices. It takes the gradient of
+the loss of its part. The gradient of the whole is the mean over the devices (`Partitioner.average_gradients`).
 """
 
 from collections.abc import Callable, Sequence
@@ -32,7 +31,7 @@ def make_mesh(shape: MeshShape, devices: Sequence[jax.Device] | None = None) -> 
         devices: all if absent; the first ones are used where they are more than the mesh needs.
 
     Raises:
-        InputError: there are too few devices, or the shape is none.
+        InputError: there are too few devices, or the shape is invalid.
     """
     devices = jax.devices() if devices is None else devices
     valid = len(shape) == 2 and all(isinstance(n, int) and (n >= 1 or n == -1) for n in shape) and max(shape) >= 1
@@ -47,7 +46,7 @@ def make_mesh(shape: MeshShape, devices: Sequence[jax.Device] | None = None) -> 
     return Mesh(grid, (DATA, ROWS), axis_types=(AxisType.Auto,) * 2)
 
 
-def mesh_shape(numbers: Sequence[str]) -> MeshShape:
+def parse_mesh_shape(numbers: Sequence[str]) -> MeshShape:
     """The shape that a flag such as --mesh=1,-1 names; `make_mesh` checks it."""
     try:
         data, rows = map(int, numbers)
@@ -70,7 +69,7 @@ def shard_model(recommender: Recommender, n_data: int, n_rows: int) -> ShardedMo
 
 
 class Partitioner:
-    """A model's inputs where they are held, and the partitions of what goes with them.
+    """A model's inputs on the mesh, and the PartitionSpecs of its parameters and state.
 
     Args:
         recommender: the model.
@@ -119,7 +118,7 @@ class Partitioner:
         """The mean of the devices' x; to be called on the mesh."""
         return psum(x, DATA, ROWS) / self.n_devices
 
-    def average(self, gradients: Params) -> Params:
+    def average_gradients(self, gradients: Params) -> Params:
         """The gradient of the mean of the devices' losses, from the gradients that each has of what it holds."""
         # A device's gradient of its rows of a table already contains the losses of the others along ROWS, which asked
         # it for these rows.
@@ -140,7 +139,8 @@ class Partitioner:
         """`jax.shard_map` of a function of this device's part of its arguments.
 
         Args:
-            function: its first argument has its rows divided, the others have an entry for each part in front.
+            function: its first argument has its rows divided. Of the others, what is divided has an entry for each
+                part in front, of which the function sees its own, without that axis.
             first, specs, out: PartitionSpecs of the first argument, of the others and of the result, each for a leaf or
                 a branch.
         """

@@ -26,13 +26,14 @@ class Trainer(NamedTuple):
 
     Attributes:
         init: (key) -> state.
-        epoch_order: (key) -> an epoch's order of the examples.
+        epoch_order: (key) -> an epoch's order of the examples, int32 [batch size, steps], or on a mesh
+            [devices, batch size / devices, steps].
         train_steps: (state, order, n_steps, key) -> state after the next `n_steps` steps in that order. The
             old state is donated. `n_steps` is traced, so that all calls share one compilation, and the
             result does not depend on how an epoch is cut into calls.
         params: (state) -> its parameters, as `recommender` takes them.
-        recommender: the model for evaluation: on one device of this process, or, where tables are
-            sharded, on the mesh (see `Partitioner.recommender`).
+        recommender: the model that was given; if tables are sharded, its form for the mesh (see
+            `Partitioner.recommender`).
         padded: whether tables are padded for several devices along ROWS.
     """
 
@@ -47,7 +48,7 @@ class Trainer(NamedTuple):
 def make_trainer(
     recommender: Recommender,
     optimizer: optax.GradientTransformation,
-    mesh: MeshShape = (1, 1),
+    mesh_shape: MeshShape = (1, 1),
     parallel: Parallel = "pmap",
     devices: Sequence[jax.Device] | None = None,
 ) -> Trainer:
@@ -56,7 +57,8 @@ def make_trainer(
     Args:
         recommender: what to train.
         optimizer: the optax transformation.
-        mesh: how many devices divide the batches and edges alone, and how many the tables too; see `make_mesh`.
+        mesh_shape: numbers of devices along DATA and ROWS. Both divide batches and edges, ROWS also tables; see
+            `make_mesh`.
         parallel: what runs the step on several devices. With several processes or sharded tables it is
             `shard_map` in any case.
         devices: which; all if absent.
@@ -65,12 +67,12 @@ def make_trainer(
         InputError: the mesh does not fit the devices, the batch can't be divided evenly among them, or the
             tables are to be sharded and the model has no way to.
     """
-    grid = make_mesh(mesh, devices)
+    grid = make_mesh(mesh_shape, devices)
     if grid.size == 1:
         return _on_one_device(recommender, optimizer)
     if recommender.batches.batch_size % grid.size:
         raise InputError(f"training.batch_size {recommender.batches.batch_size}: not divisible by {grid.size} devices")
-    # Arrays of a pmap over several processes belong to one of them and can't be saved as a whole.
+    # What pmap returns is local to each process, so that several processes can't save it as a whole.
     if parallel == "pmap" and jax.process_count() == 1 and grid.shape[ROWS] == 1:
         grid = Mesh(grid.devices[:, 0], (DATA,), axis_types=(AxisType.Auto,))
     return _on_mesh(recommender, optimizer, grid)
@@ -97,7 +99,7 @@ def _on_mesh(recommender: Recommender, optimizer: optax.GradientTransformation, 
 
     def gradient(params: Params, inputs: Inputs, batch: Batch, key: jax.Array) -> tuple[Params, Metrics]:
         gradients, metrics = jax.grad(recommender.loss, has_aux=True)(params, inputs, batch, key)
-        return partitioner.average(gradients), jax.tree.map(partitioner.mean, metrics)
+        return partitioner.average_gradients(gradients), jax.tree.map(partitioner.mean, metrics)
 
     def create(key: jax.Array) -> TrainState:
         return partitioner.pad(create_state(recommender, optimizer, key))

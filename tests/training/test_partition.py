@@ -9,7 +9,7 @@ from hkjax.models.hakg.config import HAKGConfig
 from hkjax.models.hakg.model import hakg, propagate
 from hkjax.models.hakg.parameters import HAKG
 from hkjax.ops.collectives import DATA, ROWS
-from hkjax.training.partition import Partitioner, make_mesh, mesh_shape
+from hkjax.training.partition import Partitioner, make_mesh, parse_mesh_shape
 from tests.zoo import KEEP_ALL
 
 
@@ -39,9 +39,9 @@ def test_a_mesh_that_can_not_be_is_refused(shape, message):
 
 
 def test_a_flag_names_a_shape():
-    assert mesh_shape(["1", "-1"]) == (1, -1)
+    assert parse_mesh_shape(["1", "-1"]) == (1, -1)
     with pytest.raises(InputError, match="mesh: expected two whole numbers such as 1,-1, found 1,x"):
-        mesh_shape(["1", "x"])
+        parse_mesh_shape(["1", "x"])
 
 
 @pytest.mark.parametrize(("shape", "n_different"), [((1, 4), 4), ((2, 2), 2), ((4, 1), 1)])

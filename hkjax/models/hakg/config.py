@@ -27,7 +27,7 @@ class HAKGConfig(Checked):
             and in the tangent space, since a gated mixture of ball points may leave the ball.
             Without it, by their mean.
         normalize_layers: scale each layer's rows to length 1 (official).
-        message_dropout: dropout rate of each layer's rows (official: 0.1).
+        message_dropout: dropout rate of the entries of each layer (official: 0.1).
         edge_keep, interaction_keep: the fraction of the knowledge graph's edges, and of interactions,
             that a step keeps (official: 0.5). Sums over interactions are divided by it.
         angle_weight: of the angle loss, a mean over pairs of an item and an attribute.

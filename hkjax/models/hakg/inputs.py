@@ -39,7 +39,7 @@ class Sample(NamedTuple):
 
     Attributes:
         inputs: the inputs, with these edges and interactions alone.
-        scale: all interactions by those kept, which makes up in sums for the others.
+        scale: the number of all interactions by that of the kept ones; it rescales sums over those.
     """
 
     inputs: HAKGInputs
@@ -82,7 +82,7 @@ def make_inputs(config: HAKGConfig, data: Dataset) -> HAKGInputs:
 def _angle_pairs(
     config: HAKGConfig, heads: np.ndarray, tails: np.ndarray, n_items: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The apex and the other entity of each pair of an item and an attribute, one pair an edge."""
+    """Apex and other end of every edge between an item and an attribute, which is an entity that is no item."""
     mixed = (heads < n_items) != (tails < n_items)
     if config.angle_pairs == "attribute_apex":
         mixed &= heads >= n_items

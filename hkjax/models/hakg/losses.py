@@ -51,6 +51,7 @@ def contrastive_loss(tables: Sequence[tuple[jax.Array, jax.Array]], margin: floa
     Returns:
         [B].
     """
+    # Cosines are at most 1 up to rounding, so this relu changes next to nothing; it is the official code's.
     loss = jax.nn.relu(len(tables) - sum(positive for positive, _ in tables))
     for _, negative in tables:
         excess = jax.nn.relu(negative - margin)
@@ -60,10 +61,10 @@ def contrastive_loss(tables: Sequence[tuple[jax.Array, jax.Array]], margin: floa
     return loss
 
 
-def angle_loss(angles: jax.Array, apertures: jax.Array) -> jax.Array:
+def angle_loss(angles: jax.Array, half_apertures: jax.Array) -> jax.Array:
     """max(angle - half-aperture, 0) of each pair; arrays of one shape."""
-    chex.assert_equal_shape([angles, apertures])
-    return jax.nn.relu(angles - apertures)
+    chex.assert_equal_shape([angles, half_apertures])
+    return jax.nn.relu(angles - half_apertures)
 
 
 def cone_loss(config: HAKGConfig, x: jax.Array, pairs: Edges, key: jax.Array) -> jax.Array:
@@ -73,7 +74,7 @@ def cone_loss(config: HAKGConfig, x: jax.Array, pairs: Edges, key: jax.Array) ->
         config: the choices.
         x: points [entities, d].
         pairs: apex (rows) and other entity (columns) of each pair.
-        key: PRNG key of the dimensions that count, where `config.angle_mask` asks for a random half.
+        key: draws the dimensions that count, if `config.angle_mask`.
     """
     xx, xy, yy = half_pair_gram(key, x, pairs) if config.angle_mask else pair_gram(x, pairs)
     angle_of = cones.angle_at_apex_of if config.angle == "exact" else cones.clipped_angle_of

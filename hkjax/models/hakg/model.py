@@ -3,8 +3,8 @@
 After "Hierarchy-Aware Knowledge Gated Network for Recommendation" (Du et al., SIGIR 2022, arXiv
 2204.04959), its slides and its official code. Users, entities and items are kept as tangent vectors
 at 0 of the Poincare ball of curvature -1; a point of the ball is their exponential. Aggregation at 0,
-exp_0(mean(log_0(.))), is therefore a plain mean of tangent vectors, and only the message of an edge
-of the knowledge graph moves on the ball.
+exp_0(mean(log_0(.))), is then a plain mean of tangent vectors. Only the messages of the knowledge graph's
+edges and the angle loss compute on the ball.
 """
 
 from collections.abc import Callable
@@ -26,12 +26,15 @@ from hkjax.models.hakg.parameters import HAKG, Gates, HAKGParameters
 from hkjax.ops.lookup import leading_rows, local_rows, take_rows
 from hkjax.ops.sampling import dropout, sample_negatives
 from hkjax.ops.sparse import Edges, spmm, spmm_transposed
-from hkjax.ops.triples import edge_gram, mean_message, save_edge_numbers
+from hkjax.ops.triples import edge_gram, mean_message, save_edge_scalars
 from hkjax.precision import full_precision
 
 
 class Embeddings(NamedTuple):
-    """Tangent vectors at 0: of users [users, d], entities [entities, d], items [items, d] (collaborative)."""
+    """Tangent vectors at 0: of users [users, d], entities [entities, d] and items [items, d].
+
+    Items have collaborative embeddings; without dual items, those of their entities.
+    """
 
     user: jax.Array
     entity: jax.Array
@@ -39,7 +42,7 @@ class Embeddings(NamedTuple):
 
 
 class HAKGRepresentation(NamedTuple):
-    """What ranking computes once.
+    """What ranking and pictures need, computed once.
 
     Attributes:
         user: unit rows [users, d].
@@ -64,7 +67,7 @@ def layer_0(p: HAKGParameters, inputs: HAKGInputs) -> Embeddings:
 
 
 def messages(config: HAKGConfig, relation: jax.Array, entity: jax.Array, graph: Edges) -> jax.Array:
-    """The mean message of each entity's edges: [entities, d], 0 without one, from entity [entities, d]."""
+    """The mean message over the edges that an entity heads, [entities, d]; 0 for one that heads none."""
     coefficients = message_coefficients(config, edge_gram(entity, relation, graph))
     return mean_message(coefficients, entity, relation, graph)
 
@@ -105,7 +108,7 @@ def layer(config: HAKGConfig, relation: jax.Array, gates: Gates, x: Embeddings, 
 
 
 def propagate(config: HAKGConfig, p: HAKGParameters, inputs: HAKGInputs, key: jax.Array | None) -> Embeddings:
-    """The sum of all layers; with a key, edges, interactions and rows are dropped at random."""
+    """The sum of layers 0 to L. With a key, edges and interactions are sampled, and entries dropped out."""
     sample, keys = Sample(inputs, 1.0), None
     if key is not None:
         sample_key, *dropout_keys = jax.random.split(key, config.layers + 1)
@@ -121,7 +124,7 @@ def propagate(config: HAKGConfig, p: HAKGParameters, inputs: HAKGInputs, key: ja
         return (x, Embeddings(*map(jnp.add, total, x))), None
 
     start = layer_0(p, inputs)
-    advance = jax.checkpoint(advance, prevent_cse=False, policy=save_edge_numbers)
+    advance = jax.checkpoint(advance, prevent_cse=False, policy=save_edge_scalars)
     return jax.lax.scan(advance, (start, start), (p.gates, keys), length=config.layers)[0][1]
 
 
@@ -131,7 +134,7 @@ def item_tables(config: HAKGConfig, x: Embeddings, inputs: HAKGInputs) -> list[j
     return [entity, x.item] if config.dual_items else [entity]
 
 
-def ranking(config: HAKGConfig, x: Embeddings, inputs: HAKGInputs, batch: Batch, key: jax.Array) -> jax.Array:
+def ranking_loss(config: HAKGConfig, x: Embeddings, inputs: HAKGInputs, batch: Batch, key: jax.Array) -> jax.Array:
     """The contrastive loss of the rows' positive items against sampled negatives."""
     users, n_items = batch["user"], inputs.item_degree.size
     negative = sample_negatives(key, inputs.exclusions, users, batch["example"], config.negatives, n_items)
@@ -146,7 +149,7 @@ def loss(
 ) -> tuple[jax.Array, Metrics]:
     """The ranking loss plus the weighted angle loss, and both."""
     dropout_key, negatives_key, mask_key = jax.random.split(key, 3)
-    of_ranking = ranking(config, propagate(config, p, inputs, dropout_key), inputs, batch, negatives_key)
+    of_ranking = ranking_loss(config, propagate(config, p, inputs, dropout_key), inputs, batch, negatives_key)
     points = exp_0(p.entity) if config.angle_space == "ball" else p.entity
     of_angles = cone_loss(config, points, inputs.pairs, mask_key) if config.angle_weight else jnp.zeros(())
     total = of_ranking + config.angle_weight * of_angles
@@ -175,18 +178,18 @@ def hakg(config: HAKGConfig, data: Dataset, batch_size: int) -> Recommender:
     inputs, positives = make_inputs(config, data), data.train.positives()
     module = HAKG(config, data.n_users, data.n_items, data.n_entities, data.n_relations)
 
-    parameters: Callable[[Params], Any] = module.apply
+    unpack: Callable[[Params], Any] = module.apply
 
     @full_precision
     def loss_of(params: Params, inputs: HAKGInputs, batch: Batch, key: jax.Array) -> tuple[jax.Array, Metrics]:
-        return loss(config, parameters(params), inputs, batch, key)
+        return loss(config, unpack(params), inputs, batch, key)
 
     return Recommender(
         inputs=inputs,
         batches=bucket_by_length({"user": positives.users, "item": positives.items}, batch_size),
         init=module.init,
         loss=loss_of,
-        encode=full_precision(lambda params, inputs: encode(config, parameters(params), inputs)),
+        encode=full_precision(lambda params, inputs: encode(config, unpack(params), inputs)),
         score_pairs=lambda r, users, items: jnp.sum(r.user[users] * r.item[items], axis=-1),
         score_all_items=full_precision(lambda r, users: r.user[users] @ r.item.T),
         shard=shard_by_type(inputs, tables=("user", "entity", "item")),

@@ -10,6 +10,7 @@ from flax import linen as nn
 from hkjax.models.hakg.config import HAKGConfig
 from hkjax.ops.lookup import num_local_rows
 
+# W1 and W2 of one layer, [d, d], or of all, [layers, d, d]; None without a gate.
 Gates = tuple[jax.Array, jax.Array] | None
 
 
@@ -32,7 +33,7 @@ class HAKGParameters(NamedTuple):
 
 
 class HAKG(nn.Module):
-    """Names the parameters.
+    """Draws and names the parameters; computes nothing.
 
     Attributes:
         config: the choices.

@@ -32,7 +32,7 @@ class History(NamedTuple):
 
 
 def read_history(inputs: HKRMInputs, users: jax.Array, layout: RaggedLayout, excluded: jax.Array) -> History:
-    """The histories of the users [B], without the items excluded [B]; -1 excludes none."""
+    """The histories of the users [B], each without its item of `excluded` [B]; -1 excludes none."""
     histories, user = inputs.histories, users[layout.row]
     interaction = jnp.minimum(histories.start[user] + layout.position, histories.items.shape[0] - 1)
     item = histories.items[interaction]
@@ -59,5 +59,5 @@ def field_probabilities(config: HKRMConfig, logits: jax.Array, mask: jax.Array, 
         where = (mask & history.kept[:, None]).reshape(-1)
         joint = segment_softmax(logits.reshape(-1), row, n_rows, where)
         pooled = segment_sum(joint.reshape(logits.shape), history.row, n_rows)
-    # An empty history, and under `joint` one without any field, leave nothing to pool.
+    # Nothing to pool: the history is empty or, under `joint`, has no field. All fields count alike.
     return jnp.where(pooled.sum(-1, keepdims=True) == 0, 1 / logits.shape[1], pooled)

@@ -17,7 +17,8 @@ class HKRMInputs(NamedTuple):
     """The arrays that HKRM reads and nobody trains.
 
     Attributes:
-        values: the entities that sum to each o_j: rows are item * n + field, columns are entities.
+        values: the entities that sum to each o_j: rows are item * n + field, columns are rows
+            of the entity table.
         field_mask: bool [items, n], whether the item has a value in the field.
         histories: the positive items of each user in train.
         all_users_layout: where the history of every user lies.

@@ -1,9 +1,12 @@
 """HKRM: which attribute fields matter to a user, and which to an item.
 
 Equations are numbered as in "A Hierarchical Knowledge-based Joint Learning Framework for
-Recommendation" (Sun, Ni, Yang; CNCI 2020, DOI 10.23977/CNCI2020076). Throughout, n is the number of
-attribute fields, d the embedding size, a *query* the history of a user's positive items in train,
-m of them, and o_j the sum of the embeddings of an item's values in field j.
+Recommendation" (Sun, Ni, Yang; CNCI 2020, DOI 10.23977/CNCI2020076). Throughout,
+
+    n      number of attribute fields
+    d      embedding size
+    query  a user's m positive items in train
+    o_j    sum of the embeddings of an item's values in field j, [d]
 """
 
 from collections.abc import Callable
@@ -53,7 +56,7 @@ class HKRMRepresentation(NamedTuple):
     """What ranking and explaining need, computed once.
 
     Attributes:
-        user, item: [users, d] and [items, d]; eq. 10 is their inner product.
+        user, item: [users, d] and [items, d]; eq. 10 is their inner product, plus the bias.
         bias: [items].
         preference: P(A|q) of each user, [users, n].
         importance: P^(A|t) of each item, [items, n].
@@ -72,7 +75,7 @@ def attribute_values(p: HKRMParameters, inputs: HKRMInputs) -> jax.Array:
     return spmm(ones, p.entity, inputs.values, inputs.field_mask.size)
 
 
-def field_mask(config: HKRMConfig, inputs: HKRMInputs, items: jax.Array) -> jax.Array:
+def softmax_mask(config: HKRMConfig, inputs: HKRMInputs, items: jax.Array) -> jax.Array:
     """The fields [..., n] that take part in the softmaxes of the items [...]."""
     mask = inputs.field_mask[items]
     return mask if config.missing_fields == "mask" else jnp.ones_like(mask)
@@ -81,29 +84,29 @@ def field_mask(config: HKRMConfig, inputs: HKRMInputs, items: jax.Array) -> jax.
 def target(
     config: HKRMConfig, p: HKRMParameters, inputs: HKRMInputs, values: jax.Array, items: jax.Array
 ) -> tuple[Side, jax.Array]:
-    """t_s, P^(A|t) and its logarithm of the items [B] (eq. 1 and 5), given o of all items, [items * n, d]."""
+    """The side of the items [B] (eq. 1 and 5), and log P^(A|t) [B, n]; `values` [items * n, d] holds every o."""
     vector, n_fields = take_rows(p.entity, items), inputs.field_mask.shape[1]
     of_items = take_rows(values, items[:, None] * n_fields + jnp.arange(n_fields))
     logits = jax.vmap(proximity_logits, (0, None, 0))(of_items, p.relation, vector)
-    mask = field_mask(config, inputs, items)
+    mask = softmax_mask(config, inputs, items)
     return Side(vector, proximity_softmax(logits, mask)), proximity_log_softmax(logits, mask)
 
 
 def query(config: HKRMConfig, p: HKRMParameters, inputs: HKRMInputs, values: jax.Array, history: History) -> Side:
-    """q_s (eq. 1) and P(A|q) (eq. 4), given o of all items, [items * n, d]."""
+    """The side of the histories, q_s (eq. 1) and P(A|q) (eq. 4); `values` [items * n, d] holds every o."""
     n_rows, n_fields = history.n_kept.shape[0], inputs.field_mask.shape[1]
     vector = bag(p.entity, history.item, query_weights(config, p, history), history.row, n_rows)
     vector = jnp.where(history.n_kept[:, None] > 0, vector, p.empty_query)
     related = jax.vmap(relate, (None, 0))(p.relation, vector)
     fields = history.item[:, None] * n_fields + jnp.arange(n_fields)
     logits = segment_scores(related, values, fields, history.row)
-    return Side(vector, field_probabilities(config, logits, field_mask(config, inputs, history.item), history))
+    return Side(vector, field_probabilities(config, logits, softmax_mask(config, inputs, history.item), history))
 
 
 def combine(config: HKRMConfig, p: HKRMParameters, side: Side) -> jax.Array:
-    """The vector [B, d] whose inner product with the other side's is eq. 10.
+    """A side's vector, [B, d]; the inner product of both sides' vectors is eq. 10.
 
-    Eq. 10's four terms factor: q_s.t_s + q_A.t_A + q_s.t_A + q_A.t_s = (q_s + q_A).(t_s + t_A), where
+    Its four terms factor: q_s.t_s + q_A.t_A + q_s.t_A + q_A.t_s = (q_s + q_A).(t_s + t_A), where
     q_A = MLP(P(A|q)) is the attribute level (eq. 6 and 7).
     """
     if config.levels == "item":
@@ -122,7 +125,7 @@ def loss(config: HKRMConfig, p: HKRMParameters, inputs: HKRMInputs, batch: Batch
     labels = batch["label"].astype(logits.dtype)
     entropy = jnp.mean(batch["weight"] * optax.sigmoid_binary_cross_entropy(logits, labels))
     measure = kl_divergence if config.divergence == "kl" else cross_entropy
-    divergences = measure(q.probabilities, log_importance, field_mask(config, inputs, items))
+    divergences = measure(q.probabilities, log_importance, softmax_mask(config, inputs, items))
     divergence = jnp.mean(batch["weight"] * labels * divergences)
     norm = square_norm(p.entity) + jnp.sum(p.relation**2) + jnp.sum(p.bias**2)
     total = entropy + config.divergence_weight * divergence + config.l2 * norm
@@ -158,19 +161,19 @@ def hkrm(config: HKRMConfig, data: Dataset, batch_size: int) -> Recommender:
     module = HKRM(config, data.n_items, len(fields.names), len(fields.entities), positives.users.size)
     columns = {"user": data.train.users, "item": data.train.items, "label": data.train.labels}
 
-    parameters: Callable[[Params], Any] = module.apply
+    unpack: Callable[[Params], Any] = module.apply
 
     @full_precision
     def loss_of(params: Params, inputs: HKRMInputs, batch: Batch, key: jax.Array) -> tuple[jax.Array, Metrics]:
         del key
-        return loss(config, parameters(params), inputs, batch)
+        return loss(config, unpack(params), inputs, batch)
 
     return Recommender(
         inputs=inputs,
         batches=bucket_by_length(columns, batch_size, lengths=np.asarray(inputs.histories.length)[data.train.users]),
         init=module.init,
         loss=loss_of,
-        encode=full_precision(lambda params, inputs: encode(config, parameters(params), inputs)),
+        encode=full_precision(lambda params, inputs: encode(config, unpack(params), inputs)),
         score_pairs=lambda r, users, items: (r.user[users] * r.item[items]).sum(-1) + r.bias[items],
         score_all_items=full_precision(lambda r, users: r.user[users] @ r.item.T + r.bias),
         shard=shard_by_type(inputs, tables=("entity",)),

@@ -26,12 +26,12 @@ class HKRMParameters(NamedTuple):
     """What is trained; n fields, embedding size d.
 
     Attributes:
-        entity: embeddings, [entities, d], items first.
+        entity: embeddings of the items, then of the fields' values, [items + values, d].
         relation: R_j of eq. 4 and 5, [n, d] or [n, d, d].
         empty_query: q_s of a user without history, [d].
         hidden, output: the MLP of eq. 6 and 7.
         query_weight: p of eq. 2, [items] or [positives]; None for uniform weights.
-        bias: b_t of each item, [items]; zeros that are not trained without item biases.
+        bias: b_t of each item, [items]; constant 0 without `item_bias`.
     """
 
     entity: jax.Array
@@ -44,7 +44,7 @@ class HKRMParameters(NamedTuple):
 
 
 class HKRM(nn.Module):
-    """Names the parameters.
+    """Draws and names the parameters; computes nothing.
 
     Attributes:
         config: the choices.
