@@ -28,7 +28,7 @@ from hkjax.training.partition import MeshShape, Partitioner, make_mesh
 from hkjax.training.progress import read_records
 from hkjax.training.state import OptimizerConfig, make_optimizer
 from hkjax.training.trainer import Parallel, make_trainer
-from hkjax.training.workdir import claim_workdir, read_config
+from hkjax.training.workdir import check_data, claim_workdir, read_config
 
 
 @dataclass(frozen=True)
@@ -134,10 +134,11 @@ def load_workdir(workdir: Path, which: Literal["best", "latest"] = "best", mesh:
         mesh: devices to evaluate on, whatever mesh they were trained on; see `hkjax.training.partition.make_mesh`.
 
     Raises:
-        InputError: there is no checkpoint, or the data are no longer to be had.
+        InputError: there is no checkpoint, or the data are no longer those that were trained on.
     """
     experiment = read_experiment(read_config(workdir))
     data = load_data(experiment)
+    check_data(workdir, fingerprint(data))
     recommender, grid = build_model(experiment, data), make_mesh(mesh)
     directory = workdir.resolve() / "checkpoints"
     padded = experiment.mesh[1] != 1 or grid.shape[ROWS] > 1

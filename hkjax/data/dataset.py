@@ -67,10 +67,13 @@ class Dataset:
 
 
 def fingerprint(data: Dataset) -> str:
-    """A hash of the interactions and the triples, by which a run knows its data again."""
+    """A hash of interactions, split, triples, names and fields, by which a run knows its data again."""
     digest = hashlib.sha256()
     for array in (*data.train, *data.validation, *data.test, data.triples):
         digest.update(np.ascontiguousarray(array).tobytes())
+        digest.update(str(array.shape).encode())
+    sizes = (data.n_users, data.n_items, data.n_entities, data.n_relations)
+    digest.update(repr((sizes, data.names, sorted(data.fields.items()))).encode())
     return digest.hexdigest()[:16]
 
 

@@ -28,8 +28,7 @@ def claim_workdir(workdir: Path, experiment: Any, data: str) -> None:
         if changed:
             differences = ", ".join(f"{k}: {old.get(k)!r} there, {new.get(k)!r} here" for k in changed)
             raise InputError(f"{workdir}: belongs to another configuration ({differences}); choose another --workdir")
-        if (workdir / "data.sha256").read_text().strip() != data:
-            raise InputError(f"{workdir}: was trained on other data: the files have changed; choose another --workdir")
+        check_data(workdir, data)
         return
     try:
         workdir.mkdir(parents=True, exist_ok=True)
@@ -39,6 +38,18 @@ def claim_workdir(workdir: Path, experiment: Any, data: str) -> None:
         draft.replace(path)
     except OSError as error:
         raise InputError(f"{workdir}: can't be written ({error.strerror})") from error
+
+
+def check_data(workdir: Path, data: str) -> None:
+    """Checks that a work directory was trained on data of this fingerprint.
+
+    Raises:
+        InputError: it was not.
+    """
+    if (workdir / "data.sha256").read_text().strip() != data:
+        raise InputError(
+            f"{workdir}: was trained on other data: the files have changed; restore them, or train in another --workdir"
+        )
 
 
 def read_config(workdir: Path) -> dict[str, Any]:

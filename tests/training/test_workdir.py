@@ -1,0 +1,59 @@
+"""A work directory belongs to one configuration and to the data that it was trained on."""
+
+import numpy as np
+import pytest
+
+from hkjax.data.read import DataConfig
+from hkjax.errors import InputError
+from hkjax.experiment import Experiment, evaluate_workdir, train_experiment
+from hkjax.models.lightgcn import LightGCNConfig
+from hkjax.training.loop import TrainingConfig
+
+RANDOM = np.random.default_rng(0)
+ROWS = np.unique(RANDOM.integers(12, size=(120, 2)), axis=0)
+TRIPLES = np.column_stack([np.arange(12), RANDOM.integers(2, size=12), RANDOM.integers(12, 15, size=12)])
+
+
+def write(folder, rows=ROWS, triples=TRIPLES, names=None):
+    folder.mkdir(exist_ok=True)
+    labels = (rows.sum(axis=1, keepdims=True) % 2).astype(int)
+    np.savetxt(folder / "ratings_final.txt", np.hstack([rows, labels]), fmt="%d")
+    np.savetxt(folder / "kg_final.txt", triples, fmt="%d")
+    if names:
+        lines = [f"{name} {i}" for i, name in enumerate(names)]
+        (folder / "item_list.txt").write_text("\n".join(["org_id remap_id", *lines]))
+
+
+CHANGES = {
+    "shuffled rows": {"rows": ROWS[::-1]},
+    "swapped relations": {"triples": np.column_stack([TRIPLES[:, 0], 1 - TRIPLES[:, 1], TRIPLES[:, 2]])},
+    "other names": {"names": [f"item {i}" for i in range(12)]},
+}
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("trained")
+    write(folder / "data")
+    experiment = Experiment(
+        data=DataConfig("ripplenet", str(folder / "data"), ratios=(6, 2, 2)),
+        model=LightGCNConfig(dim=4, layers=1),
+        training=TrainingConfig(batch_size=16, epochs=1, monitor="recall@20"),
+        mesh=(1, 1),
+    )
+    train_experiment(experiment, folder / "run")
+    return experiment, folder
+
+
+@pytest.mark.parametrize("change", CHANGES)
+def test_other_data_are_refused_by_training_and_by_evaluation(trained, change):
+    experiment, folder = trained
+    write(folder / "data", **CHANGES[change])
+    with pytest.raises(InputError, match="was trained on other data"):
+        evaluate_workdir(folder / "run")
+    with pytest.raises(InputError, match="was trained on other data"):
+        train_experiment(experiment, folder / "run")
+    for file in (folder / "data").iterdir():
+        file.unlink()
+    write(folder / "data")
+    assert 0 <= evaluate_workdir(folder / "run")["test"]["recall@20"] <= 1
