@@ -142,7 +142,9 @@ def load_workdir(workdir: Path, which: Literal["best", "latest"] = "best", mesh:
     recommender, grid = build_model(experiment, data), make_mesh(mesh)
     directory = workdir.resolve() / "checkpoints"
     padded = experiment.mesh[1] != 1 or grid.shape[ROWS] > 1
-    with Checkpoints(directory, experiment.training.monitor, padded) as checkpoints:
+    if not directory.is_dir():
+        raise InputError(f"{workdir}: no checkpoint yet; train first")
+    with Checkpoints(directory, experiment.training.monitor, padded, read_only=True) as checkpoints:
         step = checkpoints.best if which == "best" else checkpoints.latest
         if step is None:
             raise InputError(f"{workdir}: no finished checkpoint yet; train first")

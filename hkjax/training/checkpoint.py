@@ -28,9 +28,10 @@ class Checkpoints:
         monitor: the validation metric, higher is better, by which one checkpoint is the best.
         padded: whether tables are stored with the padding of a mesh (see `hkjax.training.partition`);
             restoring then pads them anew, for the mesh at hand.
+        read_only: change nothing, so that a run that trains here is not disturbed; the directory must exist.
     """
 
-    def __init__(self, directory: Path, monitor: str, padded: bool = False):
+    def __init__(self, directory: Path, monitor: str, padded: bool = False, read_only: bool = False):
         def metric(metrics: dict[str, float]) -> float:
             return metrics[monitor]
 
@@ -41,7 +42,9 @@ class Checkpoints:
         options = ocp.CheckpointManagerOptions(
             best_fn=metric,
             preservation_policy=_policy.AnyPreservationPolicy(keep),
-            cleanup_tmp_directories=True,
+            cleanup_tmp_directories=not read_only,
+            read_only=read_only,
+            create=not read_only,
         )
         self._directory, self._strict = directory, not padded
         self._manager = ocp.CheckpointManager(directory, options=options)

@@ -57,3 +57,22 @@ def test_other_data_are_refused_by_training_and_by_evaluation(trained, change):
         file.unlink()
     write(folder / "data")
     assert 0 <= evaluate_workdir(folder / "run")["test"]["recall@20"] <= 1
+
+
+def test_evaluating_leaves_a_checkpoint_alone_that_is_being_written(trained):
+    _, folder = trained
+    unfinished = folder / "run/checkpoints/99.orbax-checkpoint-tmp"
+    (unfinished / "params").mkdir(parents=True)
+    evaluate_workdir(folder / "run")
+    assert (unfinished / "params").is_dir()
+    unfinished.joinpath("params").rmdir()
+    unfinished.rmdir()
+
+
+def test_a_run_that_has_saved_nothing_yet_is_named(trained, tmp_path):
+    _, folder = trained
+    for name in ("config.json", "data.sha256"):
+        (tmp_path / name).write_bytes((folder / "run" / name).read_bytes())
+    with pytest.raises(InputError, match="no checkpoint yet; train first"):
+        evaluate_workdir(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["config.json", "data.sha256"]
