@@ -91,7 +91,8 @@ def write_report(
     from hkjax.evaluation import plots  # Only now: it imports matplotlib.
 
     rankings = {report["model"]: report["test"], **report["baselines"]}
-    drawn = [plots.training_curves(records, monitor), plots.top_k_curves(rankings, config.ks), *pictures]
+    curves = [plots.training_curves(records, monitor)] if records else []
+    drawn = [*curves, plots.top_k_curves(rankings, config.ks), *pictures]
     for picture in drawn:
         plots.save_picture(picture, workdir / "plots")
     (workdir / "report.json").write_text(json.dumps(report, indent=2) + "\n")

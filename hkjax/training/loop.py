@@ -75,8 +75,10 @@ def fit(
         if checkpoints.latest is not None:
             state = checkpoints.restore(checkpoints.latest, state)
         log = EventLog(workdir, after_step=int(state.step), writes=is_first())
-        while not _finished(log.records, training):
-            epoch = len(log.records)
+        # The state says how far training is; a record that was lost changes nothing but the history.
+        epoch = int(state.step) // steps_per_epoch
+        _warn_of_missing(log.records, epoch, workdir)
+        while not _finished(epoch, log.records, training):
             order = trainer.epoch_order(jax.random.fold_in(order_key, epoch))
             with EpochBar(epoch, steps_per_epoch, batch_size) as bar:
                 state = _run_epoch(state, trainer, order, step_key, bar, termination)
@@ -89,7 +91,8 @@ def fit(
             validation = {f"validation_{k}": v for k, v in metrics.items()}
             log.write({"epoch": epoch + 1, "step": int(state.step), "seconds": bar.seconds, **means, **validation})
             checkpoints.save(state, {training.monitor: metrics[training.monitor]})
-            if termination.should_stop(int(state.step)) and not _finished(log.records, training):
+            epoch += 1
+            if termination.should_stop(int(state.step)) and not _finished(epoch, log.records, training):
                 raise TerminationError(_farewell(state))
     return log.records
 
@@ -118,8 +121,16 @@ def _farewell(state: TrainState) -> str:
     return f"stopped by SIGTERM: step {int(state.step)} is saved, and the same command goes on from there"
 
 
-def _finished(records: list[dict[str, Any]], training: TrainingConfig) -> bool:
-    if len(records) >= training.epochs:
+def _warn_of_missing(records: list[dict[str, Any]], n_epochs: int, workdir: Path) -> None:
+    missing = sorted({*range(1, n_epochs + 1)} - {record["epoch"] for record in records})
+    if missing and is_first():
+        print(f"{workdir}/metrics.jsonl: no record of epochs {', '.join(map(str, missing))}, which were trained")
+
+
+def _finished(n_epochs: int, records: list[dict[str, Any]], training: TrainingConfig) -> bool:
+    if n_epochs >= training.epochs:
         return True
-    values = [record[f"validation_{training.monitor}"] for record in records]
-    return bool(values) and len(values) - 1 - values.index(max(values)) >= training.patience
+    if not records:
+        return False
+    best = max(records, key=lambda record: record[f"validation_{training.monitor}"])
+    return n_epochs - best["epoch"] >= training.patience

@@ -1,6 +1,7 @@
 """What a run shows while it trains, and what it leaves in files for later."""
 
 import json
+import os
 import sys
 import time
 from pathlib import Path
@@ -9,6 +10,8 @@ from typing import Any
 
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from tensorboardX import SummaryWriter
+
+from hkjax.errors import InputError
 
 
 class EpochBar:
@@ -40,18 +43,30 @@ class EpochBar:
 
 
 def read_records(workdir: Path) -> list[dict[str, Any]]:
-    """Reads a work directory's metrics.jsonl; empty where there is none."""
+    """Reads a work directory's metrics.jsonl; empty where there is none.
+
+    Raises:
+        InputError: a line is no record. The last one may be torn: a run that is killed while it writes leaves it so.
+    """
     path, records = workdir / "metrics.jsonl", []
-    for line in path.read_text().splitlines() if path.exists() else ():
+    text = path.read_text(errors="replace") if path.exists() else ""
+    for number, line in enumerate(text.split("\n")[:-1], start=1):
         try:
-            records.append(json.loads(line))
+            record = json.loads(line)
         except json.JSONDecodeError:
-            break  # The last line of a run that was killed while it wrote.
+            record = None
+        if not (isinstance(record, dict) and {"epoch", "step"} <= record.keys()):
+            raise InputError(
+                f"{path}:{number}: not a record of an epoch; delete the line, and training goes on without it"
+            )
+        records.append(record)
     return records
 
 
 class EventLog:
     """The run's records: a line of metrics.jsonl each, TensorBoard events, and a line on the terminal.
+
+    The file is replaced as a whole by each record, so that it is never torn.
 
     Args:
         workdir: where the files are.
@@ -62,21 +77,26 @@ class EventLog:
 
     def __init__(self, workdir: Path, after_step: int, writes: bool = True):
         self._path = workdir / "metrics.jsonl"
-        self.records = [record for record in read_records(workdir) if record["step"] <= after_step]
+        by_epoch = {record["epoch"]: record for record in read_records(workdir) if record["step"] <= after_step}
+        self.records = [by_epoch[epoch] for epoch in sorted(by_epoch)]
         self._writer = SummaryWriter(str(workdir / "tensorboard"), purge_step=after_step + 1) if writes else None
-        if not writes:
-            return
-        rewritten = self._path.with_suffix(".tmp")
-        rewritten.write_text("".join(json.dumps(record) + "\n" for record in self.records))
-        rewritten.replace(self._path)
+        if writes:
+            self._write_file()
+
+    def _write_file(self) -> None:
+        draft = self._path.with_suffix(".tmp")
+        with draft.open("w") as file:
+            file.writelines(json.dumps(record) + "\n" for record in self.records)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(self._path)
 
     def write(self, record: dict[str, Any]) -> None:
         """Appends one epoch's record."""
         self.records.append(record)
         if self._writer is None:
             return
-        with self._path.open("a") as file:
-            file.write(json.dumps(record) + "\n")
+        self._write_file()
         for name, value in record.items():
             if name not in ("epoch", "step"):
                 self._writer.add_scalar(name.replace("_", "/", 1), value, record["step"])

@@ -78,6 +78,36 @@ def test_a_record_without_its_checkpoint_is_taken_again(recommender, tiny_data, 
     assert [r["epoch"] for r in run(recommender, tiny_data, tmp_path, 3)] == [1, 2, 3]
 
 
+DAMAGE = {
+    "missing": lambda lines: lines[1:],
+    "doubled": lambda lines: [*lines, lines[-1]],
+    "swapped": lambda lines: lines[::-1],
+    "all gone": lambda lines: [],
+}
+
+
+@pytest.mark.parametrize("kind", DAMAGE)
+def test_a_damaged_record_neither_repeats_nor_skips_an_epoch(kind, recommender, tiny_data, tmp_path, capsys):
+    run(recommender, tiny_data, tmp_path / "whole", 4)
+    run(recommender, tiny_data, tmp_path / "damaged", 2)
+    path = tmp_path / "damaged/metrics.jsonl"
+    path.write_text("".join(DAMAGE[kind](path.read_text().splitlines(keepends=True))))
+    capsys.readouterr()
+    records = run(recommender, tiny_data, tmp_path / "damaged", 4)
+    missing = {"missing": "1", "all gone": "1, 2"}.get(kind)
+    assert (f"no record of epochs {missing}, which" in capsys.readouterr().out) == (missing is not None)
+    assert [r["epoch"] for r in records] == {"missing": [2, 3, 4], "all gone": [3, 4]}.get(kind, [1, 2, 3, 4])
+    assert_equal(latest(recommender, tmp_path / "whole"), latest(recommender, tmp_path / "damaged"))
+
+
+def test_garbage_among_the_records_is_refused_with_its_line(recommender, tiny_data, tmp_path):
+    run(recommender, tiny_data, tmp_path, 2)
+    path = tmp_path / "metrics.jsonl"
+    path.write_text(path.read_text() + "garbage\n")
+    with pytest.raises(InputError, match=r"metrics.jsonl:3: not a record"):
+        run(recommender, tiny_data, tmp_path, 3)
+
+
 def test_training_stops_once_the_metric_no_longer_rises(recommender, tiny_data, tmp_path):
     metrics = iter([0.5, 0.7, 0.6, 0.65, 0.9])
     training = TrainingConfig(32, 10, patience=2)

@@ -76,3 +76,13 @@ def test_a_run_that_has_saved_nothing_yet_is_named(trained, tmp_path):
     with pytest.raises(InputError, match="no checkpoint yet; train first"):
         evaluate_workdir(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["config.json", "data.sha256"]
+
+
+def test_a_run_whose_records_are_lost_is_evaluated_all_the_same(trained):
+    _, folder = trained
+    records = folder / "run/metrics.jsonl"
+    text = records.read_text()
+    records.unlink()
+    assert "recall@20" in evaluate_workdir(folder / "run")["test"]
+    assert "training.png" not in (folder / "run/report.md").read_text()
+    records.write_text(text)
