@@ -1,6 +1,7 @@
 """The training loop: epochs on the device, early stopping, checkpoints and logs."""
 
 import dataclasses
+import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -9,7 +10,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from hkjax.errors import TerminationError
+from hkjax.errors import InputError, TerminationError
 from hkjax.models.base import Params
 from hkjax.ranges import Checked, Count
 from hkjax.training.checkpoint import Checkpoints
@@ -65,6 +66,7 @@ def fit(
 
     Raises:
         TerminationError: SIGTERM came; the state was saved at the step where every process stopped.
+        InputError: the loss or the monitored metric is no longer finite; what was saved before stays.
         PeerError: another process was lost.
     """
     init_key, order_key, step_key = jax.random.split(jax.random.key(seed), 3)
@@ -87,6 +89,7 @@ def fit(
                 raise TerminationError(_farewell(state))
             means = {f"train_{k}": float(v) / steps_per_epoch for k, v in state.metric_sums.items()}
             metrics = validate(trainer.params(state))
+            _refuse_divergence({training.monitor: metrics[training.monitor]}, int(state.step))
             state = state.replace(metric_sums=jax.tree.map(jnp.zeros_like, state.metric_sums))
             validation = {f"validation_{k}": v for k, v in metrics.items()}
             log.write({"epoch": epoch + 1, "step": int(state.step), "seconds": bar.seconds, **means, **validation})
@@ -110,7 +113,9 @@ def _run_epoch(
         jax.block_until_ready(state.step)
         rate = n_steps / (time.perf_counter() - start)
         done += n_steps
-        bar.update(done, {k: float(v) / done for k, v in state.metric_sums.items()})
+        means = {k: float(v) / done for k, v in state.metric_sums.items()}
+        _refuse_divergence(means, int(state.step))
+        bar.update(done, means)
         n_steps = broadcast_int(max(1, int(rate * _SECONDS_PER_CALL)))
         if done < total and termination.should_stop(int(state.step)):
             break
@@ -119,6 +124,15 @@ def _run_epoch(
 
 def _farewell(state: TrainState) -> str:
     return f"stopped by SIGTERM: step {int(state.step)} is saved, and the same command goes on from there"
+
+
+def _refuse_divergence(means: dict[str, float], step: int) -> None:
+    for name, value in means.items():
+        if not math.isfinite(value):
+            raise InputError(
+                f"training diverged by step {step}: {name} is {value}. Checkpoints of earlier epochs stay. "
+                "Start a new --workdir with a smaller optimizer.learning_rate"
+            )
 
 
 def _warn_of_missing(records: list[dict[str, Any]], n_epochs: int, workdir: Path) -> None:

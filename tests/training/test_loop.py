@@ -108,6 +108,22 @@ def test_garbage_among_the_records_is_refused_with_its_line(recommender, tiny_da
         run(recommender, tiny_data, tmp_path, 3)
 
 
+def test_a_loss_that_is_no_number_ends_training_and_keeps_what_was_saved(recommender, tiny_data, tmp_path):
+    run(recommender, tiny_data, tmp_path, 2)
+    before = latest(recommender, tmp_path)
+
+    def loss(params, inputs, batch, key):
+        value, metrics = recommender.loss(params, inputs, batch, key)
+        return value * jnp.nan, {name: metric * jnp.nan for name, metric in metrics.items()}
+
+    with pytest.raises(
+        InputError, match=r"training diverged by step \d+: .* is nan\. .* smaller optimizer.learning_rate"
+    ):
+        run(recommender._replace(loss=loss), tiny_data, tmp_path, 4)
+    assert_equal(before, latest(recommender, tmp_path))
+    assert len(read_records(tmp_path)) == 2
+
+
 def test_training_stops_once_the_metric_no_longer_rises(recommender, tiny_data, tmp_path):
     metrics = iter([0.5, 0.7, 0.6, 0.65, 0.9])
     training = TrainingConfig(32, 10, patience=2)
