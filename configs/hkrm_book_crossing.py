@@ -4,7 +4,7 @@
 
 Needs $HKJAX_DATA/book-crossing. The paper's lambda2, batch size and lambda1 stand. Its learning rate of
 0.005 stays short of item popularity; 0.02, falling to 0 along a cosine over three epochs, and an
-item bias exceed it (see the README for what each gives).
+item bias exceed it (see docs/results.md for what each gives).
 """
 
 from hkjax.experiment import data_folder, default_config

@@ -1,6 +1,7 @@
 """What the command lines share: flags, help, and an error that ends them with one line on stderr."""
 
 import os
+import re
 import sys
 import textwrap
 import warnings
@@ -9,7 +10,7 @@ from collections.abc import Callable
 import jax
 from absl import flags, logging
 
-from hkjax.config import settings
+from hkjax.config import nearest, settings
 from hkjax.errors import InputError, PeerError, TerminationError
 
 
@@ -27,8 +28,10 @@ def run(define_flags: Callable[[], None], main: Callable[[], None], config: type
     # What orbax and JAX log of an error comes as an exception, too.
     logging.set_verbosity(logging.FATAL)
     try:
-        asks_for_help = bool({"--help", "-h"} & set(sys.argv[1:]))
-        _parse(define_flags, [] if asks_for_help else sys.argv[1:])
+        asks_for_help = bool({"--help", "-h", "--helpshort", "--helpfull"} & set(sys.argv[1:]))
+        if asks_for_help:
+            del sys.argv[1:]
+        _parse(define_flags, config)
         if asks_for_help:
             print(_help(config))
             return
@@ -46,16 +49,20 @@ def run(define_flags: Callable[[], None], main: Callable[[], None], config: type
         _fail(f"{error.filename}: {error.strerror}" if error.filename else error)
 
 
-def _parse(define_flags: Callable[[], None], arguments: list[str]) -> None:
+def _parse(define_flags: Callable[[], None], config: type | None) -> None:
     try:
         with warnings.catch_warnings():
             # ml_collections reads config files by a method that Python deprecates.
             warnings.filterwarnings("ignore", "the load_module", DeprecationWarning)
             define_flags()
-            unused = flags.FLAGS([sys.argv[0], *arguments])[1:]
-    # ml_collections raises the last two for a key that the configuration lacks.
-    except (flags.Error, AttributeError, KeyError) as error:
+            unused = flags.FLAGS(sys.argv)[1:]
+    except flags.Error as error:
         raise InputError(str(error)) from error
+    # ml_collections raises these for a key that the configuration lacks.
+    except (AttributeError, KeyError) as error:
+        name = re.sub(r"\W*(\w*).*", r"\1", str(error), flags=re.DOTALL)
+        keys = {setting.key.split(".")[-1] for setting in settings(config)} if config else set()
+        raise InputError(f"--config: unknown key {name!r}{nearest(name, keys)}; --help lists all keys") from error
     if unused:
         raise InputError(f"unexpected argument {unused[0]!r}")
 
@@ -66,7 +73,11 @@ def _help(config: type | None) -> str:
     for flag in sorted(flags.FLAGS.get_flags_for_module(sys.argv[0]), key=lambda flag: flag.name):
         lines += _entry(f"--{flag.name}", f"default {flag.default_unparsed}", flag.help or "")
     if config is not None:
-        lines += ["", "keys of the configuration, each set by --config.KEY=VALUE or in a config file:"]
+        lines += [
+            "",
+            "keys of the configuration, set by --config.KEY=VALUE or in a config file, which replaces these defaults;",
+            "model[NAME].KEY is --config.model.KEY where the config file is for that model:",
+        ]
         for setting in settings(config):
             lines += _entry(setting.key, f"{setting.kind}, default {setting.default!r}", setting.meaning)
     return "\n".join(lines)

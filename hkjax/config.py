@@ -37,7 +37,7 @@ def build(cls: type[T], mapping: Mapping[str, Any], where: str = "config") -> T:
     hints = typing.get_type_hints(cls)
     for key in mapping:
         if key not in hints:
-            raise InputError(f"{where}.{key}: unknown key{_nearest(key, hints)}")
+            raise InputError(f"{where}.{key}: unknown key{nearest(key, hints)}")
     values = {key: _convert(hints[key], value, f"{where}.{key}") for key, value in mapping.items()}
     try:
         return cls(**values)
@@ -115,7 +115,7 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
         if value not in choices:
             raise InputError(
                 f"{where}: unknown value {value!r}; choose one of {', '.join(map(str, choices))}"
-                f"{_nearest(str(value), map(str, choices))}"
+                f"{nearest(str(value), map(str, choices))}"
             )
         return value
     if isinstance(hint, types.UnionType):
@@ -140,9 +140,14 @@ def _by_name(union: types.UnionType, value: Any, where: str) -> type:
     name = value.get("name", next(iter(by_name)))
     if name not in by_name:
         raise InputError(f"{where}.name: unknown value {name!r}; choose one of {', '.join(by_name)}")
+    keys = {arm_name: {field.name for field in dataclasses.fields(arm)} for arm_name, arm in by_name.items()}
+    for other, of_other in keys.items():
+        if not {*value} <= keys[name] and {*value} <= of_other:
+            raise InputError(f"{where}.name: {name} has other keys than {other}; choose a --config file for {name}")
     return by_name[name]
 
 
-def _nearest(word: str, candidates: Any) -> str:
+def nearest(word: str, candidates: Any) -> str:
+    """A hint at the candidate that is spelt most like the word; empty where none is."""
     near = difflib.get_close_matches(word, list(candidates), n=1)
     return f"; did you mean {near[0]!r}?" if near else ""

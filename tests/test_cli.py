@@ -68,8 +68,13 @@ def test_train_and_evaluate_leave_a_whole_work_directory(tmp_path):
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--config.model.poling=mean"], 'Did you mean "pooling" instead of "poling"?'),
+        (["--config.model.poling=mean"], "--config: unknown key 'poling'; did you mean 'pooling'?"),
         (["--config.model.dim=wide"], "invalid literal for int()"),
+        (["--config.shard_embeddings=True"], "--config: unknown key 'shard_embeddings'; --help lists all keys"),
+        (
+            ["--config.model.name=hakg"],
+            "config.model.name: hakg has other keys than hkrm; choose a --config file for hakg",
+        ),
         (["--config=configs/nowhere.py"], "configs/nowhere.py"),
         (["--config.data.format=ripplenet", "--config.data.path=nowhere"], "nowhere: no such data folder"),
         (["--config.training.monitor=auk"], "training.monitor: unknown metric 'auk'"),
@@ -92,7 +97,7 @@ def test_a_work_directory_must_be_named(call_here):
 
 @pytest.mark.parametrize("door", ["train.py", "evaluate.py"])
 def test_help_says_what_every_flag_means(door):
-    result = call(door, "--help")
+    result = call(door, "--help", *(["--config=configs/hakg_synthetic.py"] if door == "train.py" else []))
     assert result.returncode == 0
     assert "--workdir" in result.stdout
     keys = (

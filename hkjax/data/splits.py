@@ -24,7 +24,7 @@ def random_split(n_rows: int, ratios: Sequence[float], seed: int) -> list[np.nda
 
 
 def per_user_split(users: np.ndarray, ratios: Sequence[float], seed: int) -> list[np.ndarray]:
-    """Shuffles and cuts the rows of each user apart, so that every part holds its share of every user.
+    """Shuffles and cuts the rows of each user apart, so that every part holds its part of every user.
 
     A user's rows are dealt to the parts by rounding the cumulative proportions, so a user with one
     row keeps it in the part where the rounding puts it (train, for a first ratio above one half).

@@ -20,7 +20,7 @@ class SyntheticConfig:
         positives: mean number of positive items per user.
         zipf: exponent of the items' popularity, the r-th item having weight r^-zipf.
         preference: how much likelier, as a log-odds, an item with the user's preferred value is.
-        coverage: the share of (item, field) pairs that have a value.
+        coverage: the fraction of (item, field) pairs that have a value.
         branching: values per parent in the taxonomy over each field's values.
     """
 

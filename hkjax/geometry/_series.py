@@ -35,26 +35,26 @@ _ASINHC = _series(
 
 def tanhc(t: Array) -> jax.Array:
     """tanh(r)/r, of t = r^2."""
-    small, r = _split(t)
+    small, r = _small_or_radius(t)
     return jnp.where(small, _TANHC(jnp.where(small, t, 0)), jnp.tanh(r) / r)
 
 
 def artanhc(t: Array) -> jax.Array:
     """artanh(r)/r, of t = r^2 < 1."""
-    small, r = _split(t, elsewhere=0.25)
+    small, r = _small_or_radius(t, elsewhere=0.25)
     return jnp.where(small, _ARTANHC(jnp.where(small, t, 0)), jnp.arctanh(r) / r)
 
 
 def log_ratio(t: Array) -> jax.Array:
     """arsinh(r) / (r sqrt(1 + r^2)), of t = r^2."""
-    small, r = _split(t)
+    small, r = _small_or_radius(t)
     ratio = jnp.where(small, _ASINHC(jnp.where(small, t, 0)), jnp.arcsinh(r) / r)
     return ratio / jnp.sqrt(1 + t)
 
 
 def sech2(t: Array) -> jax.Array:
     """sech(r)^2 = 1 - tanh(r)^2, of t = r^2, without cancellation."""
-    small, r = _split(t)
+    small, r = _small_or_radius(t)
     e = jnp.exp(-2 * r)
     return jnp.where(small, 1 - jnp.where(small, t, 0) * tanhc(t) ** 2, 4 * e / (1 + e) ** 2)
 
@@ -68,7 +68,7 @@ def norm(x: Array) -> jax.Array:
     return jnp.where(zero, 0, scale * jnp.sqrt(jnp.where(zero, 1, square)))
 
 
-def _split(t: Array, elsewhere: float = 1.0) -> tuple[jax.Array, jax.Array]:
-    """Whether the series rules, and the radius, replaced by sqrt(elsewhere) where it does."""
+def _small_or_radius(t: Array, elsewhere: float = 1.0) -> tuple[jax.Array, jax.Array]:
+    """Whether t is below the threshold, and the radius, which is sqrt(elsewhere) where it is."""
     small = t < _THRESHOLD
     return jnp.asarray(small), jnp.sqrt(jnp.where(small, jnp.asarray(elsewhere, t.dtype), t))

@@ -43,7 +43,7 @@ class Recommender(NamedTuple):
         loss: (params, inputs, batch, key) -> (scalar, metrics). `batch` is one of `get_batch`: arrays [B] by
             name, with `weight` 0 for padding. The losses of rows enter the scalar by their mean over the B
             rows; `loss` is among the metrics.
-        encode: (params, inputs) -> representation of all users and items.
+        encode: (params, inputs) -> representation: arrays whose rows are those of users or of items.
         score_pairs: (representation, users [B], items [B]) -> scores [B], logits where they are trained as such.
         score_all_items: (representation, users [B]) -> scores [B, n_items].
         shard: (devices along DATA, devices along ROWS) -> `ShardedModel`; None where devices can divide
@@ -69,7 +69,7 @@ def shard_by_type(inputs: Inputs, tables: Sequence[str]) -> Callable[[int, int],
     """
 
     def shard(n_data: int, n_rows: int) -> ShardedModel:
-        def divide(x: Any) -> tuple[Any, P]:
+        def shard_leaf(x: Any) -> tuple[Any, P]:
             if isinstance(x, Edges):
                 return shard_edges(x, n_data * n_rows), P((DATA, ROWS))
             if isinstance(x, RaggedLayout) and n_rows > 1:
@@ -77,8 +77,8 @@ def shard_by_type(inputs: Inputs, tables: Sequence[str]) -> Callable[[int, int],
             return x, P()
 
         leaves, structure = jax.tree.flatten(inputs, is_leaf=lambda x: isinstance(x, (Edges, RaggedLayout)))
-        divided, specs = zip(*map(divide, leaves), strict=True)
-        return ShardedModel(jax.tree.unflatten(structure, divided), jax.tree.unflatten(structure, specs), tuple(tables))
+        sharded, specs = zip(*map(shard_leaf, leaves), strict=True)
+        return ShardedModel(jax.tree.unflatten(structure, sharded), jax.tree.unflatten(structure, specs), tuple(tables))
 
     return shard
 

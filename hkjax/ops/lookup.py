@@ -42,7 +42,7 @@ def leading_rows(table: jax.Array, n: int) -> jax.Array:
 
 
 def take_rows(table: jax.Array, ids: jax.Array) -> jax.Array:
-    """The rows of a table [rows, d] with the given ids [...]: [..., d]."""
+    """The rows of a table [rows, d] with the given ids [...], which must be in range: [..., d]."""
     chex.assert_rank(table, 2)
     chex.assert_type(ids, int)
     n_shards = axis_size(ROWS)

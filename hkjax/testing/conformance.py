@@ -1,6 +1,7 @@
 """Whether a `Recommender` keeps what training and evaluation rely on."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import Any, NamedTuple
 
 import jax
@@ -65,8 +66,8 @@ def check_meshes(
     """Checks that a model computes on several devices what it computes on one.
 
     Two steps of plain SGD in float64 are compared, to 1e-9: metrics, and every parameter's change. (Adam would hide a
-    gradient that is wrong by a factor.) On meshes that divide tables the representation is compared, too. A raw
-    `table[ids]` on a divided table does not pass.
+    gradient that is wrong by a factor.) On meshes that divide tables, representation and scores are compared, too. A
+    raw `table[ids]` on a divided table does not pass.
 
     Args:
         recommender: what to check; its batch size must be divisible by the devices.
@@ -85,7 +86,7 @@ def check_meshes(
             if alone is not None:
                 _compare_steps(_two_steps(trainer, recommender), alone, f"on the mesh {mesh}: ")
             if mesh[1] > 1:
-                _compare_representations(trainer, recommender, f"on the mesh {mesh}: encode")
+                _compare_representations(trainer, recommender, f"on the mesh {mesh}: ")
 
 
 class _TwoSteps(NamedTuple):
@@ -130,12 +131,15 @@ def _compare_representations(trainer: Trainer, recommender: Recommender, where: 
     expected = jax.jit(recommender.encode)(whole, recommender.inputs)
     found = jax.jit(trainer.recommender.encode)(params, trainer.recommender.inputs)
 
-    def compare(found: Any, expected: Any) -> None:
+    def compare(what: str, found: Any, expected: Any) -> None:
         rows = np.asarray(found)[: expected.shape[0]]
         rtol = _tolerance(expected)
-        np.testing.assert_allclose(rows, expected, rtol=rtol, atol=rtol / 1000, err_msg=where)
+        np.testing.assert_allclose(rows, expected, rtol=rtol, atol=rtol / 1000, err_msg=where + what)
 
-    jax.tree.map(compare, found, expected)
+    jax.tree.map(partial(compare, "encode"), found, expected)
+    users = jnp.unique(recommender.batches.columns["user"])[:4]
+    of_one = recommender.score_all_items(expected, users)
+    compare("score_all_items", trainer.recommender.score_all_items(found, users), of_one)
 
 
 def _without_padding(tree: Any, like: Any) -> Any:

@@ -71,11 +71,11 @@ def sweep(reaches: Sequence[float], d: int, n: int, seed: int) -> list[np.ndarra
         directions = random.normal(size=(len(norms), d))
         return norms[:, None] * directions / np.linalg.norm(directions, axis=1, keepdims=True)
 
-    spread = [along(reach * 10 ** random.uniform(-15, 0, n)) for reach in reaches]
+    log_uniform = [along(reach * 10 ** random.uniform(-15, 0, n)) for reach in reaches]
     axis = np.eye(d)[0]
     corners = np.stack(np.meshgrid(*[[0, 1e-15, 0.5, 1]] * len(reaches), indexing="ij"), -1).reshape(-1, len(reaches))
     exact = [np.outer(corners[:, k] * reach, axis) for k, reach in enumerate(reaches)]
     opposite = [x * (-1) ** k for k, x in enumerate(exact)]
-    same = [spread[0] * reach / reaches[0] for reach in reaches]
+    same = [log_uniform[0] * reach / reaches[0] for reach in reaches]
     mirrored = [x * (-1) ** k for k, x in enumerate(same)]
-    return [np.concatenate(parts) for parts in zip(spread, exact, opposite, same, mirrored, strict=True)]
+    return [np.concatenate(parts) for parts in zip(log_uniform, exact, opposite, same, mirrored, strict=True)]

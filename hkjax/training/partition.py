@@ -34,7 +34,11 @@ def make_mesh(shape: MeshShape, devices: Sequence[jax.Device] | None = None) -> 
         InputError: there are too few devices, or the shape is invalid.
     """
     devices = jax.devices() if devices is None else devices
-    valid = len(shape) == 2 and all(isinstance(n, int) and (n >= 1 or n == -1) for n in shape) and max(shape) >= 1
+    valid = (
+        len(shape) == 2
+        and all(isinstance(n, int | np.integer) and (n >= 1 or n == -1) for n in shape)
+        and max(shape) >= 1
+    )
     if not valid:
         raise InputError(f"mesh: expected two numbers of devices such as (4, 1), (1, -1) or (2, 2), found {shape}")
     n_data, n_rows = (max(len(devices) // max(shape), 1) if n == -1 else n for n in shape)
@@ -89,16 +93,23 @@ class Partitioner:
         self.n_devices, self.each = mesh.size, P(mesh.axis_names)
         sharded = shard_model(recommender, mesh.shape[DATA], self._n_rows)
         self._tables = sharded.tables if self._n_rows > 1 else ()
+        if self._tables:
+            self._check_tables()
         self.input_specs = jax.tree.map(
             lambda spec: self.each if spec == P((DATA, ROWS)) else spec, sharded.specs, is_leaf=_is_spec
         )
-        self.inputs = self.put(sharded.inputs, self.input_specs)
+        self.inputs = self.put_global(sharded.inputs, self.input_specs)
+
+    def _check_tables(self) -> None:
+        params = jax.eval_shape(self._recommender.init, jax.random.key(0))
+        unknown = {*self._tables} - {_name(path) for path, _ in jax.tree_util.tree_leaves_with_path(params)}
+        assert not unknown, f"tables {sorted(unknown)} are not among the parameters"
 
     def sharding(self, spec: P) -> NamedSharding:
         """A PartitionSpec on this mesh."""
         return NamedSharding(self._mesh, spec)
 
-    def put(self, tree: Any, specs: Any) -> Any:
+    def put_global(self, tree: Any, specs: Any) -> Any:
         """Places arrays that every process holds, as their PartitionSpecs say."""
         return map_specs(lambda spec, x: put_global(x, self.sharding(spec)), specs, tree)
 
@@ -174,7 +185,8 @@ class Partitioner:
 
     def _map_tables(self, of_table: Callable[[Any], Any], of_other: Callable[[Any], Any], tree: Any) -> Any:
         def function(path: tuple[Any, ...], x: Any) -> Any:
-            return of_table(x) if path and getattr(path[-1], "key", None) in self._tables else of_other(x)
+            # Metrics are scalars, whatever their names.
+            return of_table(x) if len(x.shape) and _name(path) in self._tables else of_other(x)
 
         return jax.tree_util.tree_map_with_path(function, tree)
 
@@ -184,6 +196,12 @@ def map_specs(function: Callable[[P, Any], Any], specs: Any, tree: Any) -> Any:
     return jax.tree.map(
         lambda spec, branch: jax.tree.map(partial(function, spec), branch), specs, tree, is_leaf=_is_spec
     )
+
+
+def _name(path: tuple[Any, ...]) -> str | None:
+    """The name of a leaf: the last key of its path, or attribute."""
+    last = path[-1] if path else None
+    return getattr(last, "key", getattr(last, "name", None))
 
 
 def _is_spec(x: Any) -> bool:

@@ -58,5 +58,5 @@ def create_state(recommender: Recommender, optimizer: optax.GradientTransformati
     params = recommender.init(key)
     batch = jax.eval_shape(lambda b: get_batch(b, b.buckets, 0), recommender.batches)
     _, metrics = jax.eval_shape(recommender.loss, params, recommender.inputs, batch, key)
-    sums = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), metrics)
-    return TrainState(jnp.zeros((), jnp.int32), params, optimizer.init(params), sums)
+    metric_sums = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), metrics)
+    return TrainState(jnp.zeros((), jnp.int32), params, optimizer.init(params), metric_sums)

@@ -34,7 +34,7 @@ class Trainer(NamedTuple):
         params: (state) -> its parameters, as `recommender` takes them.
         recommender: the model that was given; if tables are sharded, its form for the mesh (see
             `Partitioner.recommender`).
-        padded: whether tables are padded for several devices along ROWS.
+        padded: whether checkpoints may hold tables that are padded for several devices along ROWS.
     """
 
     init: Callable[[jax.Array], TrainState]
@@ -68,14 +68,16 @@ def make_trainer(
             tables are to be sharded and the model has no way to.
     """
     grid = make_mesh(mesh_shape, devices)
+    # Tables of a run on other numbers of devices may be padded, wherever the mesh leaves that number open.
+    padded = mesh_shape[1] != 1
     if grid.size == 1:
-        return _on_one_device(recommender, optimizer)
+        return _on_one_device(recommender, optimizer)._replace(padded=padded)
     if recommender.batches.batch_size % grid.size:
         raise InputError(f"training.batch_size {recommender.batches.batch_size}: not divisible by {grid.size} devices")
     # What pmap returns is local to each process, so that several processes can't save it as a whole.
     if parallel == "pmap" and jax.process_count() == 1 and grid.shape[ROWS] == 1:
         grid = Mesh(grid.devices[:, 0], (DATA,), axis_types=(AxisType.Auto,))
-    return _on_mesh(recommender, optimizer, grid)
+    return _on_mesh(recommender, optimizer, grid)._replace(padded=padded)
 
 
 def _on_one_device(recommender: Recommender, optimizer: optax.GradientTransformation) -> Trainer:
@@ -118,7 +120,7 @@ def _on_mesh(recommender: Recommender, optimizer: optax.GradientTransformation, 
         compiled = partitioner.pmap(function, (P(), *specs), donate_argnums=0)
     compiled_init = jax.jit(create, out_shardings=partitioner.state_shardings(shapes))
     compiled_order = jax.jit(order, out_shardings=partitioner.sharding(partitioner.each))
-    inputs, batches = partitioner.inputs, partitioner.put(batches, batch_specs)
+    inputs, batches = partitioner.inputs, partitioner.put_global(batches, batch_specs)
     everywhere = partial(put_global, sharding=partitioner.sharding(P()))
     return Trainer(
         init=lambda key: compiled_init(everywhere(key)),
@@ -128,7 +130,6 @@ def _on_mesh(recommender: Recommender, optimizer: optax.GradientTransformation, 
         ),
         params=lambda state: state.params if sharded_tables else _of_this_process(state.params),
         recommender=partitioner.recommender if sharded_tables else recommender,
-        padded=sharded_tables,
     )
 
 

@@ -37,8 +37,8 @@ def test_users_meet_items_that_share_a_value_of_their_preferred_field():
     for user in range(data.n_users):
         values = value[positives.items[positives.users == user]]
         for j in range(len(data.fields)):
-            present = values[values[:, j] >= 0, j]
-            agreement[user, j] = np.bincount(present).max() / max(len(present), 1) if len(present) else 0
+            known = values[values[:, j] >= 0, j]
+            agreement[user, j] = np.bincount(known).max() / max(len(known), 1) if len(known) else 0
     assert (agreement.argmax(axis=1) == data.true_field).mean() > 0.9
 
 

@@ -103,6 +103,27 @@ def test_values_and_gradients_are_those_of_whole_arrays(name, shape):
         assert (np.asarray(ours)[len(expected) :] == 0).all()
 
 
+@pytest.mark.parametrize("shape", [(4, 1), (1, 4), (2, 2)])
+def test_the_gram_over_half_of_the_dimensions_too(shape, monkeypatch):
+    """With the same dimensions for every pair, so that all devices draw alike."""
+    monkeypatch.setattr(jax.random, "bits", lambda key, shape, dtype: jnp.full(shape, 0b10110, dtype))
+
+    def mean(x, graph):
+        return sum(edge_mean(jnp.sin(part), graph) for part in half_pair_gram(jax.random.key(0), x, graph))
+
+    def on_device(x, graph):
+        found, dx = jax.value_and_grad(mean)(x, jax.tree.map(lambda leaf: leaf[0], graph))
+        return psum(found, DATA, ROWS) / 4, psum(dx, DATA) / 4
+
+    specs = (P(ROWS), P((DATA, ROWS)))
+    mapped = jax.shard_map(on_device, mesh=make_mesh(shape), in_specs=specs, out_specs=(P(), P(ROWS)), check_vma=False)
+    found, gradient = jax.jit(mapped)(pad_rows(jnp.asarray(X), shape[1]), shard_edges(GRAPH, 4))
+    value, expected = jax.value_and_grad(mean)(jnp.asarray(X), GRAPH)
+    np.testing.assert_allclose(found, value, rtol=1e-12)
+    np.testing.assert_allclose(gradient[:N], expected, rtol=1e-10, atol=1e-12)
+    assert (np.asarray(expected)[:, [0, 3]] == 0).all()
+
+
 def test_the_gradient_of_a_raw_lookup_is_wrong_where_rows_are_divided():
     """What the operations are for: this is how a model's own table[ids] would fail."""
 

@@ -19,23 +19,23 @@ class HKRMByHand:
         self.history_user, self.history_item = positives.users[order], positives.items[order]
 
     def values(self, item):
-        o, present = np.zeros((self.n, self.c.dim)), np.zeros(self.n, bool)
+        o, mask = np.zeros((self.n, self.c.dim)), np.zeros(self.n, bool)
         for i, j, value in zip(self.fields.item, self.fields.field, self.fields.value, strict=True):
             if i == item:
                 o[j] += self.p["entity"][value]
-                present[j] = True
-        return o, present | (self.c.missing_fields == "zero_logit")
+                mask[j] = True
+        return o, mask | (self.c.missing_fields == "zero_logit")
 
     def logits(self, item, vector):
-        o, present = self.values(item)
+        o, mask = self.values(item)
         r = self.p["relation"]
         r = np.stack([np.diag(v) for v in r]) if r.ndim == 2 else r
-        return np.array([o[j] @ r[j] @ vector for j in range(self.n)]), present
+        return np.array([o[j] @ r[j] @ vector for j in range(self.n)]), mask
 
-    def softmax(self, logits, present):
-        if not present.any():
+    def softmax(self, logits, mask):
+        if not mask.any():
             return np.full(len(logits), 1 / len(logits))
-        weights = np.where(present, np.exp(logits), 0)
+        weights = np.where(mask, np.exp(logits), 0)
         return weights / weights.sum()
 
     def query(self, user, excluded):
@@ -51,7 +51,7 @@ class HKRMByHand:
         pairs = [self.logits(i, vector) for i in items]
         if self.c.pooling == "mean":
             return vector, np.mean([self.softmax(*pair) for pair in pairs], axis=0)
-        joint = sum(np.where(present, np.exp(logits), 0) for logits, present in pairs)
+        joint = sum(np.where(mask, np.exp(logits), 0) for logits, mask in pairs)
         return vector, joint / joint.sum() if joint.sum() else np.full(self.n, 1 / self.n)
 
     def mlp(self, x):
@@ -61,8 +61,8 @@ class HKRMByHand:
     def row(self, user, item, label, training):
         excluded = item if training and self.c.leave_one_out else -1
         q_s, preference = self.query(user, excluded)
-        t_s, (logits, present) = self.p["entity"][item], self.logits(item, self.p["entity"][item])
-        importance = self.softmax(logits, present)
+        t_s, (logits, mask) = self.p["entity"][item], self.logits(item, self.p["entity"][item])
+        importance = self.softmax(logits, mask)
         rel = 0.0
         if self.c.levels in ("both", "item"):
             rel += q_s @ t_s
@@ -72,7 +72,7 @@ class HKRMByHand:
         if self.c.levels == "both":
             rel += q_s @ t_a + q_a @ t_s
         rel += self.p["bias"][item] if self.c.item_bias else 0
-        inside = np.where(present, preference, 0)
+        inside = np.where(mask, preference, 0)
         if self.c.divergence == "kl":
             inside = inside / inside.sum() if inside.sum() > 0 else inside
             divergence = sum(a * np.log(a / b) for a, b in zip(inside, importance, strict=True) if a > 0)

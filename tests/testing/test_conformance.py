@@ -3,6 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from hkjax.models.base import shard_by_type
 from hkjax.models.lightgcn import LightGCNConfig, lightgcn
 from hkjax.testing import check_meshes, check_recommender
 
@@ -58,3 +59,26 @@ def test_a_raw_lookup_in_a_divided_table_is_caught(recommender):
 
     with pytest.raises(AssertionError, match=r"on the mesh \(1, 4\): loss"):
         check_meshes(recommender._replace(loss=loss))
+
+
+def test_a_metric_may_have_the_name_of_a_table(recommender):
+    def loss(*args):
+        value, metrics = recommender.loss(*args)
+        return value, {**metrics, "item": value}
+
+    check_meshes(recommender._replace(loss=loss), [(1, 4)])
+
+
+def test_a_table_that_is_no_parameter_is_named(recommender):
+    shard = shard_by_type(recommender.inputs, tables=("user", "items"))
+    with pytest.raises(AssertionError, match=r"tables \['items'\] are not among the parameters"):
+        check_meshes(recommender._replace(shard=shard), [(1, 4)])
+
+
+def test_a_representation_with_other_rows_than_users_and_items_is_caught(recommender):
+    scaled = recommender._replace(
+        encode=lambda params, inputs: {**recommender.encode(params, inputs), "scale": jnp.arange(1.0, 4)},
+        score_all_items=lambda r, users: r["scale"].sum() * recommender.score_all_items(r, users),
+    )
+    with pytest.raises(AssertionError, match=r"on the mesh \(1, 4\): score_all_items"):
+        check_meshes(scaled, [(1, 4)])

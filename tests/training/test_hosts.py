@@ -88,7 +88,7 @@ def test_sigterm_saves_the_step_and_the_same_call_goes_on(tmp_path):
 
 
 def test_the_command_line_exits_as_documented(monkeypatch, capsys):
-    monkeypatch.setattr(cli, "_parse", lambda define_flags, arguments: None)
+    monkeypatch.setattr(cli, "_parse", lambda define_flags, config: None)
 
     def stopped():
         raise TerminationError("stopped by SIGTERM")

@@ -192,5 +192,5 @@ def hakg(config: HAKGConfig, data: Dataset, batch_size: int) -> Recommender:
         encode=full_precision(lambda params, inputs: encode(config, unpack(params), inputs)),
         score_pairs=lambda r, users, items: jnp.sum(r.user[users] * r.item[items], axis=-1),
         score_all_items=full_precision(lambda r, users: r.user[users] @ r.item.T),
-        shard=shard_by_type(inputs, tables=("user", "entity", "item")),
+        shard=shard_by_type(inputs, tables=("user", "entity", *(["item"] if config.dual_items else []))),
     )
