@@ -8,8 +8,11 @@ from pathlib import Path
 
 import pytest
 
+from hkjax.config import settings
+from hkjax.experiment import Experiment, read_experiment
+
 ROOT = Path(__file__).parents[1]
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+PAGES = [ROOT / "README.md", ROOT / "CONTRIBUTING.md", *sorted((ROOT / "docs").glob("*.md"))]
 TARGETS = set(re.findall(r"^([\w-]+):", (ROOT / "Makefile").read_text(), re.MULTILINE))
 BLOCK = re.compile(
     r"(?P<mark><!-- not run: \S[^>]*-->\s*)?"
@@ -20,34 +23,40 @@ BLOCK = re.compile(
 by_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
 
-def blocks(page, *languages):
-    """Place and code of the blocks in one of the languages, without those that are marked as not run."""
+def blocks(page, *languages, marked=False):
+    """Place and code of the blocks in one of the languages, with or without those that are marked as not run."""
     text = page.read_text()
     for match in BLOCK.finditer(text):
-        if match["language"] in languages and not match["mark"]:
+        if match["language"] in languages and (marked or not match["mark"]):
             line = text.count("\n", 0, match.start("fence")) + 1
             yield f"{page.name}, block at line {line}", textwrap.dedent(match["code"])
 
 
 def check_command(command, where):
-    """Whether what a command of ours names exists; a command of others must be marked."""
-    words = shlex.split(command, comments=True)
-    while words and re.match(r"\w+=", words[0]):  # Variables of the environment.
-        del words[0]
+    """Whether the scripts, modules, targets, flags, configurations and their keys that a command names exist."""
+    words = [word for word in shlex.split(command, comments=True) if not re.match(r"\w+=", word)]
+    flags = [word.removeprefix("--").partition("=")[0] for word in words if word.startswith("--")]
+    keys = {re.sub(r"\[\w+\]", "", setting.key) for setting in settings(Experiment)}
+    unknown = [flag for flag in flags if flag.startswith("config.") and flag.removeprefix("config.") not in keys]
+    assert not unknown, f"{where}: no keys {unknown}"
     match words:
-        case [] | ["hkjax", *_]:
-            pass
         case ["python", "-m", module, *_]:
-            assert importlib.util.find_spec(module), f"{where}: no module {module}"
-        case ["python", script, *_] if re.fullmatch(r"(train|evaluate|benchmarks/\w+)\.py", script):
-            assert (ROOT / script).is_file(), f"{where}: no file {script}"
+            script = Path(importlib.util.find_spec(f"{module}.__main__").origin)
+        case ["python", script, *_]:
+            script = ROOT / script
+            assert script.is_file(), f"{where}: no file {script}"
         case ["make", *arguments]:
-            unknown = {x for x in arguments if "=" not in x} - TARGETS
-            assert not unknown, f"{where}: no target {unknown}"
+            assert {x for x in arguments if "=" not in x} <= TARGETS, f"{where}: no such target"
+            return
         case _:
-            pytest.fail(f"{where}: neither checked nor marked by <!-- not run: REASON -->: {command}")
+            return
+    defined = script.read_text()
+    missing = [
+        flag for flag in flags if not flag.startswith("config.") and f'"{flag}"' not in defined and flag != "help"
+    ]
+    assert not missing, f"{where}: {script.name} has no flags {missing}"
     for config in re.findall(r"--config[= ](configs/\S+)", " ".join(words)):
-        assert (ROOT / config).is_file(), f"{where}: no file {config}"
+        assert (ROOT / config).is_file() or config == "configs/mine.py", f"{where}: no file {config}"
 
 
 @by_page
@@ -57,15 +66,22 @@ def test_the_python_blocks_of_a_page_run_in_order(page, tmp_path, monkeypatch):
     for where, code in blocks(page, "python"):
         try:
             exec(compile(code, where, "exec"), names)
+            if "get_config" in names:
+                read_experiment(names.pop("get_config")())
         except Exception as error:
             raise AssertionError(f"{where}: {error!r}\n{code}") from error
 
 
 @by_page
 def test_the_commands_of_a_page_name_what_exists(page):
-    for where, code in blocks(page, "sh"):
+    for where, code in blocks(page, "sh", marked=True):
         for command in code.replace("\\\n", " ").splitlines():
             check_command(command, where)
+
+
+@by_page
+def test_commands_are_marked_as_not_run_and_say_why(page):
+    assert not list(blocks(page, "sh")), "precede it by <!-- not run: REASON -->"
 
 
 @by_page
