@@ -4,7 +4,6 @@ The files are read from the folder that HKJAX_PARITY names; every setting comes 
 """
 
 import dataclasses
-import functools
 import os
 from pathlib import Path
 
@@ -14,18 +13,14 @@ import numpy as np
 import optax
 import pytest
 
-from hkjax.data.dataset import Interactions
-from hkjax.data.read import DataConfig, build_dataset
 from hkjax.geometry import cones
 from hkjax.geometry import poincare as ball
 from hkjax.models.hakg import message, model
-from hkjax.models.hakg.config import OFFICIAL, HAKGConfig
 from hkjax.models.hakg.losses import angle_loss, cone_loss, contrastive_loss, cosines, l2_normalize
-from hkjax.models.hakg.model import hakg
-from hkjax.models.hakg.parameters import HAKG
 from hkjax.ops.pairs import masked_gram
 from hkjax.ops.triples import Gram
 from hkjax.training.state import OptimizerConfig, make_optimizer
+from tests.reference.official_hakg import OfficialCase, messages_with_their_factors
 
 FOLDER = Path(os.environ.get("HKJAX_PARITY", "../shared/parity"))
 FILES = sorted(FOLDER.glob("model_*_*.npz"))
@@ -33,87 +28,10 @@ FILES = sorted(FOLDER.glob("model_*_*.npz"))
 pytestmark = pytest.mark.skipif(not FILES, reason=f"parity: no model_*_*.npz in {FOLDER}; set HKJAX_PARITY")
 
 
-class Case:
-    """One file, with our model built from it."""
-
-    def __init__(self, path):
-        self.path, self.z = path, dict(np.load(path))
-        z = self.z
-        # A file computed in float32 is compared as such; the others in float64, unless cast below.
-        self.dtype = z["param/all_embed"].dtype
-        n_users, n_items, n_relations = (int(z[k]) for k in ("n_users", "n_items", "n_relations"))
-        positives = np.column_stack([z["train_pairs"], np.ones(len(z["train_pairs"]), int)])
-        test = np.column_stack([z["test_pairs"], np.ones(len(z["test_pairs"]), int)])
-        data = build_dataset(positives, test, z["triples_raw"], DataConfig("kgat", ratios=(8, 2)), seed=0)
-        train = Interactions(*positives.T.astype(np.int32))
-        sizes = {"n_users": n_users, "n_items": n_items, "n_entities": int(z["n_entities"])}
-        self.data = type(data)(**{**vars(data), **sizes, "n_relations": (n_relations - 1) // 2, "train": train})
-        gates = sorted({k.split(".")[2] for k in z if k.startswith("param/gcn.convs")})
-        self.config = HAKGConfig(
-            **OFFICIAL,
-            dim=z["param/all_embed"].shape[1],
-            layers=len(gates),
-            ball_eps=float(z["ball_eps"]),
-            margin=float(z["margin"]),
-            angle_weight=float(z["angle_loss_w"]),
-            edge_keep=1.0,
-            interaction_keep=1.0,
-        )
-        params = {
-            "user": z["param/all_embed"][:n_users],
-            "entity": z["param/all_embed"][n_users:],
-            "item": z["param/item_emb_cf"],
-            "relation": self.relations(z["param/gcn.relation_weight"], z),
-        }
-        for name, side in (("item_gate", 1), ("entity_gate", 2)):
-            params[name] = np.stack([z[f"param/gcn.convs.{layer}.gate{side}.weight"].T for layer in gates])
-        self.params = {"params": jax.tree.map(jnp.asarray, params)}
-        recommender = hakg(self.config, self.data, batch_size=int(z["batch"]))
-        # They divide by the degree in float32 whatever the precision of the rest.
-        degree = np.ones(n_users, self.dtype)
-        degree[z["interact/row"]] = 1 / z["interact/val"]
-        self.recommender = recommender._replace(inputs=recommender.inputs._replace(user_degree=jnp.asarray(degree)))
-        self.sizes = (*sizes.values(), self.data.n_relations)
-        self.parameters = HAKG(self.config, *self.sizes).apply
-
-    def relations(self, weight, z):
-        """Their relation rows in the order of ours: (edge type - 1) of each of our relation ids."""
-        n = self.data.n_relations
-        order = np.zeros(2 * n, int)
-        types = {(int(h), int(t), int(k)): k for h, t, k in zip(*z["edge_index"], z["edge_type"], strict=True)}
-        kinds = {}
-        for h, t, k in types:
-            kinds.setdefault((h, t), set()).add(k)
-        for relation in range(n):
-            rows = z["triples_raw"][z["triples_raw"][:, 1] == relation]
-            ahead = set.intersection(*(kinds[int(h), int(t)] for h, _, t in rows))
-            behind = set.intersection(*(kinds[int(t), int(h)] for h, _, t in rows))
-            assert len(ahead) == len(behind) == 1
-            order[relation], order[relation + n] = ahead.pop() - 1, behind.pop() - 1
-        return weight[order]
-
-    @functools.cached_property
-    def propagated(self):
-        """Every layer before its rows are normalised, their sum, and the sum that the model itself computes."""
-
-        def layers(params, inputs):
-            p = self.parameters(params)
-            raw, x = [], model.layer_0(p, inputs)
-            total, whole = x, model.Sample(inputs, 1.0)
-            for hop in range(self.config.layers):
-                gates = tuple(gate[hop] for gate in p.gates)
-                raw.append(model.layer(self.config, p.relation, gates, x, whole))
-                x = model.Embeddings(*map(l2_normalize, raw[-1]))
-                total = jax.tree.map(jnp.add, total, x)
-            return raw, total, model.propagate(self.config, p, inputs, None)
-
-        return jax.jit(layers)(self.params, self.recommender.inputs)
-
-
 @pytest.fixture(params=FILES, ids=lambda path: path.stem, scope="module")
 def case(request):
     with jax.enable_x64(True):
-        yield Case(request.param)
+        yield OfficialCase(request.param)
 
 
 @pytest.fixture(autouse=True)
@@ -211,18 +129,6 @@ def test_parity_of_the_gradients(case):
     for layer in range(case.config.layers):
         for name, side in (("item_gate", 1), ("entity_gate", 2)):
             close(gradients[name][layer], z[f"grad_contrastive/gcn.convs.{layer}.gate{side}.weight"].T, case)
-
-
-def messages_with_their_factors(config, relation, entity, graph):
-    """The official code's gradients: none flow through the conformal factors of its exp and log maps."""
-    h, t, r = entity[graph.rows], entity[graph.columns], relation[graph.attr]
-    head = ball.project(ball.exp_map_zero(h, 1.0), 1.0, config.ball_eps)
-    factor = jax.lax.stop_gradient(ball.conformal_factor(head, 1.0))[:, None] / 2
-    tail, turned = (ball.mobius_add(head, ball.exp_map_zero(factor * x, 1.0), 1.0) for x in (t, r))
-    reached = ball.project(ball.mobius_add(tail, turned, 1.0), 1.0, config.ball_eps)
-    messages = ball.log_map_zero(ball.mobius_add(-head, reached, 1.0), 1.0) / factor
-    count = jnp.bincount(graph.rows, length=len(entity))
-    return jnp.zeros_like(entity).at[graph.rows].add(messages) / jnp.maximum(count, 1)[:, None]
 
 
 def total_loss(case):
