@@ -43,7 +43,6 @@ class Checkpoints:
             best_fn=metric,
             preservation_policy=_policy.AnyPreservationPolicy(keep),
             cleanup_tmp_directories=not read_only,
-            read_only=read_only,
             create=not read_only,
         )
         self._directory, self._strict = directory, not padded
