@@ -86,9 +86,17 @@ DAMAGE = {
 }
 
 
+@pytest.fixture(scope="module")
+def after_four_epochs(recommender, tiny_data, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("whole")
+    run(recommender, tiny_data, folder, 4)
+    return latest(recommender, folder)
+
+
 @pytest.mark.parametrize("kind", DAMAGE)
-def test_a_damaged_record_neither_repeats_nor_skips_an_epoch(kind, recommender, tiny_data, tmp_path, capsys):
-    run(recommender, tiny_data, tmp_path / "whole", 4)
+def test_a_damaged_record_neither_repeats_nor_skips_an_epoch(
+    kind, after_four_epochs, recommender, tiny_data, tmp_path, capsys
+):
     run(recommender, tiny_data, tmp_path / "damaged", 2)
     path = tmp_path / "damaged/metrics.jsonl"
     path.write_text("".join(DAMAGE[kind](path.read_text().splitlines(keepends=True))))
@@ -97,7 +105,7 @@ def test_a_damaged_record_neither_repeats_nor_skips_an_epoch(kind, recommender, 
     missing = {"missing": "1", "all gone": "1, 2"}.get(kind)
     assert (f"no record of epochs {missing}, which" in capsys.readouterr().out) == (missing is not None)
     assert [r["epoch"] for r in records] == {"missing": [2, 3, 4], "all gone": [3, 4]}.get(kind, [1, 2, 3, 4])
-    assert_equal(latest(recommender, tmp_path / "whole"), latest(recommender, tmp_path / "damaged"))
+    assert_equal(after_four_epochs, latest(recommender, tmp_path / "damaged"))
 
 
 def test_garbage_among_the_records_is_refused_with_its_line(recommender, tiny_data, tmp_path):
