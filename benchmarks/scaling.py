@@ -48,7 +48,8 @@ def _seconds(n_edges: int, n_devices: int) -> float:
     import jax.numpy as jnp
     import numpy as np
 
-    from hkjax.data.read import DataConfig, build_dataset
+    from hkjax.data.assemble import build_dataset
+    from hkjax.data.config import DataConfig
     from hkjax.models.hakg.config import HAKGConfig
     from hkjax.models.hakg.model import hakg
     from hkjax.training.state import OptimizerConfig, make_optimizer

@@ -2,12 +2,14 @@
 
 import importlib.metadata
 
+from hkjax.data.assemble import build_dataset as build_dataset
 from hkjax.data.batching import epoch_order as epoch_order
 from hkjax.data.batching import get_batch as get_batch
+from hkjax.data.config import DataConfig as DataConfig
+from hkjax.data.config import TablesConfig as TablesConfig
 from hkjax.data.dataset import Dataset as Dataset
 from hkjax.data.dataset import Interactions as Interactions
-from hkjax.data.read import DataConfig as DataConfig
-from hkjax.data.read import build_dataset as build_dataset
+from hkjax.data.read import dataset_from_tables as dataset_from_tables
 from hkjax.data.read import read_dataset as read_dataset
 from hkjax.data.synthetic import SyntheticConfig as SyntheticConfig
 from hkjax.data.synthetic import synthetic_dataset as synthetic_dataset

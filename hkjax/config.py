@@ -14,7 +14,7 @@ import typing
 from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
-from ml_collections import ConfigDict
+from ml_collections import ConfigDict, config_dict
 
 from hkjax.errors import InputError
 
@@ -46,7 +46,10 @@ def build(cls: type[T], mapping: Mapping[str, Any], where: str = "config") -> T:
 
 
 def to_config_dict(instance: Any) -> ConfigDict:
-    """Returns a dataclass instance, with all that it contains, as a ConfigDict."""
+    """Returns a dataclass instance, with all that it contains, as a ConfigDict.
+
+    A number that may be None becomes a placeholder, to which a flag can still give a number.
+    """
     return ConfigDict(_plain(instance))
 
 
@@ -73,7 +76,7 @@ def settings(cls: type, prefix: str = "") -> Iterator[Setting]:
         hint, key = hints[field.name], f"{prefix}{field.name}"
         if dataclasses.is_dataclass(hint):
             yield from settings(typing.cast(type, hint), f"{key}.")
-        elif isinstance(hint, types.UnionType):
+        elif isinstance(hint, types.UnionType) and _optional(hint) is None:
             for arm in typing.get_args(hint):
                 yield from settings(arm, f"{key}[{arm.name}].")
         else:
@@ -97,12 +100,27 @@ def _kind(hint: Any) -> str:
     if typing.get_origin(hint) is Annotated:
         plain, *bounds = typing.get_args(hint)
         return " ".join([_kind(plain), *map(str, bounds)])
+    if _optional(hint) is not None:
+        return f"{_kind(_optional(hint))} | None"
     return str((typing.get_origin(hint) or hint).__name__)
 
 
 def _plain(instance: Any) -> dict[str, Any]:
-    fields = {field.name: getattr(instance, field.name) for field in dataclasses.fields(instance)}
-    return {k: _plain(v) if dataclasses.is_dataclass(v) else v for k, v in fields.items()}
+    hints, plain = typing.get_type_hints(type(instance)), {}
+    for field in dataclasses.fields(instance):
+        value, kind = getattr(instance, field.name), _optional(hints[field.name])
+        if kind is not None:
+            holder = config_dict.placeholder(kind)
+            holder.set(value)
+            value = holder
+        plain[field.name] = _plain(value) if dataclasses.is_dataclass(value) else value
+    return plain
+
+
+def _optional(hint: Any) -> type | None:
+    """T of a `T | None`, and otherwise None."""
+    arms = typing.get_args(hint) if isinstance(hint, types.UnionType) else ()
+    return next(arm for arm in arms if arm is not types.NoneType) if types.NoneType in arms else None
 
 
 def _convert(hint: Any, value: Any, where: str) -> Any:
@@ -118,6 +136,9 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
                 f"{nearest(str(value), map(str, choices))}"
             )
         return value
+    optional = _optional(hint)
+    if optional is not None:
+        return None if value is None else _convert(optional, value, where)
     if isinstance(hint, types.UnionType):
         return build(_by_name(hint, value, where), value, where)
     kind = typing.get_origin(hint) or hint

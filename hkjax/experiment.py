@@ -10,8 +10,9 @@ import jax
 from ml_collections import ConfigDict
 
 from hkjax.config import build, to_config_dict
+from hkjax.data.config import DataConfig
 from hkjax.data.dataset import Dataset, fingerprint
-from hkjax.data.read import DataConfig, read_dataset
+from hkjax.data.read import read_dataset
 from hkjax.data.synthetic import SyntheticConfig, synthetic_dataset
 from hkjax.errors import InputError
 from hkjax.evaluation.evaluate import EvaluationConfig, make_validator
@@ -65,6 +66,7 @@ def default_config(model: ModelConfig | None = None) -> ConfigDict:
     """Returns every setting with its default, locked against unknown keys, for a config file to change."""
     config = to_config_dict(Experiment(model=model or HKRMConfig()))
     config.data.fields = ConfigDict(convert_dict=False)
+    config.data.tables.columns = ConfigDict(convert_dict=False)
     return config.lock()
 
 

@@ -26,8 +26,8 @@ from pathlib import Path
 import hypothesis
 import pytest
 
+from hkjax.data.config import DataConfig
 from hkjax.data.dataset import Dataset
-from hkjax.data.read import DataConfig
 from hkjax.data.synthetic import SyntheticConfig, synthetic_dataset
 
 # The first example of a shape compiles.

@@ -3,7 +3,7 @@
 import dataclasses
 import hashlib
 from collections.abc import Mapping
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 
@@ -23,9 +23,32 @@ class Interactions(NamedTuple):
         """Returns the rows with label 1."""
         return self.select(self.labels == 1)
 
+    def join(self, other: "Interactions") -> "Interactions":
+        """These rows, and then the other ones."""
+        return Interactions(*(np.concatenate(pair) for pair in zip(self, other, strict=True)))
+
+
+def no_interactions() -> Interactions:
+    """No row."""
+    return Interactions(*(np.zeros(0, np.int32) for _ in range(3)))
+
+
+class Parts(NamedTuple):
+    """Interactions of the three parts of a data set."""
+
+    train: Interactions
+    validation: Interactions
+    test: Interactions
+
 
 class Names(NamedTuple):
-    """The data set's own name of every id."""
+    """The data set's own names of all numbers.
+
+    Attributes:
+        users, items: their ids in the sources.
+        entities: names as a person reads them, items first.
+        relations: likewise.
+    """
 
     users: list[str]
     items: list[str]
@@ -45,6 +68,8 @@ class Dataset:
         fields: the relations of each attribute field, as configured.
         warnings: what reading noticed, one sentence each, such as dropped duplicates.
         true_field: index of the field that each user prefers, int [users], where it is known.
+        disliked: what users met and rated below the threshold, by part, label 0. It is no positive, no negative unless
+            `data.negatives` is `given`, and not recommended.
     """
 
     n_users: int
@@ -59,6 +84,14 @@ class Dataset:
     fields: Mapping[str, tuple[int | str, ...]]
     warnings: tuple[str, ...] = ()
     true_field: np.ndarray | None = None
+    disliked: Parts = dataclasses.field(default_factory=lambda: Parts(*(no_interactions() for _ in range(3))))
+
+    def seen(self, *parts: Literal["train", "validation", "test"]) -> Interactions:
+        """What users met in the named parts, liked or not; drawn negatives are not met."""
+        rows = no_interactions()
+        for part in parts:
+            rows = rows.join(getattr(self, part).positives()).join(getattr(self.disliked, part))
+        return rows
 
     @property
     def validates_on_test(self) -> bool:
@@ -69,7 +102,8 @@ class Dataset:
 def fingerprint(data: Dataset) -> str:
     """A hash of interactions, split, triples, names and fields, by which a run knows its data again."""
     digest = hashlib.sha256()
-    for array in (*data.train, *data.validation, *data.test, data.triples):
+    disliked = [column for part in data.disliked for column in part]
+    for array in (*data.train, *data.validation, *data.test, data.triples, *disliked):
         digest.update(np.ascontiguousarray(array).tobytes())
         digest.update(str(array.shape).encode())
     sizes = (data.n_users, data.n_items, data.n_entities, data.n_relations)
@@ -79,7 +113,7 @@ def fingerprint(data: Dataset) -> str:
 
 def take_users(data: Dataset, n: int) -> Dataset:
     """Keeps the first n users, the items that they met, and the triples that touch such an item; renumbered."""
-    parts = [part.select(part.users < n) for part in (data.train, data.validation, data.test)]
+    parts = [part.select(part.users < n) for part in (data.train, data.validation, data.test, *data.disliked)]
     items = np.unique(np.concatenate([part.items for part in parts]))
     triples = data.triples[np.isin(data.triples[:, [0, 2]], items).any(axis=1)]
     others = np.setdiff1d(triples[:, [0, 2]], np.arange(data.n_items))
@@ -89,7 +123,7 @@ def take_users(data: Dataset, n: int) -> Dataset:
     number[order] = np.arange(len(order))
     triples = np.column_stack([number[triples[:, 0]], triples[:, 1], number[triples[:, 2]]])
     n_items = len(items) + len(further)
-    train, validation, test = (part._replace(items=number[part.items].astype(np.int32)) for part in parts)
+    train, validation, test, *disliked = (part._replace(items=number[part.items].astype(np.int32)) for part in parts)
     return dataclasses.replace(
         data,
         n_users=min(n, data.n_users),
@@ -106,4 +140,5 @@ def take_users(data: Dataset, n: int) -> Dataset:
             data.names.relations,
         ),
         true_field=None if data.true_field is None else data.true_field[:n],
+        disliked=Parts(*disliked),
     )

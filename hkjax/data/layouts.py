@@ -1,12 +1,81 @@
-"""Reading the file layouts of RippleNet and KGAT; every value is checked, in whole arrays."""
+"""The folder layouts of RippleNet and KGAT: integer ids, and an item's number is its entity's.
+
+Every value is checked, in whole arrays.
+"""
 
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
 
+from hkjax.data.config import DataConfig
+from hkjax.data.content import Content, Events, Facts, Labels
+from hkjax.data.vocabulary import encode
 from hkjax.errors import InputError
 
 _LARGEST_ID = np.iinfo(np.int32).max - 1
+_KINDS = ("user", "item", "entity", "relation")
+FILES = (
+    *(f"{stem}{suffix}" for stem in ("ratings_final", "kg_final") for suffix in (".txt", ".npy")),
+    *("train.txt", "test.txt"),
+    *(f"{kind}_list.txt" for kind in _KINDS),
+)
+
+
+def read_layout(config: DataConfig) -> Content:
+    """Reads the folder of a configuration whose format is `ripplenet` or `kgat`.
+
+    The catalogue is every item that somebody met or that item_list.txt names, and every entity with a smaller number
+    than one of those. A number that occurs nowhere is nothing.
+
+    Raises:
+        InputError: a missing file, a malformed row, an id out of range, or a name list that is too short.
+    """
+    folder = Path(config.path)
+    if not folder.is_dir():
+        raise InputError(f"{folder}: no such data folder")
+    tables = []
+    if config.format == "ripplenet":
+        tables.append(read_rows(folder / "ratings_final.txt", "user item label"))
+        wrong = np.flatnonzero(tables[0][:, 2] > 1)
+        if wrong.size:
+            label = tables[0][wrong[0], 2]
+            raise InputError(f"{folder}/ratings_final: row {wrong[0] + 1}: label {label} is neither 0 nor 1")
+    else:
+        tables.append(read_adjacency(folder / "train.txt"))
+        if (folder / "test.txt").exists():
+            tables.append(read_adjacency(folder / "test.txt"))
+    triples = read_rows(folder / "kg_final.txt", "head relation tail")
+    largest = {kind: max(int(table[:, k].max(initial=-1)) for table in tables) for k, kind in enumerate(_KINDS[:2])}
+    labels = {kind: _read_labels(folder / f"{kind}_list.txt", kind, largest.get(kind, -1)) for kind in _KINDS}
+    named = {kind: label for kind, label in labels.items() if label is not None}
+    n_items = max(largest["item"] + 1, len(named["item"].ids) if "item" in named else 0)
+    entities = triples[:, [0, 2]]
+    catalogue = encode(pa.array(entities[entities < n_items])).values
+    if "item" in named:
+        catalogue = pa.concat_arrays([catalogue, named["item"].ids])
+    return Content(
+        interactions=_events(tables[0], str(folder)),
+        test=_events(tables[1], str(folder)) if len(tables) > 1 else None,
+        catalogue=catalogue,
+        facts=(Facts(*(encode(pa.array(column)) for column in triples.T)),),
+        labels=named,
+        draws_negatives=True,
+    )
+
+
+def _events(table: np.ndarray, name: str) -> Events:
+    rating = table[:, 2].astype(np.float64) if table.shape[1] == 3 else None
+    return Events(encode(pa.array(table[:, 0])), encode(pa.array(table[:, 1])), rating, None, name)
+
+
+def _read_labels(path: Path, kind: str, largest: int) -> Labels | None:
+    names = read_names(path)
+    if names is None:
+        return None
+    if len(names) <= largest:
+        raise InputError(f"{path}: names {len(names)} {kind}s, but the data hold {kind} id {largest}: out of range")
+    return Labels(pa.array(range(len(names))).cast(pa.string()), pa.array(names, pa.string()))
 
 
 def read_rows(path: Path, columns: str) -> np.ndarray:

@@ -1,182 +1,170 @@
-"""From files or tables of ids to a `Dataset`: checked, without duplicates, split."""
+"""Reading a data set: from the files or data frames of a configuration to a `Dataset`."""
 
-import dataclasses
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Any
 
-import numpy as np
+import pyarrow as pa
 
-from hkjax.data import layouts, splits
-from hkjax.data.dataset import Dataset, Interactions, Names
+from hkjax.data import layouts
+from hkjax.data.assemble import assemble
+from hkjax.data.attributes import attributes, item_names
+from hkjax.data.columns import COUNTS, find_column, ids, normalize, numbers, require_column, times
+from hkjax.data.config import DataConfig, TablesConfig
+from hkjax.data.content import Attributes, Content, Events, Labels
+from hkjax.data.dataset import Dataset
+from hkjax.data.tables import list_files, read_table
+from hkjax.data.triples import link_facts, link_items, read_links, read_names, read_triples
+from hkjax.data.vocabulary import encode
 from hkjax.errors import InputError
 
 
-@dataclasses.dataclass(frozen=True)
-class DataConfig:
-    """Where the data come from and how they are cut.
-
-    Attributes:
-        format: `ripplenet` (ratings_final, kg_final), `kgat` (train.txt, test.txt, kg_final), or
-            `synthetic` (generated, see `hkjax.data.synthetic`).
-        path: the folder of the files; unused for `synthetic`.
-        split: `random` rows, as in HKRM's paper, or `per_user` rows. For `kgat` also `official`: the test
-            part serves as validation part, as in the official HAKG, whose figures are thus chosen on the
-            test part.
-        ratios: train : validation : test. For `kgat`, whose test part is given, only the first two
-            count: they cut each user's train items into train and validation.
-        fields: the attribute fields and their relations, see `hkjax.data.fields`.
-    """
-
-    format: Literal["ripplenet", "kgat", "synthetic"] = "synthetic"
-    path: str = ""
-    split: Literal["random", "per_user", "official"] = "random"
-    ratios: tuple[float, ...] = (6, 2, 2)
-    fields: dict[str, tuple[int | str, ...]] = dataclasses.field(default_factory=dict)
-
-
 def read_dataset(config: DataConfig, seed: int) -> Dataset:
-    """Reads `config.path` and splits it.
+    """Reads the files of a configuration, and splits them.
 
     Args:
-        config: see `DataConfig`; `format` is `ripplenet` or `kgat`.
+        config: see `DataConfig`; any format but `synthetic`.
         seed: seed of the split.
 
     Raises:
-        InputError: a missing file, a malformed row, an id out of range, or an empty part.
+        InputError: a missing or broken file, a malformed row, or an empty part; the message names file and row.
     """
-    folder = Path(config.path)
-    if not folder.is_dir():
-        raise InputError(f"{folder}: no such data folder")
-    if config.format == "ripplenet":
-        rows = layouts.read_rows(folder / "ratings_final.txt", "user item label")
-        given_test = np.zeros((0, 3), np.int64)
-    else:
-        rows = _positive_rows(layouts.read_adjacency(folder / "train.txt"))
-        given_test = _positive_rows(layouts.read_adjacency(folder / "test.txt"))
-    triples = layouts.read_rows(folder / "kg_final.txt", "head relation tail")
-    return build_dataset(rows, given_test, triples, config, seed, folder)
+    return assemble(_READERS[config.format](config), config, seed)
 
 
-def build_dataset(
-    rows: np.ndarray,
-    given_test: np.ndarray,
-    triples: np.ndarray,
-    config: DataConfig,
-    seed: int,
-    folder: Path | None = None,
+def dataset_from_tables(
+    interactions: Any,
+    items: Any = None,
+    triples: Sequence[Any] = (),
+    config: DataConfig = DataConfig(format="tables"),  # noqa: B008 (frozen)
+    seed: int = 0,
+    **sources: Any,
 ) -> Dataset:
-    """Checks, deduplicates and splits tables of ids.
+    """Builds a data set from data frames or files.
 
     Args:
-        rows: int [rows, 3] of (user, item, label), to be split.
-        given_test: int [rows, 3], a test part that is given apart; may be empty.
-        triples: int [triples, 3].
-        config: how to split.
+        interactions: who met what; a source as `hkjax.data.tables` describes.
+        items: one row an item, or None.
+        triples: sources of the knowledge graph.
+        config: how to label and split, and which columns to take.
         seed: seed of the split.
-        folder: where lists of names are, and what messages refer to.
+        **sources: `links`, `names`, `validation` and `test`, as in `TablesConfig`.
 
     Raises:
-        InputError: no row, a label that is neither 0 nor 1, ratios that leave a part empty, too few names.
+        InputError: a source is not as it should be.
     """
-    _check_rows(rows, folder)
-    sizes = _count_ids(np.concatenate([rows, given_test]), triples)
-    unique_rows, unique_test, warnings = _deduplicate(rows, given_test, n_items=sizes[1])
-    unique_triples = np.unique(triples, axis=0)
-    if len(unique_triples) < len(triples):
-        warnings.append(f"{len(triples) - len(unique_triples)} duplicate triples dropped")
-    if config.split == "official":
-        warnings.append("validation is on the test part, on which the best epoch is thus chosen")
-    train, validation, test = _split(unique_rows, unique_test, config, seed)
-    return Dataset(
-        *sizes,
-        train=train,
-        validation=validation,
-        test=test,
-        triples=unique_triples,
-        names=_read_names(folder, sizes),
-        fields=dict(config.fields),
+    given = {"interactions": interactions, "items": items, "triples": triples, **sources}
+    return assemble(read_tables(given, config.tables), config, seed)
+
+
+def source_files(config: DataConfig) -> list[Path]:
+    """The files that a configuration reads; those that exist."""
+    tables, folder = config.tables, Path(config.path)
+    if config.format == "tables":
+        single = (tables.interactions, tables.items, tables.links, tables.names, tables.validation, tables.test)
+        return [file for source in (*single, *tables.triples) if source for file in list_files(source)]
+    if config.format == "synthetic":
+        return []
+    return [file for name in layouts.FILES if (file := folder / name).is_file()]
+
+
+def read_tables(sources: Mapping[str, Any], config: TablesConfig) -> Content:
+    """Reads tables into what they say.
+
+    Args:
+        sources: by the names of `TablesConfig`; absent, empty or None for none.
+        config: names of columns, and the separator.
+
+    Raises:
+        InputError: a source is not as it should be.
+    """
+    if sources.get("interactions") is None or _is_empty(sources["interactions"]):
+        raise InputError("data.tables.interactions: name a table of who met what (--interactions=FILE)")
+    interactions, rates = _read_events(sources["interactions"], config, "interactions")
+    given = {
+        name: _read_events(sources[name], config, name)[0] for name in ("validation", "test") if _has(sources, name)
+    }
+    catalogue: pa.Array = pa.array([], pa.string())
+    fields: list[Attributes] = []
+    labels: dict[str, Labels] = {}
+    warnings: list[str] = []
+    if _has(sources, "items"):
+        catalogue, fields, labels, warnings = _read_items(sources["items"], config)
+    facts, links = [], read_links(sources["links"]) if _has(sources, "links") else None
+    for source in sources.get("triples") or ():
+        fact, named = read_triples(source)
+        if links is not None:
+            fact = link_facts(fact, links)
+            named = named and named._replace(ids=link_items(named.ids, links))
+        facts.append(fact)
+        labels = _add(labels, named, ("entity",))
+    if _has(sources, "names"):
+        labels = _add(labels, read_names(sources["names"]), ("entity", "relation"))
+    return Content(
+        interactions=interactions,
+        catalogue=catalogue,
+        facts=tuple(facts),
+        attributes=tuple(fields),
+        labels=labels,
+        rates=rates,
         warnings=tuple(warnings),
+        validation=given.get("validation"),
+        test=given.get("test"),
     )
 
 
-def _positive_rows(pairs: np.ndarray) -> np.ndarray:
-    return np.column_stack([pairs, np.ones(len(pairs), np.int64)])
+def _is_empty(source: Any) -> bool:
+    return isinstance(source, str) and not source
 
 
-def _check_rows(rows: np.ndarray, folder: Path | None) -> None:
-    source = str(folder) if folder else "data"
-    if not rows.size:
-        raise InputError(f"{source}: no interactions")
-    bad = np.flatnonzero((rows[:, 2] != 0) & (rows[:, 2] != 1))
-    if bad.size:
-        raise InputError(f"{source}/ratings_final: row {bad[0] + 1}: label {rows[bad[0], 2]} is neither 0 nor 1")
+def _has(sources: Mapping[str, Any], name: str) -> bool:
+    source = sources.get(name)
+    return source is not None and not _is_empty(source)
 
 
-def _count_ids(rows: np.ndarray, triples: np.ndarray) -> tuple[int, int, int, int]:
-    """Numbers of users, items, entities and relations."""
-    n_users, n_items = int(rows[:, 0].max()) + 1, int(rows[:, 1].max()) + 1
-    n_entities = max(n_items, int(triples[:, [0, 2]].max(initial=-1)) + 1)
-    return n_users, n_items, n_entities, int(triples[:, 1].max(initial=-1)) + 1
+def _read_events(source: Any, config: TablesConfig, what: str) -> tuple[Events, bool]:
+    """Reads interactions, and whether their ratings are opinions or labels."""
+    table = read_table(source, config.header, what)
+    user, item = (encode(ids(table, require_column(table, role, config.columns))) for role in ("user", "item"))
+    label = find_column(table, "label", config.columns)
+    rating = label or find_column(table, "rating", config.columns)
+    time = find_column(table, "time", config.columns)
+    return (
+        Events(
+            user,
+            item,
+            numbers(table, rating) if rating else None,
+            times(table, time) if time else None,
+            table.name,
+        ),
+        rating is not None and ("rating" in config.columns or normalize(rating) not in COUNTS),
+    )
 
 
-def _deduplicate(rows: np.ndarray, given_test: np.ndarray, n_items: int) -> tuple[np.ndarray, np.ndarray, list[str]]:
-    """Drops repeated (user, item) pairs, and from the rows those of the test part; and says so."""
-    warnings = []
-    unique_rows, unique_test = (_unique_pairs(table, n_items) for table in (rows, given_test))
-    n_dropped = len(rows) + len(given_test) - len(unique_rows) - len(unique_test)
-    if n_dropped:
-        warnings.append(f"{n_dropped} duplicate interactions dropped")
-    in_test = np.isin(_pair_key(unique_rows, n_items), _pair_key(unique_test, n_items))
-    if in_test.any():
-        warnings.append(f"{in_test.sum()} test interactions are also in train: left out of train")
-    return unique_rows[~in_test], unique_test, warnings
+def _read_items(source: Any, config: TablesConfig) -> tuple[pa.Array, list[Attributes], dict[str, Labels], list[str]]:
+    table = read_table(source, what="items")
+    id_column = require_column(table, "id", config.columns, also=("item",))
+    name_column = find_column(table, "name", config.columns)
+    fields, warnings = attributes(table, id_column, name_column, config.separator)
+    column = ids(table, id_column)
+    known = pa.concat_arrays([pa.array([], pa.string()), *(chunk.cast(pa.string()) for chunk in column.chunks)])
+    labels = {"entity": Labels(known, item_names(table, name_column))} if name_column else {}
+    return known, fields, labels, warnings
 
 
-def _split(
-    rows: np.ndarray, given_test: np.ndarray, config: DataConfig, seed: int
-) -> tuple[Interactions, Interactions, Interactions]:
-    """Train, validation and test."""
-    has_test = bool(given_test.size)
-    if not has_test and config.split == "official":
-        raise InputError("data.split: official needs a given test part, which only the format kgat has")
-    if not has_test and len(config.ratios) != 3:
-        raise InputError(f"data.ratios: expected train, validation and test, found {tuple(config.ratios)}")
-    if config.split == "official":
-        tables = [rows, given_test, given_test]
-    elif has_test:
-        tables = [*(rows[part] for part in splits.per_user_split(rows[:, 0], config.ratios[:2], seed)), given_test]
-    elif config.split == "per_user":
-        tables = [rows[part] for part in splits.per_user_split(rows[:, 0], config.ratios, seed)]
-    else:
-        tables = [rows[part] for part in splits.random_split(len(rows), config.ratios, seed)]
-    for part, table in zip(("train", "validation", "test"), tables, strict=True):
-        if not len(table):
-            n_rows = len(rows) + len(given_test)
-            raise InputError(f"data.ratios {tuple(config.ratios)} leave the {part} part of {n_rows} rows empty")
-    train, validation, test = (Interactions(*table.T.astype(np.int32)) for table in tables)
-    return train, validation, test
+def _add(labels: Mapping[str, Labels], more: Labels | None, kinds: Sequence[str]) -> dict[str, Labels]:
+    """Further names; those that came first stand."""
+    merged = dict(labels)
+    if more is None:
+        return merged
+    for kind in kinds:
+        old = merged.get(kind)
+        merged[kind] = more if old is None else Labels(*map(pa.concat_arrays, zip(old, more, strict=True)))
+    return merged
 
 
-def _pair_key(rows: np.ndarray, n_items: int) -> np.ndarray:
-    return rows[:, 0] * n_items + rows[:, 1]
-
-
-def _unique_pairs(rows: np.ndarray, n_items: int) -> np.ndarray:
-    """Keeps one row per (user, item), a positive one where there is one, in the order of the file."""
-    positives_first = np.argsort(1 - rows[:, 2], kind="stable")
-    _, first = np.unique(_pair_key(rows[positives_first], n_items), return_index=True)
-    return rows[np.sort(positives_first[first])]
-
-
-def _read_names(folder: Path | None, sizes: tuple[int, int, int, int]) -> Names:
-    lists = []
-    for kind, size in zip(("user", "item", "entity", "relation"), sizes, strict=True):
-        path = folder / f"{kind}_list.txt" if folder else None
-        names = layouts.read_names(path) if path else None
-        if kind in ("user", "item") and names is not None and len(names) < size:
-            raise InputError(
-                f"{path}: names {len(names)} {kind}s, but the data hold {kind} id {size - 1}: out of range"
-            )
-        names = names or []
-        lists.append(names + [str(i) for i in range(len(names), size)])
-    return Names(*lists)
+_READERS: Mapping[str, Callable[[DataConfig], Content]] = {
+    "tables": lambda config: read_tables(vars(config.tables), config.tables),
+    "ripplenet": layouts.read_layout,
+    "kgat": layouts.read_layout,
+}

@@ -1,10 +1,42 @@
-"""Seeded splits of rows into train, validation and test."""
+"""Splits of rows into train, validation and test, and the k-core."""
 
 from collections.abc import Sequence
 
 import numpy as np
 
+from hkjax.data.columns import parse_date
+from hkjax.data.config import DataConfig
 from hkjax.errors import InputError
+
+
+def split_rows(
+    users: np.ndarray, times: np.ndarray | None, positive: np.ndarray, config: DataConfig, n_parts: int, seed: int
+) -> list[np.ndarray]:
+    """Cuts rows as `config.split` says.
+
+    Args:
+        users: int [rows].
+        times: int64 [rows], microseconds since 1970, or None.
+        positive: bool [rows].
+        config: its `split`, `ratios` and `dates`.
+        n_parts: 3, or 2 where the test part is given.
+        seed: equal seeds give equal splits.
+
+    Returns:
+        Row numbers of each part.
+    """
+    ratios = config.ratios[:n_parts]
+    if config.split == "temporal":
+        if times is None:
+            raise InputError("data.split: temporal needs a column of times")
+        if config.dates:
+            return dated_split(times, config.dates, n_parts)
+        return temporal_split(times, ratios)
+    if config.split == "leave_one_out":
+        return leave_one_out_split(users, times, positive, n_parts, seed)
+    if config.split == "random" and n_parts == 3:
+        return random_split(len(users), ratios, seed)
+    return per_user_split(users, ratios, seed)
 
 
 def random_split(n_rows: int, ratios: Sequence[float], seed: int) -> list[np.ndarray]:
@@ -45,6 +77,80 @@ def per_user_split(users: np.ndarray, ratios: Sequence[float], seed: int) -> lis
     bounds = np.round(np.cumsum(_fractions(ratios))[:, None] * size)
     part = (rank >= bounds[:-1]).sum(axis=0)
     return [np.sort(order[part == k]) for k in range(len(ratios))]
+
+
+def temporal_split(times: np.ndarray, ratios: Sequence[float]) -> list[np.ndarray]:
+    """Cuts the rows in the order of their times [rows] in the given proportions; rows of one time stay together.
+
+    Returns:
+        One int64 array of row numbers, ascending, per ratio.
+    """
+    ordered = np.sort(times)
+    places = np.round(np.cumsum(_fractions(ratios))[:-1] * len(times)).astype(np.int64)
+    return _cut_at(times, ordered[np.minimum(places, len(times) - 1)])
+
+
+def dated_split(times: np.ndarray, dates: Sequence[str], n_parts: int) -> list[np.ndarray]:
+    """Cuts the rows at the dates where validation and test begin.
+
+    Raises:
+        InputError: there are not `n_parts` - 1 dates in ascending order.
+    """
+    bounds = np.array([parse_date(date) for date in dates])
+    if len(bounds) != n_parts - 1 or (np.diff(bounds) <= 0).any():
+        raise InputError(f"data.dates: expected {n_parts - 1} ascending dates, found {tuple(dates)}")
+    return _cut_at(times, bounds)
+
+
+def _cut_at(times: np.ndarray, bounds: np.ndarray) -> list[np.ndarray]:
+    part = np.searchsorted(bounds, times, side="right")
+    return [np.flatnonzero(part == k) for k in range(len(bounds) + 1)]
+
+
+def leave_one_out_split(
+    users: np.ndarray, times: np.ndarray | None, positive: np.ndarray, n_parts: int, seed: int
+) -> list[np.ndarray]:
+    """Leaves each user's last positive for the last part, the one before for the part before, and all else to train.
+
+    Without times, a user's last positives are drawn. A user with fewer positives than parts keeps all in train.
+
+    Args:
+        users: int [rows].
+        times: int64 [rows] or None.
+        positive: bool [rows].
+        n_parts: 2 or 3.
+        seed: of the draws.
+    """
+    rows = np.flatnonzero(positive)
+    rows = np.random.default_rng(seed).permutation(rows)
+    if times is not None:
+        rows = rows[np.argsort(times[rows], kind="stable")]
+    rows = rows[np.argsort(users[rows], kind="stable")]
+    _, first, count = np.unique(users[rows], return_index=True, return_counts=True)
+    from_last = np.repeat(first + count, count) - 1 - np.arange(len(rows))
+    held_out = (from_last < n_parts - 1) & (np.repeat(count, count) >= n_parts)
+    part = np.zeros(len(users), np.int64)
+    part[rows[held_out]] = n_parts - 1 - from_last[held_out]
+    return [np.flatnonzero(part == k) for k in range(n_parts)]
+
+
+def k_core(users: np.ndarray, items: np.ndarray, positive: np.ndarray, k: int) -> np.ndarray:
+    """The rows, as a mask [rows], whose user and item have k positives each among the rows that are kept.
+
+    Args:
+        users, items: int [rows].
+        positive: bool [rows], what counts.
+        k: at least 1.
+    """
+    kept = np.ones(len(users), bool)
+    while True:
+        counted = kept & positive
+        degrees = (np.bincount(ids[counted], minlength=int(ids.max(initial=-1)) + 1) for ids in (users, items))
+        enough_users, enough_items = (degree >= k for degree in degrees)
+        smaller = kept & enough_users[users] & enough_items[items]
+        if smaller.sum() == kept.sum():
+            return kept
+        kept = smaller
 
 
 def _fractions(ratios: Sequence[float]) -> np.ndarray:

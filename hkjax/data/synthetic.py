@@ -4,8 +4,9 @@ import dataclasses
 
 import numpy as np
 
+from hkjax.data.assemble import build_dataset
+from hkjax.data.config import DataConfig
 from hkjax.data.dataset import Dataset
-from hkjax.data.read import DataConfig, build_dataset
 from hkjax.errors import InputError
 
 

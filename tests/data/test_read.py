@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from hkjax.data.read import DataConfig, read_dataset
+from hkjax.data.config import DataConfig
+from hkjax.data.read import read_dataset
 from hkjax.errors import InputError
 
 RATINGS = "0 0 1\n0 1 0\n1 2 1\n1 0 0\n2 1 1\n"
@@ -20,7 +21,7 @@ def test_every_row_lands_in_one_part(tmp_path):
         tuple(map(int, row)) for part in (data.train, data.validation, data.test) for row in zip(*part, strict=True)
     ]
     assert sorted(rows) == [(0, 0, 1), (0, 1, 0), (1, 0, 0), (1, 2, 1), (2, 1, 1)]
-    assert (data.n_users, data.n_items, data.n_entities, data.n_relations) == (3, 3, 6, 1)
+    assert (data.n_users, data.n_items, data.n_entities, data.n_relations) == (3, 3, 4, 1)
 
 
 def test_duplicates_are_dropped_and_counted_and_a_positive_row_wins(tmp_path):

@@ -3,8 +3,8 @@ import dataclasses
 import numpy as np
 import pytest
 
+from hkjax.data.config import DataConfig
 from hkjax.data.fields import attribute_fields
-from hkjax.data.read import DataConfig
 from hkjax.data.synthetic import SyntheticConfig, synthetic_dataset
 from hkjax.errors import InputError
 

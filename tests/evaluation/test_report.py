@@ -1,4 +1,4 @@
-from hkjax.data.read import DataConfig
+from hkjax.data.config import DataConfig
 from hkjax.data.synthetic import SyntheticConfig
 from hkjax.experiment import Experiment, evaluate_workdir, train_experiment
 from hkjax.models.hakg.config import HAKGConfig

@@ -6,8 +6,9 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from hkjax.data.assemble import build_dataset
+from hkjax.data.config import DataConfig
 from hkjax.data.dataset import Interactions
-from hkjax.data.read import DataConfig, build_dataset
 from hkjax.geometry import poincare as ball
 from hkjax.models.hakg import model
 from hkjax.models.hakg.config import OFFICIAL, HAKGConfig

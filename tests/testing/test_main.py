@@ -3,8 +3,9 @@
 import jax
 import pytest
 
+from hkjax.data.config import DataConfig
 from hkjax.data.dataset import take_users
-from hkjax.data.read import DataConfig, read_dataset
+from hkjax.data.read import read_dataset
 from hkjax.models.hakg.config import HAKGConfig
 from hkjax.models.hakg.model import hakg
 from hkjax.models.hkrm.config import HKRMConfig

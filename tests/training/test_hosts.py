@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 
 from hkjax import cli
-from hkjax.data.read import DataConfig
+from hkjax.data.config import DataConfig
 from hkjax.data.synthetic import SyntheticConfig
 from hkjax.errors import InputError, TerminationError
 from hkjax.experiment import Experiment, evaluate_workdir, load_workdir, train_experiment

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from hkjax.data.read import DataConfig
+from hkjax.data.config import DataConfig
 from hkjax.errors import InputError
 from hkjax.experiment import Experiment, evaluate_workdir, train_experiment
 from hkjax.models.lightgcn import LightGCNConfig

@@ -1,0 +1,245 @@
+"""From the content of the sources to a `Dataset`: numbered, without duplicates, labelled, split."""
+
+from collections.abc import Mapping, Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from hkjax.data import splits, vocabulary
+from hkjax.data.checks import check_knowledge, coincidences, spellings
+from hkjax.data.config import DataConfig
+from hkjax.data.content import Content, Events, Labels
+from hkjax.data.dataset import Dataset, Interactions, Names, Parts
+from hkjax.data.labels import label_ratings
+from hkjax.data.rows import Rows, deduplicate, drop_absent_users, leave_out
+from hkjax.data.triples import readable
+from hkjax.errors import InputError
+
+
+def assemble(content: Content, config: DataConfig, seed: int) -> Dataset:
+    """Numbers all ids, items before other entities, and builds the data set.
+
+    Raises:
+        InputError: there is no interaction or no positive, the knowledge shares no id with the items, or a part
+            of the split stays empty.
+    """
+    every = [part for part in (content.interactions, content.validation, content.test) if part is not None]
+    if not len(content.interactions.user.indices):
+        raise InputError(f"{content.interactions.name}: no interactions")
+    users = vocabulary.union([part.user.values for part in every])
+    items = vocabulary.union([*(part.item.values for part in every), content.catalogue])
+    check_knowledge(content)
+    further = vocabulary.union([x for fact in content.facts for x in (fact.head.values, fact.tail.values)], items)
+    entities = pa.concat_arrays([items, further])
+    fields = [attribute.field for attribute in content.attributes]
+    relations = vocabulary.union([fact.relation.values for fact in content.facts], pa.array(fields, pa.string()))
+    relations = pa.concat_arrays([relations, pa.array(fields, pa.string())])
+
+    triples = [
+        np.column_stack(
+            [vocabulary.number(column, ids) for column, ids in zip(fact, (entities, relations, entities), strict=True)]
+        )
+        for fact in content.facts
+    ]
+    values: list[pa.Array] = []
+    n_entities = len(entities)
+    for relation, attribute in enumerate(content.attributes, start=len(relations) - len(fields)):
+        known = vocabulary.union([attribute.value.values])
+        head, tail = vocabulary.number(attribute.item, items), vocabulary.number(attribute.value, known) + n_entities
+        triples.append(np.column_stack([head, np.full(len(head), relation), tail]))
+        values.append(known)
+        n_entities += len(known)
+
+    labels, item_ids = content.labels, _named(items, content.labels.get("item"))
+    of_entities = _named(entities, labels.get("entity"), [*item_ids, *map(readable, further.to_pylist())])
+    names = Names(
+        users=_named(users, labels.get("user")),
+        items=item_ids,
+        entities=[*of_entities, *(value for known in values for value in known.to_pylist())],
+        relations=_named(relations, labels.get("relation"), list(map(readable, relations.to_pylist()))),
+    )
+    warnings = [
+        *content.warnings,
+        *spellings(users, "user"),
+        *spellings(items, "item"),
+        *coincidences(np.concatenate([np.zeros((0, 3), np.int64), *triples]), len(items), names),
+    ]
+
+    def rows(events: Events) -> Rows:
+        return Rows(
+            vocabulary.number(events.user, users), vocabulary.number(events.item, items), events.rating, events.time
+        )
+
+    parts = {"validation": content.validation, "test": content.test}
+    given = {name: rows(part) for name, part in parts.items() if part is not None}
+    return finish(
+        rows(content.interactions),
+        given,
+        np.concatenate([np.zeros((0, 3), np.int64), *triples]),
+        names,
+        config,
+        seed,
+        source=content.interactions.name,
+        rates=content.rates,
+        dislikes=not content.draws_negatives,
+        fields=config.fields or {field: (field,) for field in fields},
+        warnings=warnings,
+    )
+
+
+def build_dataset(
+    rows: np.ndarray, given_test: np.ndarray, triples: np.ndarray, config: DataConfig, seed: int
+) -> Dataset:
+    """Builds a data set from arrays of numbers, which count up to the largest that occurs.
+
+    Args:
+        rows: int [rows, 3] of (user, item, label), to be split; rows of label 0 are negatives.
+        given_test: int [rows, 3], a test part that is given apart; may be empty.
+        triples: int [triples, 3]; item i is entity i.
+        config: how to split.
+        seed: seed of the split.
+
+    Raises:
+        InputError: no row, a label that is neither 0 nor 1, or ratios that leave a part empty.
+    """
+    if not rows.size:
+        raise InputError("data: no interactions")
+    both = np.concatenate([rows, given_test])
+    n_users, n_items = int(both[:, 0].max()) + 1, int(both[:, 1].max()) + 1
+    n_entities = max(n_items, int(triples[:, [0, 2]].max(initial=-1)) + 1)
+    sizes = (n_users, n_items, n_entities, int(triples[:, 1].max(initial=-1)) + 1)
+    names = Names(*([str(i) for i in range(size)] for size in sizes))
+    given = {"test": _numbered(given_test)} if given_test.size else {}
+    return finish(_numbered(rows), given, triples, names, config, seed, fields=config.fields)
+
+
+def _numbered(table: np.ndarray) -> Rows:
+    user, item, label = table.T.astype(np.int64)
+    if not np.isin(label, (0, 1)).all():
+        row = int(np.argmin(np.isin(label, (0, 1))))
+        raise InputError(f"data: row {row}: label {label[row]} is neither 0 nor 1")
+    return Rows(user, item, label.astype(np.float64), None)
+
+
+def finish(
+    rows: Rows,
+    given: Mapping[str, Rows],
+    triples: np.ndarray,
+    names: Names,
+    config: DataConfig,
+    seed: int,
+    fields: Mapping[str, tuple[int | str, ...]],
+    source: str = "data",
+    rates: bool = True,
+    dislikes: bool = False,
+    warnings: Sequence[str] = (),
+) -> Dataset:
+    """Deduplicates, labels and splits numbered rows.
+
+    Args:
+        rows: to be split.
+        given: the parts that are given apart.
+        triples: int [triples, 3].
+        names: of every number.
+        config: how to label and split.
+        seed: seed of the split.
+        fields: the attribute fields.
+        source: of the rows, for messages.
+        rates: ratings are opinions or labels, not counts.
+        dislikes: a row of label 0 is an item that the user met and did not like; otherwise it is a drawn negative.
+        warnings: what was noticed so far.
+    """
+    noticed, n_items = list(warnings), len(names.items)
+    rows, given, n_dropped = deduplicate(rows, given, n_items, config)
+    if n_dropped and config.duplicates != "count":
+        noticed.append(f"{n_dropped} duplicate interactions dropped")
+    rows, n_overlapping = leave_out(rows, given, n_items)
+    noticed += [f"{n} {part} interactions are also in train: left out of train" for part, n in n_overlapping if n]
+    labels, remark = label_ratings([rows, *given.values()], config, source, rates)
+    noticed += [remark] if remark else []
+    if config.k_core > 1:
+        kept = splits.k_core(rows.user, rows.item, labels[0] == 1, config.k_core)
+        noticed.append(f"{(~kept).sum()} interactions are outside of the {config.k_core}-core")
+        rows, labels[0] = rows.select(kept), labels[0][kept]
+        rows, given, names = drop_absent_users(rows, given, names)
+    distinct = _unique_triples(triples)
+    if len(distinct) < len(triples):
+        noticed.append(f"{len(triples) - len(distinct)} duplicate triples dropped")
+    if config.split == "official":
+        noticed.append("validation is on the test part, on which the best epoch is thus chosen")
+    parts = _split(rows, labels, given, config, seed)
+    disliked = Parts(*(part.select((part.labels == 0) & dislikes) for part in parts))
+    if dislikes and config.negatives == "drawn":
+        parts = Parts(*(part.positives() for part in parts))
+    elif disliked.train.users.size:
+        noticed.append(
+            "rows of label 0 are what users rated low: a model that learns from them tells liked from disliked items, "
+            "and may rank the others badly; data.negatives=drawn ranks better as a rule"
+        )
+    if not parts.train.positives().users.size:
+        raise InputError(f"{source}: no positive in train")
+    return Dataset(
+        n_users=len(names.users),
+        n_items=n_items,
+        n_entities=len(names.entities),
+        n_relations=len(names.relations),
+        train=parts.train,
+        validation=parts.validation,
+        test=parts.test,
+        triples=distinct,
+        names=names,
+        fields=dict(fields),
+        warnings=tuple(noticed),
+        disliked=disliked,
+    )
+
+
+def _named(ids: pa.Array, labels: Labels | None, default: list[str] | None = None) -> list[str]:
+    """The names of ids; the default, which is the id itself, for those without a label."""
+    names = ids.to_pylist() if default is None else default
+    if labels is None:
+        return names
+    found = labels.names.take(pc.index_in(ids, labels.ids)).to_pylist()
+    return [name or other for name, other in zip(found, names, strict=True)]
+
+
+def _unique_triples(triples: np.ndarray) -> np.ndarray:
+    """The distinct triples, ordered by head, relation, tail."""
+    if not len(triples):
+        return triples.astype(np.int64)
+    _, n_relations, n_entities = (int(column.max()) + 1 for column in triples.T)
+    if int(triples[:, 0].max() + 1) * n_relations * n_entities >= 2**62:
+        return np.unique(triples, axis=0).astype(np.int64)
+    keys = np.sort((triples[:, 0].astype(np.int64) * n_relations + triples[:, 1]) * n_entities + triples[:, 2])
+    keys = keys[np.append(True, keys[1:] != keys[:-1])]
+    pairs, tail = np.divmod(keys, n_entities)
+    return np.column_stack([*np.divmod(pairs, n_relations), tail])
+
+
+def _split(rows: Rows, labels: Sequence[np.ndarray], given: Mapping[str, Rows], config: DataConfig, seed: int) -> Parts:
+    tables = {"all": (rows, labels[0]), **{k: (v, y) for (k, v), y in zip(given.items(), labels[1:], strict=True)}}
+
+    def interactions(name: str, kept: np.ndarray | slice = slice(None)) -> Interactions:
+        table, y = tables[name]
+        return Interactions(*(x[kept].astype(np.int32) for x in (table.user, table.item, y)))
+
+    has_test, has_validation = "test" in given, "validation" in given
+    if has_validation and not has_test:
+        raise InputError("data.tables.validation is given without data.tables.test")
+    if config.split == "official" and not has_test:
+        raise InputError("data.split: official needs a given test part")
+    if not has_test and len(config.ratios) != 3:
+        raise InputError(f"data.ratios: expected train, validation and test, found {tuple(config.ratios)}")
+    if has_validation:
+        parts = [interactions("all"), interactions("validation"), interactions("test")]
+    elif config.split == "official":
+        parts = [interactions("all"), interactions("test"), interactions("test")]
+    else:
+        cut = splits.split_rows(rows.user, rows.time, labels[0] == 1, config, 2 if has_test else 3, seed)
+        parts = [interactions("all", kept) for kept in cut] + ([interactions("test")] if has_test else [])
+    for part, table in zip(("train", "validation", "test"), parts, strict=True):
+        if not len(table.users):
+            n_rows = len(rows.user) + sum(len(x.user) for x in given.values())
+            raise InputError(f"data.ratios {tuple(config.ratios)} leave the {part} part of {n_rows} rows empty")
+    return Parts(*parts)

@@ -1,0 +1,165 @@
+"""What becomes of rows: labels, dislikes, duplicates, splits; and of knowledge: the catalogue, fields, names."""
+
+import numpy as np
+import pytest
+
+from hkjax.data.config import DataConfig
+from hkjax.data.negatives import draw_negatives
+from hkjax.data.read import dataset_from_tables
+
+USERS = np.repeat(np.arange(6), 10)
+ITEMS = np.tile(np.arange(10), 6)
+RATINGS = np.where((USERS + ITEMS) % 3 == 0, 2.0, 5.0)
+MET = {"user": USERS, "item": ITEMS, "rating": RATINGS, "timestamp": np.arange(60) * 86400}
+PARTS = ("train", "validation", "test")
+
+
+def build(met=MET, items=None, triples=(), **config):
+    return dataset_from_tables(met, items, triples, DataConfig("tables", **config))
+
+
+def rows(*parts):
+    return sorted((int(u), int(i)) for part in parts for u, i in zip(part.users, part.items, strict=True))
+
+
+def test_low_ratings_are_seen_and_neither_positive_nor_negative():
+    data = build()
+    low = [(u, i) for u, i, r in zip(USERS, ITEMS, RATINGS, strict=True) if r < 4]
+    assert rows(*data.disliked) == sorted(low)
+    assert all((getattr(data, part).labels == 1).all() for part in PARTS)
+    assert rows(data.seen(*PARTS)) == sorted(zip(USERS, ITEMS, strict=True))
+    given = build(negatives="given")
+    labels = {(u, i): y for part in PARTS for u, i, y in zip(*getattr(given, part), strict=True)}
+    assert labels == {(u, i): int(r >= 4) for u, i, r in zip(USERS, ITEMS, RATINGS, strict=True)}
+
+
+def test_labels_thresholds_and_counts():
+    assert len(rows(*build({**MET, "label": RATINGS > 2}).disliked)) == 20
+    assert len(rows(*build(threshold=2.0).disliked)) == 0
+    plays = {"user": USERS, "artist": ITEMS, "plays": RATINGS}
+    assert len(rows(*build(plays).disliked)) == 0
+    assert len(rows(*build({"user": USERS, "item": ITEMS}).disliked)) == 0
+
+
+@pytest.mark.parametrize(("duplicates", "liked"), [("highest", True), ("latest", False), ("count", True)])
+def test_of_duplicates_one_stands(duplicates, liked):
+    twice = {name: np.append(MET[name], extra) for name, extra in zip(MET, (0, 1, 1.0, 10**8), strict=True)}
+    data = build(twice, duplicates=duplicates)
+    assert ((0, 1) not in rows(*data.disliked)) == liked
+    assert len(rows(data.seen(*PARTS))) == 60
+
+
+def test_counted_duplicates_are_ratings():
+    met = {"user": np.r_[USERS, USERS], "item": np.r_[ITEMS, np.full(60, 3)]}
+    data = build(met, duplicates="count", threshold=2.0)
+    assert {i for _, i in rows(*(getattr(data, part) for part in PARTS))} == {3}
+
+
+def test_the_k_core_leaves_no_user_with_fewer_positives():
+    met = {"user": np.r_[USERS, 77, 77], "item": np.r_[ITEMS, 1, 88]}
+    data = build(met, k_core=3)
+    assert data.names.users == list("012345")
+    assert len(rows(data.train, data.validation, data.test)) == 60
+
+
+def test_temporal_splits_cut_at_one_time_for_all():
+    data = build(split="temporal", threshold=1.0)
+    assert [len(getattr(data, part).users) for part in PARTS] == [36, 12, 12]
+    assert data.train.users.max() <= data.validation.users.min() <= data.test.users.min()
+    dated = build(split="temporal", threshold=1.0, dates=("1970-01-11", "1970-02-10"))
+    assert [len(getattr(dated, part).users) for part in PARTS] == [10, 30, 20]
+
+
+def test_leaving_one_out_holds_each_users_last_positives():
+    data = build(split="leave_one_out")
+    assert [len(getattr(data, part).users) for part in PARTS[1:]] == [6, 6]
+    for user in range(6):
+        liked = ITEMS[(user == USERS) & (RATINGS > 2)]
+        assert data.test.items[data.test.users == user] == liked[-1]
+        assert data.validation.items[data.validation.users == user] == liked[-2]
+
+
+def test_given_parts_are_kept():
+    test = {"user": [0, 1], "item": [3, 30]}
+    data = dataset_from_tables(MET, config=DataConfig("tables", threshold=1.0), test=test)
+    assert rows(data.test) == [(0, 3), (1, 10)]
+    assert len(rows(data.train, data.validation)) == 59
+    both = dataset_from_tables(
+        MET, config=DataConfig("tables", threshold=1.0), test=test, validation={"user": [2], "item": [0]}
+    )
+    assert rows(both.validation) == [(2, 0)]
+
+
+def test_the_catalogue_is_the_items_table_and_every_item_met():
+    items = {"id": [9, 10, 11, 2], "title": ["Nine", "Ten", "Eleven", ""], "genre": ["a|b", "b", "a", None]}
+    data = build(items=items, triples=[{"head": [0, 11], "relation": ["cast", "cast"], "tail": ["x", "y"]}])
+    assert data.names.items == [str(k) for k in range(12)]
+    assert data.names.entities == [*"012345678", "Nine", "Ten", "Eleven", "x", "y", "a", "b"]
+    assert data.names.relations == ["cast", "genre"]
+    assert data.triples.tolist() == [[0, 0, 12], [9, 1, 14], [9, 1, 15], [10, 1, 15], [11, 0, 13], [11, 1, 14]]
+    assert data.fields == {"genre": ("genre",)}
+
+
+def test_columns_of_an_items_table_become_named_values():
+    n = 60
+    items = {
+        "item_id": np.arange(n),
+        "name": [f"Film {k}" for k in range(n)],
+        "year": 1900 + np.arange(n),
+        "stars": np.arange(n) % 5,
+        "minutes": np.arange(n) * 2.5,
+        "released": [f"{1900 + k}-05-01" for k in range(n)],
+        "cast": [[f"p{k % 7}", f"p{k % 5}"] for k in range(n)],
+        "description": [f"The story of film {k}" for k in range(n)],
+    }
+    data = build(items=items)
+    assert list(data.fields) == ["year", "stars", "minutes", "released", "cast"]
+    values = {field: set() for field in data.fields}
+    for _, relation, tail in data.triples:
+        values[data.names.relations[relation]].add(data.names.entities[tail])
+    assert values["year"] == values["released"] == {f"{decade}s" for decade in range(1900, 1960, 10)}
+    assert values["stars"] == set("01234")
+    assert values["minutes"] == {"0 to 29.5", "29.5 to 59", "59 to 88.5", "88.5 to 118", "118 to 147.5"}
+    assert values["cast"] == {f"p{k}" for k in range(7)}
+    assert any("'description'" in warning for warning in data.warnings)
+
+
+def test_n_triples_are_read_and_labels_are_names(tmp_path):
+    path = tmp_path / "kg.nt"
+    path.write_text(
+        "# films\n"
+        "<http://x.org/f/1> <http://x.org/r/director> <http://x.org/p/Agn%C3%A8s_Varda> .\n\n"
+        '<http://x.org/f/1> <http://www.w3.org/2000/01/rdf-schema#label> "Cl\\"o"@fr .\n'
+        '_:b0 <http://x.org/r/year> "1962"^^<http://www.w3.org/2001/XMLSchema#gYear> . # a literal\n'
+    )
+    links = {"item": ["1"], "entity": ["http://x.org/f/1"]}
+    data = dataset_from_tables(MET, triples=[str(path)], links=links)
+    assert data.names.relations == ["director", "year"]
+    assert data.names.entities[10:] == ["1962", "_:b0", "Agnès Varda"]
+    assert data.names.entities[1] == 'Cl"o'
+    assert data.names.items[1] == "1"
+    assert [1, 0, 12] in data.triples.tolist()
+
+
+def test_names_come_from_a_table():
+    names = {"key": ["3", "cast", "x"], "called": ["Three", "has actor", "X"]}
+    data = dataset_from_tables(MET, triples=[{"h": [3], "r": ["cast"], "t": ["x"]}], names=names)
+    assert (data.names.entities[3], data.names.entities[10], data.names.relations) == ("Three", "X", ["has actor"])
+
+
+def test_drawn_negatives_are_unseen_and_different():
+    data = build({name: column[:-7] for name, column in MET.items()}, items={"id": np.arange(30), "g": ["a"] * 30})
+    drawn = draw_negatives(data, seed=1)
+    negatives = [getattr(drawn, part).select(getattr(drawn, part).labels == 0) for part in PARTS]
+    for part, own in zip(PARTS, negatives, strict=True):
+        np.testing.assert_array_equal(np.sort(own.users), np.sort(getattr(data, part).users))
+    pairs = rows(*negatives)
+    assert len(set(pairs)) == len(pairs)
+    assert not set(pairs) & set(rows(data.seen(*PARTS)))
+
+
+def test_a_user_who_met_nearly_everything_gets_as_many_negatives_as_there_are():
+    data = build({"user": USERS, "item": ITEMS}, items={"id": np.arange(13), "g": ["a"] * 13})
+    drawn = draw_negatives(data, seed=1)
+    negatives = [part.select(part.labels == 0) for part in (drawn.train, drawn.validation, drawn.test)]
+    assert rows(*negatives) == [(u, i) for u in range(6) for i in (10, 11, 12)]
