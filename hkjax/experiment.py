@@ -1,6 +1,9 @@
 """One experiment: its whole configuration, its data and its model."""
 
+import dataclasses
+import json
 import os
+import sys
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -12,7 +15,9 @@ from ml_collections import ConfigDict
 from hkjax.config import build, to_config_dict
 from hkjax.data.config import DataConfig
 from hkjax.data.dataset import Dataset, fingerprint
-from hkjax.data.read import read_dataset
+from hkjax.data.negatives import draw_negatives
+from hkjax.data.prepared import changed_sources, is_prepared, load_dataset, save_dataset
+from hkjax.data.read import read_dataset, source_files
 from hkjax.data.synthetic import SyntheticConfig, synthetic_dataset
 from hkjax.errors import InputError
 from hkjax.evaluation.evaluate import EvaluationConfig, make_validator
@@ -86,10 +91,13 @@ def read_experiment(config: Mapping[str, Any]) -> Experiment:
 
 
 def load_data(experiment: Experiment) -> Dataset:
-    """Reads or generates the experiment's data set."""
+    """Reads or generates the experiment's data set, with negatives if its model needs them and there are none."""
     if experiment.data.format == "synthetic":
-        return synthetic_dataset(experiment.synthetic, experiment.data, experiment.seed)
-    return read_dataset(experiment.data, experiment.seed)
+        data = synthetic_dataset(experiment.synthetic, experiment.data, experiment.seed)
+    else:
+        data = read_dataset(experiment.data, experiment.seed)
+    needs_negatives = MODELS[type(experiment.model)].learns_from_negatives
+    return draw_negatives(data, experiment.seed) if needs_negatives and data.train.labels.all() else data
 
 
 def build_model(experiment: Experiment, data: Dataset) -> Recommender:
@@ -97,9 +105,54 @@ def build_model(experiment: Experiment, data: Dataset) -> Recommender:
     return MODELS[type(experiment.model)].build(experiment.model, data, experiment.training.batch_size)
 
 
-def train_experiment(experiment: Experiment, workdir: Path) -> list[dict[str, Any]]:
-    """Trains in the work directory, or resumes there; returns one record per epoch."""
-    e, data = experiment, load_data(experiment)
+def prepare_data(experiment: Experiment, workdir: Path) -> Dataset:
+    """The experiment's data: as the work directory keeps them, if it does and their sources are the same, or read."""
+    kept = workdir / "data"
+    if is_prepared(kept, _data_settings(experiment)) and not changed_sources(kept, source_files(experiment.data)):
+        return load_dataset(kept)
+    return load_data(experiment)
+
+
+def kept_data(experiment: Experiment, workdir: Path) -> Dataset:
+    """The data that a work directory was trained on; says on stderr if their sources have changed since.
+
+    Raises:
+        InputError: the directory keeps no data, and the sources have changed.
+    """
+    kept = workdir / "data"
+    if not is_prepared(kept):
+        data = load_data(experiment)
+        check_data(workdir, fingerprint(data))
+        return data
+    try:
+        changed = changed_sources(kept, source_files(experiment.data))
+    except InputError:
+        changed = ["the sources"]
+    if changed and is_first():
+        others = f" and {len(changed) - 1} others" if len(changed) > 1 else ""
+        print(f"{changed[0]}{others}: changed since training; this is of the data as trained on", file=sys.stderr)
+    return load_dataset(kept)
+
+
+def _data_settings(experiment: Experiment) -> str:
+    """All settings that the data follow from."""
+    e, draws = experiment, MODELS[type(experiment.model)].learns_from_negatives
+    return json.dumps([e.seed, dataclasses.asdict(e.data), dataclasses.asdict(e.synthetic), draws], sort_keys=True)
+
+
+def train_experiment(experiment: Experiment, workdir: Path, data: Dataset | None = None) -> list[dict[str, Any]]:
+    """Trains in the work directory, or resumes there.
+
+    Args:
+        experiment: its configuration.
+        workdir: keeps all that comes of it, and the data.
+        data: of `load_data`, if they are at hand.
+
+    Returns:
+        One record per epoch.
+    """
+    e = experiment
+    data = data or prepare_data(experiment, workdir)
     for warning in data.warnings if is_first() else ():
         print(warning)
     recommender = build_model(e, data)
@@ -108,6 +161,8 @@ def train_experiment(experiment: Experiment, workdir: Path) -> list[dict[str, An
     validate = make_validator(trainer.recommender, data, e.training.monitor)
     if is_first():
         claim_workdir(workdir, e, fingerprint(data))
+        if not is_prepared(workdir / "data", _data_settings(e)):
+            save_dataset(data, workdir / "data", source_files(e.data), _data_settings(e))
     barrier("workdir")
     return fit(trainer, validate, e.training, e.seed, workdir)
 
@@ -136,11 +191,10 @@ def load_workdir(workdir: Path, which: Literal["best", "latest"] = "best", mesh:
         mesh: devices to evaluate on, whatever mesh they were trained on; see `hkjax.training.partition.make_mesh`.
 
     Raises:
-        InputError: there is no checkpoint, or the data are no longer those that were trained on.
+        InputError: there is no checkpoint, or the data were not kept and are no longer those that were trained on.
     """
     experiment = read_experiment(read_config(workdir))
-    data = load_data(experiment)
-    check_data(workdir, fingerprint(data))
+    data = kept_data(experiment, workdir)
     recommender, grid = build_model(experiment, data), make_mesh(mesh)
     directory = workdir.resolve() / "checkpoints"
     padded = experiment.mesh[1] != 1 or grid.shape[ROWS] > 1

@@ -107,7 +107,7 @@ def fingerprint(data: Dataset) -> str:
         digest.update(np.ascontiguousarray(array).tobytes())
         digest.update(str(array.shape).encode())
     sizes = (data.n_users, data.n_items, data.n_entities, data.n_relations)
-    digest.update(repr((sizes, data.names, sorted(data.fields.items()))).encode())
+    digest.update(repr((sizes, tuple(data.names), sorted(data.fields.items()))).encode())
     return digest.hexdigest()[:16]
 
 

@@ -1,6 +1,6 @@
 """Click-through prediction: scores of given rows, and how sure their metrics are."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import partial
 
 import jax
@@ -11,6 +11,8 @@ from hkjax.evaluation.metrics import weighted_auc
 from hkjax.models.base import Recommender, Representation
 from hkjax.ops.logistic import fit_logistic
 from hkjax.ops.transfer import to_host
+
+_WEIGHTS_PER_BLOCK = 1 << 24
 
 
 def predict(recommender: Recommender, representation: Representation, rows: Interactions) -> np.ndarray:
@@ -30,24 +32,25 @@ def calibrate(logits: np.ndarray, labels: np.ndarray, others: np.ndarray) -> np.
     return intercept + slope * others
 
 
-def bootstrap_weights(users: np.ndarray, n_samples: int, seed: int) -> np.ndarray:
-    """How often each row occurs in bootstrap samples of users, float64 [samples, rows].
+def bootstrap_weights(users: np.ndarray, n_samples: int, seed: int) -> Iterator[np.ndarray]:
+    """How often each row occurs in bootstrap samples of users, float64 [samples, rows], some samples at a time.
 
     Users are drawn with replacement and bring all their rows: rows of one user are not independent.
     """
     _, user = np.unique(users, return_inverse=True)
     n_users = int(user.max(initial=-1)) + 1
     draws = np.random.default_rng(seed).integers(n_users, size=(n_samples, n_users))
-    counts = np.stack([np.bincount(draw, minlength=n_users) for draw in draws])
-    return counts[:, user].astype(np.float64)
+    size = max(1, _WEIGHTS_PER_BLOCK // len(users))
+    for block in np.split(draws, range(size, n_samples, size)):
+        counts = np.stack([np.bincount(draw, minlength=n_users) for draw in block])
+        yield counts[:, user].astype(np.float64)
 
 
 def click_intervals(logits: np.ndarray, rows: Interactions, n_samples: int, seed: int) -> dict[str, list[float]]:
     """95 % bootstrap intervals of `auc` and `acc`, as [low, high]."""
-    weights = bootstrap_weights(rows.users, n_samples, seed)
     correct = (logits > 0) == (rows.labels == 1)
-    samples = {
-        "auc": weighted_auc(logits, rows.labels, weights),
-        "acc": weights @ correct / weights.sum(axis=1),
-    }
-    return {name: np.nanpercentile(values, [2.5, 97.5]).tolist() for name, values in samples.items()}
+    samples: dict[str, list[np.ndarray]] = {"auc": [], "acc": []}
+    for weights in bootstrap_weights(rows.users, n_samples, seed):
+        samples["auc"].append(weighted_auc(logits, rows.labels, weights))
+        samples["acc"].append(weights @ correct / weights.sum(axis=1))
+    return {name: np.nanpercentile(np.concatenate(x), [2.5, 97.5]).tolist() for name, x in samples.items()}

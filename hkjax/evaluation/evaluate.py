@@ -35,7 +35,7 @@ def evaluate(
     """Measures a recommender on the test part.
 
     Click-through metrics need test rows of both labels and are left out without them. The ranking
-    is of all items but the user's positives of the other parts, for every user with a positive in
+    is of all items but those that the user met in the other parts, for every user with a positive in
     test.
 
     Returns:
@@ -59,8 +59,8 @@ def evaluate(
         cold = ~np.isin(data.test.users, data.train.positives().users)
         if cold.any():
             without_history = click_metrics(logits[cold], data.test.labels[cold])
-    seen = data.train if data.validates_on_test else _concatenate(data.train, data.validation)
-    per_user = rank_users(recommender, representation, data.n_items, data.test.positives(), seen.positives(), config.ks)
+    seen = data.seen("train") if data.validates_on_test else data.seen("train", "validation")
+    per_user = rank_users(recommender, representation, data.n_items, data.test.positives(), seen, config.ks)
     random = np.random.default_rng(seed)
     n_users = len(per_user.pop("users"))
     draws = random.integers(n_users, size=(config.bootstrap, n_users))
@@ -89,7 +89,7 @@ def make_validator(recommender: Recommender, data: Dataset, monitor: str) -> Cal
 
         def rank(params: Params) -> dict[str, float]:
             representation = encode(params, recommender.inputs)
-            relevant, seen = data.validation.positives(), data.train.positives()
+            relevant, seen = data.validation.positives(), data.seen("train")
             per_user = rank_users(recommender, representation, data.n_items, relevant, seen, (int(k),))
             return {metric: float(v.mean()) for metric, v in per_user.items() if metric != "users"}
 
@@ -108,7 +108,3 @@ def make_validator(recommender: Recommender, data: Dataset, monitor: str) -> Cal
 
 def _has_both_labels(rows: Interactions) -> bool:
     return rows.labels.min() != rows.labels.max()
-
-
-def _concatenate(first: Interactions, second: Interactions) -> Interactions:
-    return Interactions(*(np.concatenate(pair) for pair in zip(first, second, strict=True)))

@@ -26,14 +26,16 @@ class Model(NamedTuple):
     Attributes:
         build: (config, data, batch size) -> recommender.
         insight: (recommender, representation, data) -> what its report shows besides the metrics.
+        learns_from_negatives: whether it needs train rows of both labels; they are drawn where there are none.
     """
 
     build: Callable[[Any, Dataset, int], Recommender]
     insight: Callable[[Recommender, Representation, Dataset], Insight] = lambda *_: Insight()
+    learns_from_negatives: bool = False
 
 
 MODELS: dict[type, Model] = {
-    HKRMConfig: Model(hkrm, hkrm_insight),
+    HKRMConfig: Model(hkrm, hkrm_insight, learns_from_negatives=True),
     HAKGConfig: Model(hakg, hakg_insight),
     LightGCNConfig: Model(lightgcn),
 }

@@ -7,7 +7,7 @@ from hkjax.evaluation.metrics import calibration_error
 
 def test_bootstrap_draws_whole_users():
     users = np.array([3, 3, 7, 9, 9, 9])
-    weights = bootstrap_weights(users, 50, seed=0)
+    (weights,) = bootstrap_weights(users, 50, seed=0)
     assert weights.shape == (50, 6)
     np.testing.assert_array_equal(weights[:, 0], weights[:, 1])
     np.testing.assert_array_equal(weights[:, [0, 2, 3]].sum(axis=1), 3)

@@ -4,6 +4,8 @@ import numpy as np
 import pytest
 
 from hkjax.data.config import DataConfig
+from hkjax.data.dataset import fingerprint
+from hkjax.data.prepared import load_dataset
 from hkjax.errors import InputError
 from hkjax.experiment import Experiment, evaluate_workdir, train_experiment
 from hkjax.models.lightgcn import LightGCNConfig
@@ -46,11 +48,17 @@ def trained(tmp_path_factory):
 
 
 @pytest.mark.parametrize("change", CHANGES)
-def test_other_data_are_refused_by_training_and_by_evaluation(trained, change):
+def test_training_refuses_other_data_and_evaluation_keeps_to_those_of_training(trained, change, capsys):
     experiment, folder = trained
+    before = evaluate_workdir(folder / "run")
+    assert "changed since training" not in capsys.readouterr().err
     write(folder / "data", **CHANGES[change])
+    assert evaluate_workdir(folder / "run") == before
+    assert "changed since training; this is of the data as trained on" in capsys.readouterr().err
+    (folder / "run/data").rename(folder / "elsewhere")
     with pytest.raises(InputError, match="was trained on other data"):
         evaluate_workdir(folder / "run")
+    (folder / "elsewhere").rename(folder / "run/data")
     with pytest.raises(InputError, match="was trained on other data"):
         train_experiment(experiment, folder / "run")
     for file in (folder / "data").iterdir():
@@ -76,6 +84,15 @@ def test_a_run_that_has_saved_nothing_yet_is_named(trained, tmp_path):
     with pytest.raises(InputError, match="no checkpoint yet; train first"):
         evaluate_workdir(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["config.json", "data.sha256"]
+
+
+def test_data_are_read_once(trained, monkeypatch):
+    experiment, folder = trained
+    monkeypatch.setattr("hkjax.experiment.read_dataset", None)
+    records = train_experiment(experiment, folder / "run")
+    assert len(records) == 1
+    read = load_dataset(folder / "run/data")
+    assert fingerprint(read) == (folder / "run/data.sha256").read_text().strip()
 
 
 def test_a_run_whose_records_are_lost_is_evaluated_all_the_same(trained):
