@@ -22,7 +22,7 @@ from hkjax.data.batching import get_batch
 from hkjax.evaluation.ranking import rank_users
 from hkjax.experiment import build_model, load_data, read_experiment
 from hkjax.models.base import Batch, Params
-from hkjax.models.hakg import model
+from hkjax.models.hakg import model, propagation
 from hkjax.models.hakg.config import HAKGConfig
 from hkjax.models.hakg.inputs import HAKGInputs, subsample
 from hkjax.models.hakg.losses import cone_loss
@@ -68,12 +68,12 @@ def main() -> None:
     def draw(inputs: HAKGInputs, batch: Batch, key: jax.Array) -> jax.Array:
         return sample_negatives(key, inputs.exclusions, batch["user"], batch["example"], config.negatives, data.n_items)
 
-    def propagate(params: Params, inputs: HAKGInputs, key: jax.Array) -> model.Embeddings:
-        return model.propagate(config, parameters(params), inputs, key)
+    def propagate(params: Params, inputs: HAKGInputs, key: jax.Array) -> propagation.Embeddings:
+        return propagation.propagate(config, parameters(params), inputs, key)
 
     def cones(params: Params, inputs: HAKGInputs, key: jax.Array) -> jax.Array:
         points = params["params"]["entity"]
-        points = model.exp_0(points) if config.angle_space == "ball" else points
+        points = representation.exp_0(points) if config.angle_space == "ball" else points
         return cone_loss(config, points, inputs.pairs, key)
 
     embeddings = jax.jit(propagate)(params, inputs, key)

@@ -10,8 +10,8 @@ from collections.abc import Callable
 import jax
 from absl import flags, logging
 
-from hkjax.config import nearest, settings
-from hkjax.errors import InputError, PeerError, TerminationError
+from hkjax.config import settings
+from hkjax.errors import InputError, PeerError, TerminationError, nearest
 
 
 def run(define_flags: Callable[[], None], main: Callable[[], None], config: type | None = None) -> None:

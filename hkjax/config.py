@@ -6,7 +6,6 @@ into such a dataclass and refuses what does not fit.
 """
 
 import dataclasses
-import difflib
 import inspect
 import re
 import types
@@ -16,7 +15,7 @@ from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 from ml_collections import ConfigDict, config_dict
 
-from hkjax.errors import InputError
+from hkjax.errors import InputError, nearest
 
 T = TypeVar("T")
 
@@ -166,9 +165,3 @@ def _by_name(union: types.UnionType, value: Any, where: str) -> type:
         if not {*value} <= keys[name] and {*value} <= of_other:
             raise InputError(f"{where}.name: {name} has other keys than {other}; choose a --config file for {name}")
     return by_name[name]
-
-
-def nearest(word: str, candidates: Any) -> str:
-    """A hint at the candidate that is spelt most like the word; empty where none is."""
-    near = difflib.get_close_matches(word, list(candidates), n=1)
-    return f"; did you mean {near[0]!r}?" if near else ""

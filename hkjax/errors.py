@@ -1,5 +1,8 @@
 """What ends a run early: a mistake that a person can mend, a signal, or the loss of another process."""
 
+import difflib
+from collections.abc import Iterable
+
 
 class InputError(ValueError):
     """A wrong file, row, option or directory; its message is one line that says where and what to mend.
@@ -17,3 +20,9 @@ class PeerError(Exception):
 
     The command line prints the message to stderr and exits with code 1.
     """
+
+
+def nearest(word: str, candidates: Iterable[str]) -> str:
+    """A hint at the candidate that is spelt most like the word; empty where none is."""
+    near = difflib.get_close_matches(word, list(candidates), n=1)
+    return f"; did you mean {near[0]!r}?" if near else ""

@@ -87,9 +87,9 @@ class Dataset:
     disliked: Parts = dataclasses.field(default_factory=lambda: Parts(*(no_interactions() for _ in range(3))))
 
     def seen(self, *parts: Literal["train", "validation", "test"]) -> Interactions:
-        """What users met in the named parts, liked or not; drawn negatives are not met."""
+        """What users met in the named parts, or in all, liked or not; drawn negatives are not met."""
         rows = no_interactions()
-        for part in parts:
+        for part in parts or ("train", "validation", "test"):
             rows = rows.join(getattr(self, part).positives()).join(getattr(self.disliked, part))
         return rows
 

@@ -1,12 +1,11 @@
 """Attribute fields: named groups of relations that say something about an item."""
 
-import difflib
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 import numpy as np
 
-from hkjax.errors import InputError
+from hkjax.errors import InputError, nearest
 
 
 class AttributeFields(NamedTuple):
@@ -76,9 +75,7 @@ def _resolve(field: str, relation: int | str, names: Sequence[str]) -> tuple[int
     if isinstance(relation, str):
         inverse, name = relation.startswith("~"), relation.removeprefix("~")
         if name not in names:
-            near = difflib.get_close_matches(name, names, n=1)
-            hint = f"; did you mean {near[0]!r}?" if near else ""
-            raise InputError(f"data.fields.{field}: unknown relation {name!r}{hint}")
+            raise InputError(f"data.fields.{field}: unknown relation {name!r}{nearest(name, names)}")
         return list(names).index(name), inverse
     inverse, number = relation < 0, ~relation if relation < 0 else relation
     if number >= len(names):
@@ -86,3 +83,13 @@ def _resolve(field: str, relation: int | str, names: Sequence[str]) -> tuple[int
             f"data.fields.{field}: unknown relation {number}; the graph has relations 0 to {len(names) - 1}"
         )
     return number, inverse
+
+
+def field_of_relation(spec: Mapping[str, Sequence[int | str]], relation_names: Sequence[str]) -> np.ndarray:
+    """The field of every relation and, after them, of every inverse relation: int32 [2 * relations]; -1 for none."""
+    fields = np.full(2 * len(relation_names), -1, np.int32)
+    for index, (name, relations) in enumerate(spec.items()):
+        for relation in relations:
+            number, inverse = _resolve(name, relation, relation_names)
+            fields[number + inverse * len(relation_names)] = index
+    return fields

@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from hkjax.data.blocks import blocked_pairs
 from hkjax.data.dataset import Interactions
 from hkjax.evaluation.metrics import ranking_metrics
 from hkjax.models.base import Recommender, Representation
@@ -38,8 +39,8 @@ def rank_users(
     users, n_relevant = np.unique(relevant.users, return_counts=True)
     size = max(1, min(len(users), _SCORES_PER_BLOCK // n_items))
     blocks = [users[i : i + size] for i in range(0, len(users), size)]
-    found = _blocked_pairs(relevant, blocks)
-    excluded = _blocked_pairs(seen, blocks)
+    found = blocked_pairs(relevant, blocks)
+    excluded = blocked_pairs(seen, blocks)
     depth = min(max(ks), n_items)
     hits = []
     for block, found_pairs, excluded_pairs in zip(blocks, found, excluded, strict=True):
@@ -64,24 +65,3 @@ def _top_hits(
     is_relevant = jnp.zeros(scores.shape, bool).at[relevant[0], relevant[1]].set(True, mode="drop")
     _, top = jax.lax.top_k(scores, depth)
     return jnp.take_along_axis(is_relevant, top, axis=1)
-
-
-def _blocked_pairs(rows: Interactions, blocks: list[np.ndarray]) -> list[tuple[np.ndarray, np.ndarray]]:
-    """For each block of ascending users the (row in block, item) pairs, padded to one length.
-
-    Padding names the row after the last, which a scatter drops.
-    """
-    order = np.argsort(rows.users, kind="stable")
-    users, items = rows.users[order], rows.items[order]
-    pairs = []
-    for block in blocks:
-        first, last = np.searchsorted(users, [block[0], block[-1] + 1])
-        row = np.searchsorted(block, users[first:last])
-        inside = block[np.minimum(row, len(block) - 1)] == users[first:last]
-        pairs.append((row[inside].astype(np.int32), items[first:last][inside]))
-    length = max(len(row) for row, _ in pairs)
-    pad = len(blocks[0])
-    return [
-        (np.pad(row, (0, length - len(row)), constant_values=pad), np.pad(item, (0, length - len(item))))
-        for row, item in pairs
-    ]

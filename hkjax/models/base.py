@@ -32,6 +32,25 @@ class ShardedModel(NamedTuple):
     tables: tuple[str, ...]
 
 
+class FoldIn(NamedTuple):
+    """How a model scores users by their histories alone, whoever they are and without training.
+
+    Attributes:
+        prepare: (params, inputs) -> what the other functions need besides a representation, computed once.
+        users: (prepared, representation, items [B, m], weights [B, m], ids [B] or None) -> the representation with
+            these B users in place of those trained. Item items[b, k] of the history counts weights[b, k] times: 1, or
+            0 for padding; the derivative says what the item contributes. `ids` are trained users, who keep what the
+            model knows of them besides their history.
+        attributes: (prepared, representation, users [B], items [B], relations [B, k], entities [B, k]) -> [B, k], what
+            each fact (item, relation, entity) speaks for the item to that user of the representation. A relation of
+            n_relations + r is r in reverse. None where the model reads no graph.
+    """
+
+    prepare: Callable[[Params, Inputs], Any]
+    users: Callable[..., Representation]
+    attributes: Callable[..., jax.Array] | None = None
+
+
 class Recommender(NamedTuple):
     """A model as pure functions, in the manner of optax's GradientTransformation.
 
@@ -48,6 +67,7 @@ class Recommender(NamedTuple):
         score_all_items: (representation, users [B]) -> scores [B, n_items].
         shard: (devices along DATA, devices along ROWS) -> `ShardedModel`; None where devices can divide
             batches alone.
+        fold_in: how it scores users never trained, and why it scores as it does; None where it can't.
     """
 
     inputs: Inputs
@@ -58,6 +78,7 @@ class Recommender(NamedTuple):
     score_pairs: Callable[[Representation, jax.Array, jax.Array], jax.Array]
     score_all_items: Callable[[Representation, jax.Array], jax.Array]
     shard: Callable[[int, int], ShardedModel] | None = None
+    fold_in: FoldIn | None = None
 
 
 def shard_by_type(inputs: Inputs, tables: Sequence[str]) -> Callable[[int, int], ShardedModel]:

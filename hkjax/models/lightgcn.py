@@ -14,8 +14,9 @@ import numpy as np
 
 from hkjax.data.batching import bucket_by_length
 from hkjax.data.dataset import Dataset
-from hkjax.models.base import Batch, Metrics, Params, Recommender, shard_by_type
+from hkjax.models.base import Batch, FoldIn, Metrics, Params, Recommender, shard_by_type
 from hkjax.ops.lookup import take_rows
+from hkjax.ops.ridge import ridge_regression
 from hkjax.ops.sampling import make_exclusions, sample_negatives
 from hkjax.ops.sparse import make_edges, spmm, spmm_transposed
 from hkjax.precision import full_precision
@@ -66,17 +67,48 @@ def lightgcn(config: LightGCNConfig, data: Dataset, batch_size: int) -> Recommen
             "item": xavier(keys[1], (data.n_items, config.dim)),
         }
 
+    def layers(params: Params, inputs: dict[str, Any]) -> list[tuple[jax.Array, jax.Array]]:
+        """Users [users, d] and items [items, d] of layers 0 to L."""
+        edges, x = inputs["interactions"], [(params["user"], params["item"])]
+        for _ in range(config.layers):
+            user, item = x[-1]
+            x.append(
+                (spmm(edges.attr, item, edges, data.n_users), spmm_transposed(edges.attr, user, edges, data.n_items))
+            )
+        return x
+
     def encode(params: Params, inputs: dict[str, Any]) -> dict[str, jax.Array]:
         """The mean of all layers: [users, d] and [items, d]."""
-        edges = inputs["interactions"]
-        user, item = total = params["user"], params["item"]
-        for _ in range(config.layers):
-            user, item = (
-                spmm(edges.attr, item, edges, data.n_users),
-                spmm_transposed(edges.attr, user, edges, data.n_items),
-            )
-            total = total[0] + user, total[1] + item
-        return {"user": total[0] / (config.layers + 1), "item": total[1] / (config.layers + 1)}
+        users, items = zip(*layers(params, inputs), strict=True)
+        return {"user": sum(users) / (config.layers + 1), "item": sum(items) / (config.layers + 1)}
+
+    def prepare(params: Params, inputs: dict[str, Any]) -> dict[str, jax.Array]:
+        """What a history's items add to layers 1 to L of a user; and a map that predicts layer 0 of a new one."""
+        edges, items = inputs["interactions"], [item for _, item in layers(params, inputs)]
+        scale = 1 / jnp.sqrt(jnp.maximum(jnp.bincount(edges.columns, length=data.n_items), 1))[:, None]
+        pooled = spmm(edges.attr, params["item"], edges, data.n_users)
+        return {
+            "user": params["user"],
+            "first": params["item"] * scale,
+            "others": sum(items[: config.layers], jnp.zeros_like(params["item"])) * scale,
+            "map": ridge_regression(pooled, params["user"]),
+        }
+
+    def fold_in(
+        prepared: dict[str, jax.Array],
+        representation: dict[str, jax.Array],
+        items: jax.Array,
+        weights: jax.Array,
+        ids: jax.Array | None,
+    ) -> dict[str, jax.Array]:
+        """Layer 0 is the user's own or, of a new one, what a linear map makes of the history's layer 0."""
+        length = jnp.maximum(weights.sum(-1, keepdims=True), 1e-12)
+
+        def pooled(table: jax.Array) -> jax.Array:
+            return (weights[..., None] * table[items]).sum(1) / jnp.sqrt(length)
+
+        own = pooled(prepared["first"]) @ prepared["map"] if ids is None else prepared["user"][ids]
+        return {**representation, "user": (own + pooled(prepared["others"])) / (config.layers + 1)}
 
     def loss(params: Params, inputs: dict[str, Any], batch: Batch, key: jax.Array) -> tuple[jax.Array, Metrics]:
         users, items = batch["user"], batch["item"]
@@ -102,4 +134,5 @@ def lightgcn(config: LightGCNConfig, data: Dataset, batch_size: int) -> Recommen
         score_pairs=lambda x, users, items: jnp.sum(x["user"][users] * x["item"][items], axis=-1),
         score_all_items=full_precision(lambda x, users: x["user"][users] @ x["item"].T),
         shard=shard_by_type(inputs, tables=("user", "item")),
+        fold_in=FoldIn(prepare, full_precision(fold_in)),
     )

@@ -10,7 +10,7 @@ from hkjax.data.assemble import build_dataset
 from hkjax.data.config import DataConfig
 from hkjax.data.dataset import Interactions
 from hkjax.geometry import poincare as ball
-from hkjax.models.hakg import model
+from hkjax.models.hakg import propagation
 from hkjax.models.hakg.config import OFFICIAL, HAKGConfig
 from hkjax.models.hakg.losses import l2_normalize
 from hkjax.models.hakg.model import hakg
@@ -82,14 +82,14 @@ class OfficialCase:
 
         def layers(params, inputs):
             p = self.parameters(params)
-            raw, x = [], model.layer_0(p, inputs)
-            total, whole = x, model.Sample(inputs, 1.0)
+            raw, x = [], propagation.layer_0(p, inputs)
+            total, whole = x, propagation.Sample(inputs, 1.0)
             for hop in range(self.config.layers):
                 gates = tuple(gate[hop] for gate in p.gates)
-                raw.append(model.layer(self.config, p.relation, gates, x, whole))
-                x = model.Embeddings(*map(l2_normalize, raw[-1]))
+                raw.append(propagation.layer(self.config, p.relation, gates, x, whole))
+                x = propagation.Embeddings(*map(l2_normalize, raw[-1]))
                 total = jax.tree.map(jnp.add, total, x)
-            return raw, total, model.propagate(self.config, p, inputs, None)
+            return raw, total, propagation.propagate(self.config, p, inputs, None)
 
         return jax.jit(layers)(self.params, self.recommender.inputs)
 

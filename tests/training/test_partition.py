@@ -6,8 +6,9 @@ from jax.sharding import PartitionSpec as P
 
 from hkjax.errors import InputError
 from hkjax.models.hakg.config import HAKGConfig
-from hkjax.models.hakg.model import hakg, propagate
+from hkjax.models.hakg.model import hakg
 from hkjax.models.hakg.parameters import HAKG
+from hkjax.models.hakg.propagation import propagate
 from hkjax.ops.collectives import DATA, ROWS
 from hkjax.training.partition import Partitioner, make_mesh, parse_mesh_shape
 from tests.zoo import KEEP_ALL

@@ -7,7 +7,7 @@ import numpy as np
 from hkjax.data.dataset import Dataset
 from hkjax.geometry import poincare
 from hkjax.models.base import Insight, Picture, Recommender
-from hkjax.models.hakg.model import HAKGRepresentation
+from hkjax.models.hakg.representation import HAKGRepresentation
 from hkjax.ops.transfer import to_host
 
 

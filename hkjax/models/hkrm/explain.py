@@ -9,7 +9,7 @@ import numpy as np
 
 from hkjax.data.dataset import Dataset, Names
 from hkjax.models.base import Insight, Picture, Recommender
-from hkjax.models.hkrm.model import HKRMRepresentation
+from hkjax.models.hkrm.representation import HKRMRepresentation
 from hkjax.ops.transfer import to_host
 
 

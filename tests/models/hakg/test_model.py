@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from hkjax.errors import InputError
 from hkjax.geometry import cones
 from hkjax.geometry import poincare as ball
-from hkjax.models.hakg import model as hakg_model
+from hkjax.models.hakg import propagation
 from hkjax.models.hakg.config import HAKGConfig
 from hkjax.models.hakg.inputs import make_inputs, subsample
 from hkjax.models.hakg.losses import cone_loss
@@ -84,8 +84,8 @@ def test_a_sample_keeps_edges_whole_and_each_step_scales_interactions_up(tiny_da
     assert set(kept) <= set(whole)
     assert len(set(kept)) == len(kept)
     params = jax.tree.map(lambda x: 4 * x, jax.jit(model.init)(jax.random.key(0)))
-    monkeypatch.setattr(hakg_model, "subsample", lambda *args: sample)
-    propagate = jax.jit(partial(hakg_model.propagate, config))
+    monkeypatch.setattr(propagation, "subsample", lambda *args: sample)
+    propagate = jax.jit(partial(propagation.propagate, config))
     found = propagate(module(config, tiny_data).apply(params), model.inputs, jax.random.key(0))
     for ours, expected in zip(found, propagate_by_hand(config, tiny_data, params, sample.inputs), strict=True):
         np.testing.assert_allclose(ours, expected, rtol=1e-9, atol=1e-12)

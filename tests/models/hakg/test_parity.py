@@ -15,7 +15,7 @@ import pytest
 
 from hkjax.geometry import cones
 from hkjax.geometry import poincare as ball
-from hkjax.models.hakg import message, model
+from hkjax.models.hakg import message, propagation
 from hkjax.models.hakg.losses import angle_loss, cone_loss, contrastive_loss, cosines, l2_normalize
 from hkjax.ops.pairs import masked_gram
 from hkjax.ops.triples import Gram
@@ -116,7 +116,7 @@ def test_parity_of_the_gradients(case):
     z, n_users, n_items = case.z, int(case.z["n_users"]), int(case.z["n_items"])
 
     def loss(params, inputs, users, positive, negative):
-        x = model.propagate(case.config, case.parameters(params), inputs, None)
+        x = propagation.propagate(case.config, case.parameters(params), inputs, None)
         user, tables = l2_normalize(x.user)[users], [l2_normalize(table) for table in (x.entity[:n_items], x.item)]
         of_tables = [cosines(user, table, positive, negative) for table in tables]
         return contrastive_loss(of_tables, case.config.margin).mean()
@@ -137,7 +137,7 @@ def total_loss(case):
 
     def loss(params, inputs, users, positive, negative):
         p = case.parameters(params)
-        x = model.propagate(config, p, inputs, None)
+        x = propagation.propagate(config, p, inputs, None)
         user, tables = l2_normalize(x.user)[users], [l2_normalize(table) for table in (x.entity[:n_items], x.item)]
         of_tables = [cosines(user, table, positive, negative) for table in tables]
         ranking = contrastive_loss(of_tables, config.margin).mean()
@@ -160,7 +160,7 @@ def all_close(found, case, prefix):
 
 
 def test_parity_of_all_gradients_with_their_factors_and_of_five_steps_of_adam(case, monkeypatch):
-    monkeypatch.setattr(model, "messages", messages_with_their_factors)
+    monkeypatch.setattr(propagation, "messages", messages_with_their_factors)
     loss, (params, *args) = total_loss(case)
     optimizer = make_optimizer(OptimizerConfig(learning_rate=1e-3), steps_per_epoch=5)
 

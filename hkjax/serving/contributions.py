@@ -1,0 +1,161 @@
+"""What history items and attributes contribute to scores, for many pairs of users and items at once.
+
+What a history item contributes is the derivative of the score by how often the item counts in the history: to first
+order, what the score loses without it. What an attribute contributes is said by the model (`FoldIn.attributes`).
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from hkjax.data.dataset import Dataset
+from hkjax.models.base import FoldIn, Recommender, Representation
+from hkjax.ops.transfer import to_host
+
+# History items, or facts, that are read at once.
+_POSITIONS_PER_BLOCK = 1 << 15
+
+
+class ItemFacts(NamedTuple):
+    """The facts of every item: those of item i are at `start[i]` and after, `length[i]` of them.
+
+    Attributes:
+        relation: int [facts]; n_relations + r is relation r in reverse.
+        entity: int [facts], the other end.
+        start, length: int [items].
+    """
+
+    relation: np.ndarray
+    entity: np.ndarray
+    start: np.ndarray
+    length: np.ndarray
+
+    def of(self, item: int) -> tuple[np.ndarray, np.ndarray]:
+        """Relations and entities of one item."""
+        place = slice(self.start[item], self.start[item] + self.length[item])
+        return self.relation[place], self.entity[place]
+
+
+def item_facts(data: Dataset) -> ItemFacts:
+    """Groups the triples by the items at either end."""
+    head, relation, tail = data.triples.T
+    items = np.concatenate([head, tail])
+    relations, entities = np.concatenate([relation, relation + data.n_relations]), np.concatenate([tail, head])
+    kept = items < data.n_items
+    order = np.flatnonzero(kept)[np.argsort(items[kept], kind="stable")]
+    length = np.bincount(items[kept], minlength=data.n_items)
+    return ItemFacts(relations[order], entities[order], length=length, start=np.cumsum(length) - length)
+
+
+def history_contributions(
+    recommender: Recommender,
+    prepared: Any,
+    representation: Representation,
+    users: np.ndarray | None,
+    items: np.ndarray,
+    histories: Sequence[np.ndarray],
+) -> list[np.ndarray]:
+    """What each history item contributes to the score of each pair.
+
+    Args:
+        recommender: it has `fold_in`.
+        prepared: of `FoldIn.prepare`.
+        representation: of the trained users.
+        users: numbers of trained users [P]; None for new ones.
+        items: numbers of the items [P].
+        histories: of each pair's user.
+
+    Returns:
+        For each pair float [length of the history].
+    """
+    fold_in, results = _fold_in(recommender), [np.zeros(0)] * len(items)
+    function = partial(_derivative, fold_in.users, recommender.score_pairs, prepared, representation)
+    for rows, block, room in _buckets(np.array([len(history) for history in histories])):
+        values, mask = _padded([histories[row] for row in rows], block, room)
+        of_rows = np.pad(rows, (0, block - len(rows)))
+        ids = None if users is None else jnp.asarray(users[of_rows])
+        found = to_host(function(values, mask, ids, jnp.asarray(items[of_rows])))
+        for row, contributions in zip(rows, found, strict=False):
+            results[row] = contributions[: len(histories[row])]
+    return results
+
+
+def attribute_contributions(
+    fold_in: FoldIn,
+    prepared: Any,
+    representation: Representation,
+    users: np.ndarray,
+    items: np.ndarray,
+    facts: ItemFacts,
+) -> list[np.ndarray]:
+    """What each fact of the items contributes: for each pair float [facts of the item].
+
+    Args:
+        fold_in: it has `attributes`.
+        prepared: of `FoldIn.prepare`.
+        representation: of the users.
+        users, items: their numbers [P].
+        facts: of `item_facts`.
+    """
+    results = [np.zeros(0)] * len(items)
+    for rows, block, room in _buckets(facts.length[items]):
+        of_rows = np.pad(rows, (0, block - len(rows)))
+        pairs = zip(*(facts.of(items[row]) for row in rows), strict=True)
+        padded = (_padded(arrays, block, room)[0] for arrays in pairs)
+        found = _attributes(fold_in.attributes, prepared, representation, users[of_rows], items[of_rows], *padded)
+        for row, contributions in zip(rows, to_host(found), strict=False):
+            results[row] = contributions[: facts.length[items[row]]]
+    return results
+
+
+def _fold_in(recommender: Recommender) -> FoldIn:
+    assert recommender.fold_in is not None, "the model says nothing of single users"
+    return recommender.fold_in
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def _derivative(
+    users_of: Callable[..., Representation],
+    score_pairs: Callable[..., jax.Array],
+    prepared: Any,
+    representation: Representation,
+    histories: jax.Array,
+    weights: jax.Array,
+    ids: jax.Array | None,
+    items: jax.Array,
+) -> jax.Array:
+    """The derivative of each pair's score by its history's weights, [B, m]."""
+
+    def total(weights: jax.Array) -> jax.Array:
+        folded = users_of(prepared, representation, histories, weights, ids)
+        return score_pairs(folded, jnp.arange(items.shape[0]), items).sum()
+
+    return jax.grad(total)(weights)
+
+
+@partial(jax.jit, static_argnums=0)
+def _attributes(attributes: Callable[..., jax.Array], *arguments: Any) -> jax.Array:
+    return attributes(*arguments)
+
+
+def _buckets(lengths: np.ndarray) -> Iterator[tuple[np.ndarray, int, int]]:
+    """Rows of similar length, how many are read at once, and the room for each; sizes are powers of 2."""
+    room = np.where(lengths > 0, 1 << np.ceil(np.log2(np.maximum(lengths, 1))).astype(int), 1)
+    for size in np.unique(room):
+        rows = np.flatnonzero(room == size)
+        block = int(min(max(1, _POSITIONS_PER_BLOCK // size), 1 << (len(rows) - 1).bit_length()))
+        for first in range(0, len(rows), block):
+            yield rows[first : first + block], block, int(size)
+
+
+def _padded(arrays: Sequence[np.ndarray], block: int, room: int) -> tuple[np.ndarray, np.ndarray]:
+    """The arrays as int32 [block, room], and 1 where there is an entry, 0 otherwise."""
+    values, mask = np.zeros((block, room), np.int32), np.zeros((block, room), np.float32)
+    for k, array in enumerate(arrays):
+        values[k, : len(array)] = array
+        mask[k, : len(array)] = 1
+    return values, mask

@@ -1,0 +1,167 @@
+"""Why a model scores an item as it does, in sentences: the history items and attributes that contribute most.
+
+That they do is measured by deleting them, in benchmarks/faithfulness.py.
+"""
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pyarrow as pa
+
+from hkjax.data.dataset import Dataset
+from hkjax.serving.contributions import attribute_contributions, history_contributions, item_facts
+
+if TYPE_CHECKING:
+    from hkjax.serving.recommend import Model
+
+_N_NAMED = 3
+
+
+class Fact(NamedTuple):
+    """An attribute of an item that items of the history share.
+
+    Attributes:
+        relation: n_relations + r is relation r in reverse.
+        entity: the attribute.
+        shared_by: the named history items that have it, too.
+        contribution: to the score, in the model's own measure.
+    """
+
+    relation: int
+    entity: int
+    shared_by: list[int]
+    contribution: float
+
+
+class Reason(NamedTuple):
+    """Why the model scores one item as it does for one user; at most three of each kind, strongest first.
+
+    Attributes:
+        history: numbers of history items.
+        contributions: theirs, in units of the score.
+        facts: the attributes that the item shares with them.
+        sentence: what a person reads.
+    """
+
+    history: np.ndarray
+    contributions: np.ndarray
+    facts: list[Fact]
+    sentence: str
+
+
+def explain_pairs(
+    model: "Model",
+    users: np.ndarray | None,
+    items: np.ndarray,
+    histories: Sequence[np.ndarray],
+    prepared: Any = None,
+) -> list[Reason]:
+    """Explains why the model scores items as it does.
+
+    Args:
+        model: of `load_model`; its recommender has `fold_in`.
+        users: numbers of the users [P]; None for a new person, whose history all pairs share.
+        items: numbers of the items [P].
+        histories: the positive train items of each pair's user.
+        prepared: of `FoldIn.prepare`, if it is at hand.
+    """
+    r = model.recommender
+    assert r.fold_in is not None
+    if prepared is None:
+        prepared = jax.jit(r.fold_in.prepare)(model.params, r.inputs)
+    spoken = history_contributions(r, prepared, model.representation, users, items, histories)
+    best = [np.argsort(-x, kind="stable")[:_N_NAMED] for x in spoken]
+    named = [history[k] for history, k in zip(histories, best, strict=True)]
+    facts = _shared_facts(model, prepared, users, items, named, histories)
+    contributions = [x[k] for x, k in zip(spoken, best, strict=True)]
+    sentences = _sentences(model.data, items, named, contributions, facts)
+    return [Reason(*reason) for reason in zip(named, contributions, facts, sentences, strict=True)]
+
+
+def reason_rows(data: Dataset, users: Sequence[int], items: Sequence[int], reasons: Sequence[Reason]) -> pa.Table:
+    """Reasons as a table, one row a reason.
+
+    Returns:
+        Columns user, item (ids), kind (`history` or `attribute`), relation (empty for `history`), name (of the
+        history item or attribute), contribution.
+    """
+    columns: dict[str, list[Any]] = {name: [] for name in ("user", "item", "kind", "relation", "name", "contribution")}
+    names = data.names
+    for user, item, reason in zip(users, items, reasons, strict=True):
+        of_history = [("history", "", names.entities[k], x) for k, x in zip(*reason[:2], strict=True)]
+        of_facts = [
+            ("attribute", names.relations[f.relation % data.n_relations], names.entities[f.entity], f.contribution)
+            for f in reason.facts
+        ]
+        for row in (*of_history, *of_facts):
+            for column, value in zip(columns.values(), (names.users[user], names.items[item], *row), strict=True):
+                column.append(value)
+    texts = {name: pa.array(column, pa.string()) for name, column in list(columns.items())[:-1]}
+    return pa.table({**texts, "contribution": pa.array(columns["contribution"], pa.float32())})
+
+
+def _shared_facts(
+    model: "Model",
+    prepared: Any,
+    users: np.ndarray | None,
+    items: np.ndarray,
+    named: Sequence[np.ndarray],
+    histories: Sequence[np.ndarray],
+) -> list[list[Fact]]:
+    """The facts that each item shares with the named history items, those first that contribute most."""
+    data, fold_in = model.data, model.recommender.fold_in
+    if fold_in is None or fold_in.attributes is None or not len(data.triples):
+        return [[] for _ in items]
+    representation = model.representation
+    if users is None:
+        row = jnp.asarray(histories[0])[None]
+        representation = fold_in.users(prepared, representation, row, jnp.ones(row.shape), None)
+        users = np.zeros(len(items), np.int64)
+    facts, results = item_facts(data), []
+    for item, others, weights in zip(
+        items, named, attribute_contributions(fold_in, prepared, representation, users, items, facts), strict=True
+    ):
+        sharing: dict[tuple[int, int], list[int]] = {}
+        for other in others.tolist():
+            for fact in zip(*map(np.ndarray.tolist, facts.of(other)), strict=True):
+                sharing.setdefault(fact, []).append(other)
+        own = zip(*map(np.ndarray.tolist, facts.of(item)), weights.tolist(), strict=True)
+        shared = [Fact(r, e, sharing[r, e], weight) for r, e, weight in own if (r, e) in sharing]
+        results.append(sorted(shared, key=lambda fact: -fact.contribution)[:_N_NAMED])
+    return results
+
+
+def _sentences(
+    data: Dataset,
+    items: np.ndarray,
+    named: Sequence[np.ndarray],
+    contributions: Sequence[np.ndarray],
+    facts: Sequence[Sequence[Fact]],
+) -> list[str]:
+    """For instance: author Ann Lee, as The Sea and The Hill; 12 of 40 who liked The Moor liked it, too."""
+    entities, relations = data.names.entities, data.names.relations
+    positives = data.train.positives()
+    order = np.argsort(positives.items, kind="stable")
+    audience = np.split(positives.users[order], np.cumsum(np.bincount(positives.items, minlength=data.n_items))[:-1])
+    sentences = []
+    for item, history, weights, shared in zip(items, named, contributions, facts, strict=True):
+        parts, told = [], set()
+        for fact in shared:
+            relation = relations[fact.relation % data.n_relations]
+            parts.append(f"{relation} {entities[fact.entity]}, as {_and(entities[j] for j in fact.shared_by)}")
+            told.update(fact.shared_by)
+        for other, weight in zip(history.tolist(), weights, strict=True):
+            if other not in told and (weight > 0 or len(history) == 1):
+                both = len(np.intersect1d(audience[other], audience[item], assume_unique=True))
+                liked = f"{both} of {len(audience[other])} who liked {entities[other]} liked it, too"
+                parts.append(liked if both else f"close to {entities[other]}")
+        sentences.append("; ".join(parts) or ("close to the whole history" if len(history) else "popular"))
+    return sentences
+
+
+def _and(names: Iterable[str]) -> str:
+    *first, last = names
+    return f"{', '.join(first)} and {last}" if first else last

@@ -1,0 +1,265 @@
+"""Recommendations by name: the best items for users, for a person of whom only some items are known, for an item."""
+
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pyarrow as pa
+
+from hkjax.data.blocks import blocked_pairs
+from hkjax.data.dataset import Dataset, Interactions
+from hkjax.errors import InputError, nearest
+from hkjax.models.base import Params, Recommender, Representation
+from hkjax.ops.transfer import to_host
+from hkjax.serving.reasons import explain_pairs
+
+_SCORES_PER_BLOCK = 1 << 24
+
+
+class Model(NamedTuple):
+    """A trained model, ready to recommend.
+
+    Attributes:
+        data: the data set; its names are how users and items are called.
+        recommender, params: the model.
+        representation: what `encode` makes of the parameters.
+    """
+
+    data: Dataset
+    recommender: Recommender
+    params: Params
+    representation: Representation
+
+
+def load_model(data: Dataset, recommender: Recommender, params: Params) -> Model:
+    """Computes the representation, once for all recommendations."""
+    return Model(data, recommender, params, jax.jit(recommender.encode)(params, recommender.inputs))
+
+
+def recommend(
+    model: Model,
+    users: Sequence[str],
+    top_k: int = 10,
+    candidates: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    include_seen: bool = False,
+    reasons: bool = True,
+    progress: Callable[[int], None] = lambda done: None,
+) -> pa.Table:
+    """The best items of each user.
+
+    Args:
+        model: of `load_model`.
+        users: their ids. One that is not in the data gets the most popular items.
+        top_k: items per user; fewer where fewer are left.
+        candidates: ids of the items to choose among; none for all.
+        exclude: ids of items to leave out.
+        include_seen: whether to recommend what the user met in any part.
+        reasons: whether to fill the column `because`.
+        progress: called with the number of users done.
+
+    Returns:
+        Columns user, rank (from 1 on), item, name, score, because; by users in their order, then by rank.
+
+    Raises:
+        InputError: an unknown item, or no user.
+    """
+    if not len(users):
+        raise InputError("no user to recommend to")
+    data, number = model.data, {name: k for k, name in enumerate(model.data.names.users)}
+    known = np.array([number.get(user, -1) for user in users])
+    seen = Interactions(*(np.zeros(0, np.int32),) * 3) if include_seen else data.seen()
+    allowed = allowed_items(data, candidates, exclude)
+    distinct = np.unique(known[known >= 0])
+    scores, items = top_items(model.recommender, model.representation, distinct, seen, allowed, top_k, progress)
+    fallback_scores, fallback_items = _most_popular(data, allowed, top_k)
+    place = np.searchsorted(distinct, known)
+    rows = [
+        (items[place[k]], scores[place[k]]) if known[k] >= 0 else (fallback_items, fallback_scores)
+        for k in range(len(users))
+    ]
+    because: list[list[str]] | None = None
+    if reasons:
+        because = _reasons(model, known, [i[np.isfinite(s)] for i, s in rows])
+    return _table(data, list(users), rows, because)
+
+
+def recommend_like(
+    model: Model,
+    liked: Sequence[str],
+    top_k: int = 10,
+    candidates: Sequence[str] = (),
+    exclude: Sequence[str] = (),
+    reasons: bool = True,
+) -> pa.Table:
+    """The best items for a person who is in no file and liked the given items; the model folds the history in.
+
+    Args:
+        model: of `load_model`.
+        liked: ids of items.
+        top_k, candidates, exclude, reasons: as in `recommend`.
+
+    Returns:
+        As `recommend`; the user is called `new`.
+
+    Raises:
+        InputError: an unknown item, or a model that can't score new users.
+    """
+    data, recommender = model.data, model.recommender
+    if recommender.fold_in is None:
+        raise InputError("this model can't recommend to users that it was not trained on")
+    history = item_numbers(data, liked)
+    prepared = jax.jit(recommender.fold_in.prepare)(model.params, recommender.inputs)
+    weights = jnp.ones((1, len(history)))
+    folded = jax.jit(recommender.fold_in.users)(
+        prepared, model.representation, jnp.asarray(history)[None], weights, None
+    )
+    seen = Interactions(np.zeros(len(history), np.int32), history.astype(np.int32), np.ones(len(history), np.int32))
+    allowed = allowed_items(data, candidates, exclude)
+    scores, items = top_items(recommender, folded, np.zeros(1, int), seen, allowed, top_k)
+    row, because = [(items[0], scores[0])], None
+    if reasons:
+        best = items[0][np.isfinite(scores[0])]
+        because = [[x.sentence for x in explain_pairs(model, None, best, [history] * len(best), prepared)]]
+    return _table(data, ["new"], row, because)
+
+
+def similar(model: Model, item: str, top_k: int = 10, reasons: bool = True) -> pa.Table:
+    """What the model recommends to someone who liked this item alone; as `recommend_like`, the user being the item."""
+    table = recommend_like(model, [item], top_k, reasons=reasons)
+    return table.set_column(0, "user", pa.array([item] * len(table)))
+
+
+def item_numbers(data: Dataset, ids: Sequence[str]) -> np.ndarray:
+    """The numbers of item ids.
+
+    Raises:
+        InputError: one is unknown; the nearest known one is named.
+    """
+    number = {name: k for k, name in enumerate(data.names.items)}
+    for name in ids:
+        if name not in number:
+            raise InputError(f"unknown item {name!r}{nearest(name, data.names.items)}")
+    return np.array([number[name] for name in ids], np.int64)
+
+
+def allowed_items(data: Dataset, candidates: Sequence[str], exclude: Sequence[str]) -> np.ndarray:
+    """Which items may be recommended, bool [items]."""
+    allowed = np.full(data.n_items, not len(candidates))
+    allowed[item_numbers(data, candidates)] = True
+    allowed[item_numbers(data, exclude)] = False
+    return allowed
+
+
+def top_items(
+    recommender: Recommender,
+    representation: Representation,
+    users: np.ndarray,
+    seen: Interactions,
+    allowed: np.ndarray,
+    top_k: int,
+    progress: Callable[[int], None] = lambda done: None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """The best items of users, in blocks on the device.
+
+    Args:
+        recommender, representation: the model.
+        users: ascending numbers [users].
+        seen: rows whose items are left out for their user.
+        allowed: bool [items].
+        top_k: items per user.
+        progress: called with the number of users done.
+
+    Returns:
+        Scores, descending, and items: [users, min(top_k, items)] each; -inf where no item is left.
+    """
+    k = min(top_k, len(allowed))
+    if not len(users):
+        return np.zeros((0, k), np.float32), np.zeros((0, k), np.int32)
+    size = max(1, min(len(users), _SCORES_PER_BLOCK // len(allowed)))
+    blocks = [users[i : i + size] for i in range(0, len(users), size)]
+    forbidden = jnp.asarray(~allowed)
+
+    def start() -> Iterator[tuple[jax.Array, jax.Array]]:
+        for block, pairs in zip(blocks, blocked_pairs(seen, blocks), strict=True):
+            padded = np.pad(block, (0, size - len(block)))
+            yield _top_k(recommender.score_all_items, k, representation, padded, pairs, forbidden)
+
+    results, done = [], 0
+    for block, result in zip(blocks, start(), strict=True):
+        results.append([to_host(x)[: len(block)] for x in result])
+        done += len(block)
+        progress(done)
+    scores, items = zip(*results, strict=True)
+    return np.concatenate(scores), np.concatenate(items)
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def _top_k(
+    score_all_items: Callable[[Representation, jax.Array], jax.Array],
+    k: int,
+    representation: Representation,
+    users: jax.Array,
+    seen: tuple[jax.Array, jax.Array],
+    forbidden: jax.Array,
+) -> tuple[jax.Array, jax.Array]:
+    scores = jnp.where(forbidden, -jnp.inf, score_all_items(representation, users))
+    return jax.lax.top_k(scores.at[seen[0], seen[1]].set(-jnp.inf, mode="drop"), k)
+
+
+def _most_popular(data: Dataset, allowed: np.ndarray, top_k: int) -> tuple[np.ndarray, np.ndarray]:
+    counts = np.bincount(data.seen().items, minlength=data.n_items).astype(np.float64)
+    counts[~allowed] = -np.inf
+    items = np.argsort(-counts, kind="stable")[:top_k]
+    return counts[items], items
+
+
+def _reasons(model: Model, known: np.ndarray, items: Sequence[np.ndarray]) -> list[list[str]]:
+    """A sentence for each user's items."""
+    histories = user_histories(model.data)
+    counts = np.bincount(model.data.seen().items, minlength=model.data.n_items)
+    pairs = [(user, item) for user, row in zip(known, items, strict=True) if user >= 0 for item in row]
+    sentences: Iterator[str] = iter(())
+    if pairs and model.recommender.fold_in is not None:
+        users, chosen = (np.array(column) for column in zip(*pairs, strict=True))
+        reasons = explain_pairs(model, users, chosen, [histories[user] for user in users])
+        sentences = iter([reason.sentence for reason in reasons])
+    return [
+        [next(sentences, "") if user >= 0 else f"the user is unknown; {counts[item]} users met it" for item in row]
+        for user, row in zip(known, items, strict=True)
+    ]
+
+
+def user_histories(data: Dataset) -> list[np.ndarray]:
+    """The positive train items of every user."""
+    positives = data.train.positives()
+    order = np.argsort(positives.users, kind="stable")
+    return np.split(positives.items[order], np.cumsum(np.bincount(positives.users, minlength=data.n_users))[:-1])
+
+
+def _table(
+    data: Dataset,
+    users: Sequence[str],
+    rows: Sequence[tuple[np.ndarray, np.ndarray]],
+    because: Sequence[Sequence[str]] | None,
+) -> pa.Table:
+    kept = [np.isfinite(scores) for _, scores in rows]
+    counts = np.array([mask.sum() for mask in kept])
+    items = np.concatenate([items[mask] for (items, _), mask in zip(rows, kept, strict=True)])
+    scores = np.concatenate([scores[mask] for (_, scores), mask in zip(rows, kept, strict=True)])
+    ranks = np.arange(len(items)) - np.repeat(np.cumsum(counts) - counts, counts) + 1
+    ids, names = pa.array(data.names.items, pa.string()), pa.array(data.names.entities[: data.n_items], pa.string())
+    sentences = [sentence for row in because for sentence in row] if because is not None else [""] * len(items)
+    return pa.table(
+        {
+            "user": pa.array(users, pa.string()).take(pa.array(np.repeat(np.arange(len(users)), counts))),
+            "rank": ranks.astype(np.int32),
+            "item": ids.take(pa.array(items)),
+            "name": names.take(pa.array(items)),
+            "score": scores.astype(np.float32),
+            "because": pa.array(sentences, pa.string()),
+        }
+    )
