@@ -17,7 +17,7 @@ import numpy as np
 from absl import flags
 from ml_collections import config_flags
 
-from hkjax import cli
+from hkjax.cli.run import run
 from hkjax.data.batching import get_batch
 from hkjax.evaluation.ranking import rank_users
 from hkjax.experiment import build_model, load_data, read_experiment
@@ -109,4 +109,4 @@ def _median(function: Callable, *args: Any) -> float:
 
 
 if __name__ == "__main__":
-    cli.run(define_flags, main)
+    run(define_flags, main, __doc__)

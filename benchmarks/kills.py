@@ -15,7 +15,7 @@ import jax
 import numpy as np
 from absl import flags
 
-from hkjax import cli
+from hkjax.cli.run import run
 from hkjax.errors import InputError
 from hkjax.experiment import load_workdir
 from hkjax.training.checkpoint import Checkpoints
@@ -71,4 +71,4 @@ def _start(workdir: Path) -> subprocess.Popen:
 
 
 if __name__ == "__main__":
-    cli.run(define_flags, main)
+    run(define_flags, main, __doc__)

@@ -12,7 +12,7 @@ import numpy as np
 from absl import flags
 from ml_collections import config_flags
 
-from hkjax import cli
+from hkjax.cli.run import run
 from hkjax.data.dataset import Dataset
 from hkjax.evaluation.ranking import rank_users
 from hkjax.experiment import build_model, load_data, read_experiment
@@ -75,4 +75,4 @@ def official_params(config: HAKGConfig, data: Dataset, seed: int) -> Params:
 
 
 if __name__ == "__main__":
-    cli.run(define_flags, main)
+    run(define_flags, main, __doc__)

@@ -12,7 +12,7 @@ import time
 
 from absl import flags
 
-from hkjax import cli
+from hkjax.cli.run import run
 
 _REPEATS = 3
 
@@ -82,4 +82,4 @@ def _seconds(n_edges: int, n_devices: int) -> float:
 
 
 if __name__ == "__main__":
-    cli.run(define_flags, main)
+    run(define_flags, main, __doc__)

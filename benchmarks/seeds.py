@@ -14,7 +14,7 @@ import numpy as np
 from absl import flags
 from ml_collections import config_flags
 
-from hkjax import cli
+from hkjax.cli.run import run
 from hkjax.experiment import evaluate_workdir, read_experiment, train_experiment
 
 
@@ -64,4 +64,4 @@ def _literal(text: str) -> object:
 
 
 if __name__ == "__main__":
-    cli.run(define_flags, main)
+    run(define_flags, main, __doc__)

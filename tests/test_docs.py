@@ -1,8 +1,11 @@
 """README.md and the pages of docs/: their code runs, their commands and links name what exists."""
 
 import importlib.util
+import os
 import re
 import shlex
+import subprocess
+import sys
 import textwrap
 from pathlib import Path
 
@@ -20,16 +23,18 @@ BLOCK = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 
+ENVIRONMENT = {**os.environ, "JAX_NUM_CPU_DEVICES": "1"}
+
 by_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
 
 def blocks(page, *languages, marked=False):
-    """Place and code of the blocks in one of the languages, with or without those that are marked as not run."""
+    """Place, language and code of the blocks in these languages, with or without those marked as not run."""
     text = page.read_text()
     for match in BLOCK.finditer(text):
         if match["language"] in languages and (marked or not match["mark"]):
             line = text.count("\n", 0, match.start("fence")) + 1
-            yield f"{page.name}, block at line {line}", textwrap.dedent(match["code"])
+            yield f"{page.name}, block at line {line}", match["language"], textwrap.dedent(match["code"])
 
 
 def check_command(command, where):
@@ -42,15 +47,21 @@ def check_command(command, where):
     match words:
         case ["python", "-m", module, *_]:
             script = Path(importlib.util.find_spec(f"{module}.__main__").origin)
+        case ["python", ("train.py" | "evaluate.py") as door, *_]:
+            script = ROOT / "hkjax/cli" / door
         case ["python", script, *_]:
             script = ROOT / script
             assert script.is_file(), f"{where}: no file {script}"
+        case ["hkjax", verb, *_]:
+            script = ROOT / f"hkjax/cli/{verb}.py"
         case ["make", *arguments]:
             assert {x for x in arguments if "=" not in x} <= TARGETS, f"{where}: no such target"
             return
         case _:
             return
     defined = script.read_text()
+    if "define_table_flags()" in defined:
+        defined += (ROOT / "hkjax/cli/tables.py").read_text()
     missing = [
         flag for flag in flags if not flag.startswith("config.") and f'"{flag}"' not in defined and flag != "help"
     ]
@@ -60,10 +71,17 @@ def check_command(command, where):
 
 
 @by_page
-def test_the_python_blocks_of_a_page_run_in_order(page, tmp_path, monkeypatch):
+def test_the_blocks_of_a_page_run_in_order(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     names: dict = {"__name__": "__main__"}
-    for where, code in blocks(page, "python"):
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    for where, language, code in blocks(page, "python", "sh"):
+        if language == "sh":
+            result = subprocess.run(
+                ["sh", "-e"], input=code, text=True, capture_output=True, env={**ENVIRONMENT, "PATH": path}
+            )
+            assert result.returncode == 0, f"{where}: {result.stderr}"
+            continue
         try:
             exec(compile(code, where, "exec"), names)
             if "get_config" in names:
@@ -74,19 +92,14 @@ def test_the_python_blocks_of_a_page_run_in_order(page, tmp_path, monkeypatch):
 
 @by_page
 def test_the_commands_of_a_page_name_what_exists(page):
-    for where, code in blocks(page, "sh", marked=True):
+    for where, _, code in blocks(page, "sh", marked=True):
         for command in code.replace("\\\n", " ").splitlines():
             check_command(command, where)
 
 
 @by_page
-def test_commands_are_marked_as_not_run_and_say_why(page):
-    assert not list(blocks(page, "sh")), "precede it by <!-- not run: REASON -->"
-
-
-@by_page
 def test_no_block_of_code_hides_behind_another_name_of_its_language(page):
-    hidden = [where for where, _ in blocks(page, "py", "python3", "pycon", "bash", "shell", "console", "{code-block}")]
+    hidden = [where for where, *_ in blocks(page, "py", "python3", "pycon", "bash", "shell", "console", "{code-block}")]
     assert not hidden, "write python or sh"
 
 

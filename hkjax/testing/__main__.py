@@ -12,7 +12,7 @@ from ml_collections import config_flags
 from rich.console import Console
 from rich.table import Table
 
-from hkjax import cli
+from hkjax.cli.run import run
 from hkjax.data.batching import epoch_order, get_batch
 from hkjax.data.dataset import take_users
 from hkjax.experiment import Experiment, build_model, load_data, read_experiment
@@ -61,4 +61,4 @@ def _holds(e: GradientError) -> bool:
 
 
 if __name__ == "__main__":
-    cli.run(define_flags, main, Experiment)
+    run(define_flags, main, __doc__, Experiment)

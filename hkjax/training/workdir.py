@@ -60,7 +60,7 @@ def read_config(workdir: Path) -> dict[str, Any]:
     """
     path = workdir / "config.json"
     if not path.exists():
-        raise InputError(f"{path}: no such file; train first: python train.py --workdir={workdir}")
+        raise InputError(f"{path}: no such file; train first: hkjax train --workdir={workdir} ...")
     return json.loads(path.read_text())
 
 

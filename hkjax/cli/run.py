@@ -1,11 +1,11 @@
-"""What the command lines share: flags, help, and an error that ends them with one line on stderr."""
+"""What all command lines share: flags, help, and an error that ends them with one line on stderr."""
 
 import os
 import re
 import sys
 import textwrap
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import jax
 from absl import flags, logging
@@ -13,8 +13,21 @@ from absl import flags, logging
 from hkjax.config import settings
 from hkjax.errors import InputError, PeerError, TerminationError, nearest
 
+_NEEDED = {
+    "workdir": "work directory: --workdir=runs/NAME",
+    "interactions": "table of who met what: --interactions=FILE",
+    "item": "item: --item=ID",
+    "export": "folder to write to: --export=FOLDER",
+}
 
-def run(define_flags: Callable[[], None], main: Callable[[], None], config: type | None = None) -> None:
+
+def run(
+    define_flags: Callable[[], None],
+    main: Callable[[], None],
+    about: str | None,
+    config: type | None = None,
+    needs: Sequence[str] = (),
+) -> None:
     """Defines and parses the flags, runs `main`, and exits.
 
     The code is 0, or after one line on stderr 2 for a mistake that a person can mend, 1 where another
@@ -23,7 +36,9 @@ def run(define_flags: Callable[[], None], main: Callable[[], None], config: type
     Args:
         define_flags: defines absl flags.
         main: what to run once they are parsed.
+        about: what --help says first.
         config: the dataclass behind --config, whose keys --help lists.
+        needs: flags that must be given.
     """
     # What orbax and JAX log of an error comes as an exception, too.
     logging.set_verbosity(logging.FATAL)
@@ -31,12 +46,14 @@ def run(define_flags: Callable[[], None], main: Callable[[], None], config: type
         asks_for_help = bool({"--help", "-h", "--helpshort", "--helpfull"} & set(sys.argv[1:]))
         if asks_for_help:
             del sys.argv[1:]
+        before = {*flags.FLAGS}
         _parse(define_flags, config)
         if asks_for_help:
-            print(_help(config))
+            print(_help(about, sorted({*flags.FLAGS} - before), config))
             return
-        if "workdir" in flags.FLAGS and flags.FLAGS.workdir is None:
-            raise InputError("name a work directory: --workdir=runs/NAME")
+        for name in needs:
+            if flags.FLAGS[name].value is None:
+                raise InputError(f"name a {_NEEDED[name]}")
         main()
     except InputError as error:
         _fail(error)
@@ -67,11 +84,12 @@ def _parse(define_flags: Callable[[], None], config: type | None) -> None:
         raise InputError(f"unexpected argument {unused[0]!r}")
 
 
-def _help(config: type | None) -> str:
-    """The script's docstring, its flags and the configuration's keys, each with its meaning."""
-    lines = [sys.modules["__main__"].__doc__ or "", "flags:"]
-    for flag in sorted(flags.FLAGS.get_flags_for_module(sys.argv[0]), key=lambda flag: flag.name):
-        lines += _entry(f"--{flag.name}", f"default {flag.default_unparsed}", flag.help or "")
+def _help(about: str | None, names: Sequence[str], config: type | None) -> str:
+    """What the command does, its flags and the configuration's keys, each with its meaning."""
+    lines = [about or "", "flags:"]
+    for flag in (flags.FLAGS[name] for name in names if "." not in name):
+        default = "none" if flag.value is None or flag.name == "config" else flag.default_unparsed
+        lines += _entry(f"--{flag.name}", f"default {default}", flag.help or "")
     if config is not None:
         lines += [
             "",

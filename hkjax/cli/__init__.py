@@ -1,0 +1,1 @@
+"""The command `hkjax`: its verbs, and what they share with train.py and evaluate.py."""

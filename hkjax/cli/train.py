@@ -1,0 +1,129 @@
+"""Trains a recommender on your tables, or as a configuration says; the same command resumes.
+
+    hkjax train --interactions=ratings.csv --items=items.csv --model=hkrm --workdir=runs/mine
+    hkjax train --config=mine.py --workdir=runs/mine
+    hkjax train --from=runs/mine --workdir=runs/newer
+
+Without a configuration, sizes follow the data; what is chosen is printed, and stands in the work directory's
+config.json. --config.KEY=VALUE sets a key in any case.
+"""
+
+import dataclasses
+import itertools
+import json
+import sys
+from pathlib import Path
+from typing import Any
+
+from absl import flags
+from ml_collections import config_flags
+
+from hkjax.choices import choose, tables_config
+from hkjax.cli.tables import data_config, define_table_flags, given_tables
+from hkjax.errors import InputError
+from hkjax.experiment import Experiment, load_data, read_experiment, train_experiment
+from hkjax.models.registry import MODELS
+from hkjax.training.hosts import connect, is_first
+from hkjax.training.workdir import read_config
+
+CONFIG: type | None = Experiment
+NEEDS = ("workdir",)
+_CONFIGS: dict[str, Any] = {config().name: config for config in MODELS}
+
+
+def define_flags(default_config_file: str | None = None) -> None:
+    """Defines the flags.
+
+    Args:
+        default_config_file: what to train where neither tables nor a configuration nor --from are given.
+    """
+    define_table_flags()
+    flags.DEFINE_enum("model", None, list(_CONFIGS), "The model to train on the tables.")
+    flags.DEFINE_string("from", None, "A work directory to start from: its configuration and its best parameters.")
+    flags.DEFINE_string("workdir", None, "Where checkpoints, logs and reports go; training resumes there.")
+    flags.DEFINE_string("coordinator", None, "With several processes: HOST:PORT of the first, or auto in a cluster.")
+    flags.DEFINE_integer("num_processes", None, "How many processes train together.")
+    flags.DEFINE_integer("process_id", None, "Which of them this is, from 0 on.")
+    given = _peek("config", "from", "interactions", "workdir", "model")
+    if "config" not in given and not {"from", "interactions"} & given.keys() and default_config_file:
+        given["config"] = default_config_file
+    if "config" in given:
+        config_flags.DEFINE_config_file("config", given["config"], "The experiment, a file with get_config().")
+    else:
+        model = _CONFIGS.get(_model_name(given), next(iter(_CONFIGS.values())))
+        config_flags.DEFINE_config_dict("config", tables_config(model()), "Keys of the experiment.")
+
+
+def main() -> None:
+    """Trains."""
+    connect(flags.FLAGS.coordinator, flags.FLAGS.num_processes, flags.FLAGS.process_id)
+    workdir, tables = Path(flags.FLAGS.workdir), given_tables()
+    config, flag = flags.FLAGS.config, flags.FLAGS["config"]
+    if isinstance(config_flags.get_config_filename(flag), str):
+        if flags.FLAGS.model is not None:
+            raise InputError("--model is for tables without --config; the configuration names its model")
+        train_experiment(_with_tables(read_experiment(config), tables), workdir)
+        return
+    overrides = config_flags.get_override_values(flag)
+    start = flags.FLAGS["from"].value
+    before = workdir if (workdir / "config.json").exists() else Path(start) if start else None
+    if before is not None:
+        mapping = read_config(before)
+        if flags.FLAGS.model not in (None, mapping["model"]["name"]):
+            raise InputError(
+                f"{before}: is of {mapping['model']['name']}; choose another --workdir for another --model"
+            )
+        if start:
+            overrides["training.initialize_from"] = start
+        train_experiment(_with_tables(read_experiment(_override(mapping, overrides)), tables), workdir)
+    elif not tables:
+        raise InputError("name your tables (--interactions=FILE, --items=FILE) or a configuration (--config=FILE)")
+    elif flags.FLAGS.model is None:
+        raise InputError(f"choose --model={'|'.join(_CONFIGS)}")
+    else:
+        _train_on_tables(config.to_dict(), tables, overrides, workdir)
+
+
+def _train_on_tables(config: dict[str, Any], tables: dict[str, Any], overrides: dict[str, Any], workdir: Path) -> None:
+    """Reads the tables, chooses what depends on them, and trains."""
+    experiment = _with_tables(read_experiment(config), tables)
+    data = load_data(experiment)
+    choices = {key: value for key, value in choose(experiment.model, data).items() if key not in overrides}
+    if is_first():
+        print("chosen: " + ", ".join(f"{key} {value}" for key, value in choices.items()))
+    experiment = _with_tables(read_experiment(_override(config, choices)), tables)
+    train_experiment(experiment, workdir, dataclasses.replace(data, fields=experiment.data.fields or data.fields))
+
+
+def _with_tables(experiment: Experiment, tables: dict[str, Any]) -> Experiment:
+    return dataclasses.replace(experiment, data=data_config(tables, experiment.data)) if tables else experiment
+
+
+def _override(config: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
+    """A copy of the nested mapping, with values at dotted keys."""
+    copy = json.loads(json.dumps(config))
+    for key, value in values.items():
+        *branches, leaf = key.split(".")
+        branch = copy
+        for name in branches:
+            branch = branch[name]
+        branch[leaf] = value
+    return copy
+
+
+def _model_name(given: dict[str, str]) -> str:
+    """The model of the command line or of the work directory that training goes on from."""
+    for name in ("workdir", "from"):
+        if name in given and (Path(given[name]) / "config.json").exists():
+            return read_config(Path(given[name]))["model"]["name"]
+    return given.get("model", "")
+
+
+def _peek(*names: str) -> dict[str, str]:
+    """Values of flags before they are parsed: others depend on them."""
+    given = {}
+    for argument, following in itertools.pairwise([*sys.argv[1:], ""]):
+        name, equals, value = argument.lstrip("-").partition("=")
+        if argument.startswith("-") and name in names:
+            given[name] = value if equals else following
+    return given
