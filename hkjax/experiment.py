@@ -14,7 +14,7 @@ from ml_collections import ConfigDict
 
 from hkjax.config import build, to_config_dict
 from hkjax.data.config import DataConfig
-from hkjax.data.dataset import Dataset, fingerprint
+from hkjax.data.dataset import Dataset, continue_split, fingerprint
 from hkjax.data.negatives import draw_negatives
 from hkjax.data.prepared import changed_sources, is_prepared, load_dataset, save_dataset
 from hkjax.data.read import read_dataset, source_files
@@ -34,6 +34,7 @@ from hkjax.training.partition import MeshShape, Partitioner, make_mesh
 from hkjax.training.progress import read_records
 from hkjax.training.state import OptimizerConfig, make_optimizer
 from hkjax.training.trainer import Parallel, make_trainer
+from hkjax.training.warm_start import warm_start
 from hkjax.training.workdir import check_data, claim_workdir, read_config
 
 
@@ -91,11 +92,19 @@ def read_experiment(config: Mapping[str, Any]) -> Experiment:
 
 
 def load_data(experiment: Experiment) -> Dataset:
-    """Reads or generates the experiment's data set, with negatives if its model needs them and there are none."""
+    """Reads or generates the experiment's data set, with negatives if its model needs them and there are none.
+
+    Where training starts from an earlier run's parameters, what that was trained on is in train.
+    """
     if experiment.data.format == "synthetic":
         data = synthetic_dataset(experiment.synthetic, experiment.data, experiment.seed)
     else:
         data = read_dataset(experiment.data, experiment.seed)
+    if experiment.training.initialize_from:
+        earlier = Path(experiment.training.initialize_from)
+        data = continue_split(data, kept_data(read_experiment(read_config(earlier)), earlier))
+        if not min(part.users.size for part in (data.validation, data.test)):
+            raise InputError(f"initialize_from: {earlier} was trained on all rows of today's validation or test part")
     needs_negatives = MODELS[type(experiment.model)].learns_from_negatives
     return draw_negatives(data, experiment.seed) if needs_negatives and data.train.labels.all() else data
 
@@ -137,7 +146,8 @@ def kept_data(experiment: Experiment, workdir: Path) -> Dataset:
 def _data_settings(experiment: Experiment) -> str:
     """All settings that the data follow from."""
     e, draws = experiment, MODELS[type(experiment.model)].learns_from_negatives
-    return json.dumps([e.seed, dataclasses.asdict(e.data), dataclasses.asdict(e.synthetic), draws], sort_keys=True)
+    parts = [e.seed, dataclasses.asdict(e.data), dataclasses.asdict(e.synthetic), draws, e.training.initialize_from]
+    return json.dumps(parts, sort_keys=True)
 
 
 def train_experiment(experiment: Experiment, workdir: Path, data: Dataset | None = None) -> list[dict[str, Any]]:
@@ -156,6 +166,9 @@ def train_experiment(experiment: Experiment, workdir: Path, data: Dataset | None
     for warning in data.warnings if is_first() else ():
         print(warning)
     recommender = build_model(e, data)
+    if e.training.initialize_from and not any((workdir / "checkpoints").glob("[0-9]*")):
+        before = load_workdir(Path(e.training.initialize_from))
+        recommender = warm_start(recommender, before.recommender, before.params)
     optimizer = make_optimizer(e.optimizer, recommender.batches.steps_per_epoch)
     trainer = make_trainer(recommender, optimizer, e.mesh, e.parallel)
     validate = make_validator(trainer.recommender, data, e.training.monitor)

@@ -57,6 +57,10 @@ def assemble(content: Content, config: DataConfig, seed: int) -> Dataset:
         users=_named(users, labels.get("user")),
         items=item_ids,
         entities=[*of_entities, *(value for known in values for value in known.to_pylist())],
+        entity_ids=[
+            *entities.to_pylist(),
+            *(f"{field}={value}" for field, known in zip(fields, values, strict=True) for value in known.to_pylist()),
+        ],
         relations=_named(relations, labels.get("relation"), list(map(readable, relations.to_pylist()))),
     )
     warnings = [
@@ -108,7 +112,7 @@ def build_dataset(
     both = np.concatenate([rows, given_test])
     n_users, n_items = int(both[:, 0].max()) + 1, int(both[:, 1].max()) + 1
     n_entities = max(n_items, int(triples[:, [0, 2]].max(initial=-1)) + 1)
-    sizes = (n_users, n_items, n_entities, int(triples[:, 1].max(initial=-1)) + 1)
+    sizes = (n_users, n_items, n_entities, int(triples[:, 1].max(initial=-1)) + 1, n_entities)
     names = Names(*([str(i) for i in range(size)] for size in sizes))
     given = {"test": _numbered(given_test)} if given_test.size else {}
     return finish(_numbered(rows), given, triples, names, config, seed, fields=config.fields)

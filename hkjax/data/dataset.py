@@ -46,14 +46,16 @@ class Names(NamedTuple):
 
     Attributes:
         users, items: their ids in the sources.
-        entities: names as a person reads them, items first.
+        entities: names as a person reads them, items first; several may have one name.
         relations: likewise.
+        entity_ids: ids of the entities, all different: of values of an items table FIELD=VALUE.
     """
 
     users: list[str]
     items: list[str]
     entities: list[str]
     relations: list[str]
+    entity_ids: list[str]
 
 
 @dataclasses.dataclass(frozen=True)
@@ -107,8 +109,32 @@ def fingerprint(data: Dataset) -> str:
         digest.update(np.ascontiguousarray(array).tobytes())
         digest.update(str(array.shape).encode())
     sizes = (data.n_users, data.n_items, data.n_entities, data.n_relations)
-    digest.update(repr((sizes, tuple(data.names), sorted(data.fields.items()))).encode())
+    digest.update(repr((sizes, tuple(data.names[:4]), sorted(data.fields.items()))).encode())
     return digest.hexdigest()[:16]
+
+
+def continue_split(data: Dataset, earlier: Dataset) -> Dataset:
+    """Moves to train what the train part of an earlier data set holds, so that no row is tested that was trained on.
+
+    Args:
+        data: the data set of today; its rows of label 0 stay where they are.
+        earlier: users and items are the same if their ids are.
+    """
+    users, items = ({name: k for k, name in enumerate(names)} for names in (data.names.users, data.names.items))
+    old = earlier.train.positives()
+    user = np.array([users.get(name, -1) for name in earlier.names.users], np.int64)[old.users]
+    item = np.array([items.get(name, -1) for name in earlier.names.items], np.int64)[old.items]
+    trained = (user * data.n_items + item)[(user >= 0) & (item >= 0)]
+
+    def was_trained(rows: Interactions) -> np.ndarray:
+        return (rows.labels == 1) & np.isin(rows.users.astype(np.int64) * data.n_items + rows.items, trained)
+
+    moved = {name: was_trained(getattr(data, name)) for name in ("validation", "test")}
+    train = data.train.join(data.validation.select(moved["validation"]))
+    if not data.validates_on_test:
+        train = train.join(data.test.select(moved["test"]))
+    validation, test = (getattr(data, name).select(~was) for name, was in moved.items())
+    return dataclasses.replace(data, train=train, validation=validation, test=test)
 
 
 def take_users(data: Dataset, n: int) -> Dataset:
@@ -138,6 +164,7 @@ def take_users(data: Dataset, n: int) -> Dataset:
             [data.names.items[i] for i in order[:n_items]],
             [data.names.entities[i] for i in order],
             data.names.relations,
+            [data.names.entity_ids[i] for i in order],
         ),
         true_field=None if data.true_field is None else data.true_field[:n],
         disliked=Parts(*disliked),

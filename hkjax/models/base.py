@@ -68,6 +68,8 @@ class Recommender(NamedTuple):
         shard: (devices along DATA, devices along ROWS) -> `ShardedModel`; None where devices can divide
             batches alone.
         fold_in: how it scores users never trained, and why it scores as it does; None where it can't.
+        rows: ids of the rows of those parameters that have one for each user, item, entity, ..., by the parameters'
+            names. By them training can start from the parameters of other data.
     """
 
     inputs: Inputs
@@ -79,6 +81,7 @@ class Recommender(NamedTuple):
     score_all_items: Callable[[Representation, jax.Array], jax.Array]
     shard: Callable[[int, int], ShardedModel] | None = None
     fold_in: FoldIn | None = None
+    rows: Mapping[str, Sequence[str]] = {}
 
 
 def shard_by_type(inputs: Inputs, tables: Sequence[str]) -> Callable[[int, int], ShardedModel]:

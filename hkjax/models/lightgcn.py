@@ -135,4 +135,5 @@ def lightgcn(config: LightGCNConfig, data: Dataset, batch_size: int) -> Recommen
         score_all_items=full_precision(lambda x, users: x["user"][users] @ x["item"].T),
         shard=shard_by_type(inputs, tables=("user", "item")),
         fold_in=FoldIn(prepare, full_precision(fold_in)),
+        rows={"user": data.names.users, "item": data.names.items},
     )

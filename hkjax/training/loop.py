@@ -32,12 +32,15 @@ class TrainingConfig(Checked):
         patience: number of epochs without a better validation metric after which training stops.
         monitor: the validation metric that decides, higher is better: `auc`, or one of the ranking
             metrics such as `recall@20` or `ndcg@20`.
+        initialize_from: a work directory whose best parameters to start from, for all users, items and entities
+            that are also here; empty for a fresh start.
     """
 
     batch_size: Count = 256
     epochs: Count = 30
     patience: Count = 3
     monitor: str = "auc"
+    initialize_from: str = ""
 
 
 def fit(

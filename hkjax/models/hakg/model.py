@@ -80,6 +80,12 @@ def hakg(config: HAKGConfig, data: Dataset, batch_size: int) -> Recommender:
         score_pairs=lambda r, users, items: jnp.sum(r.user[users] * r.item[items], axis=-1),
         score_all_items=full_precision(lambda r, users: r.user[users] @ r.item.T),
         shard=shard_by_type(inputs, tables=("user", "entity", *(["item"] if config.dual_items else []))),
+        rows={
+            "user": data.names.users,
+            "item": data.names.items,
+            "entity": data.names.entity_ids,
+            "relation": [*data.names.relations, *(f"~{name}" for name in data.names.relations)],
+        },
         fold_in=FoldIn(
             prepare=full_precision(lambda params, inputs: fold_in.prepare(config, unpack(params), inputs)),
             users=full_precision(partial(fold_in.fold_in, config)),

@@ -52,6 +52,14 @@ def loss(config: HKRMConfig, p: HKRMParameters, inputs: HKRMInputs, batch: Batch
     return total, {"loss": total, "cross_entropy": entropy, "divergence": divergence}
 
 
+def _query_weight_rows(config: HKRMConfig, data: Dataset) -> list[str]:
+    if config.query_weight == "item":
+        return data.names.items
+    order = np.argsort(data.train.positives().users, kind="stable")
+    users, items, _ = data.train.positives().select(order)
+    return [f"{data.names.users[user]} {data.names.items[item]}" for user, item in zip(users, items, strict=True)]
+
+
 def hkrm(config: HKRMConfig, data: Dataset, batch_size: int) -> Recommender:
     """Builds HKRM for a data set with labelled rows and attribute fields.
 
@@ -87,6 +95,12 @@ def hkrm(config: HKRMConfig, data: Dataset, batch_size: int) -> Recommender:
         score_pairs=lambda r, users, items: (r.user[users] * r.item[items]).sum(-1) + r.bias[items],
         score_all_items=full_precision(lambda r, users: r.user[users] @ r.item.T + r.bias),
         shard=shard_by_type(inputs, tables=("entity",)),
+        rows={
+            "entity": [data.names.entity_ids[entity] for entity in fields.entities],
+            "relation": list(fields.names),
+            "bias": data.names.items,
+            "query_weight": _query_weight_rows(config, data),
+        },
         fold_in=FoldIn(
             prepare=full_precision(lambda params, inputs: fold_in.prepare(config, unpack(params), inputs)),
             users=full_precision(partial(fold_in.fold_in, config)),

@@ -1,0 +1,54 @@
+"""Starting from trained parameters where users, items and entities have been added: known rows are kept."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jax
+import numpy as np
+
+from hkjax.errors import InputError
+from hkjax.models.base import Params, Recommender
+
+
+def warm_start(recommender: Recommender, trained: Recommender, params: Params) -> Recommender:
+    """The recommender, whose `init` starts from the trained parameters of another one; see `transfer_rows`."""
+
+    def init(key: jax.Array) -> Params:
+        return transfer_rows(recommender.init(key), params, recommender.rows, trained.rows)
+
+    return recommender._replace(init=init)
+
+
+def transfer_rows(
+    new: Params, old: Params, new_rows: Mapping[str, Sequence[str]], old_rows: Mapping[str, Sequence[str]]
+) -> Params:
+    """Puts trained rows in the place of fresh ones.
+
+    Args:
+        new: fresh parameters, of a model with the users and items of today.
+        old: trained parameters of the same model.
+        new_rows, old_rows: whose the rows are, for parameters that have one for each of something; `Recommender.rows`.
+
+    Returns:
+        `new`, but with the rows of `old` wherever both have one of the same name, and all of `old` in the parameters
+        that have no such rows.
+
+    Raises:
+        InputError: the models differ in more than their users, items, entities and relations.
+    """
+
+    def transfer(path: Any, fresh: jax.Array, trained: jax.Array) -> jax.Array:
+        name = str(getattr(path[-1], "key", getattr(path[-1], "name", "")))
+        rows = new_rows.get(name)
+        if fresh.shape[rows is not None :] != trained.shape[rows is not None :]:
+            raise InputError(f"initialize_from: {name} has shape {list(trained.shape)} there, {list(fresh.shape)} here")
+        if rows is None:
+            return trained
+        place = {row: k for k, row in enumerate(old_rows[name])}
+        source = np.array([place.get(row, -1) for row in rows])
+        known = np.flatnonzero(source >= 0)
+        return fresh.at[known].set(trained[source[known]])
+
+    if str(jax.tree.structure(new)) != str(jax.tree.structure(old)):
+        raise InputError("initialize_from: the model there has other parameters than this one")
+    return jax.tree_util.tree_map_with_path(transfer, new, old)
