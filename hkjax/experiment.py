@@ -241,7 +241,7 @@ def evaluate_workdir(workdir: Path, export_to: Path | None = None, mesh: MeshSha
     write_report(workdir, report, pictures, read_records(workdir), e.evaluation, e.training.monitor)
     print_report(report)
     if export_to is not None:
-        export_scores(recommender, representation, data, export_to)
+        export_scores(recommender, params, representation, data, export_to)
     return report
 
 

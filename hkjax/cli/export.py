@@ -26,4 +26,4 @@ def main() -> None:
     trained = load_workdir(Path(flags.FLAGS.workdir))
     recommender = trained.recommender
     representation = jax.jit(recommender.encode)(trained.params, recommender.inputs)
-    export_scores(recommender, representation, trained.data, Path(flags.FLAGS.export))
+    export_scores(recommender, trained.params, representation, trained.data, Path(flags.FLAGS.export))

@@ -33,7 +33,7 @@ class ShardedModel(NamedTuple):
 
 
 class FoldIn(NamedTuple):
-    """How a model scores users by their histories alone, whoever they are and without training.
+    """How a model scores users by their histories alone, and items by their attributes, without training on them.
 
     Attributes:
         prepare: (params, inputs) -> what the other functions need besides a representation, computed once.
@@ -44,11 +44,14 @@ class FoldIn(NamedTuple):
         attributes: (prepared, representation, users [B], items [B], relations [B, k], entities [B, k]) -> [B, k], what
             each fact (item, relation, entity) speaks for the item to that user of the representation. A relation of
             n_relations + r is r in reverse. None where the model reads no graph.
+        items: (params, inputs, known bool [items]) -> params in which the rows of items that are not known follow from
+            their attributes, as those of known items do by a linear map. None where the model reads no graph.
     """
 
     prepare: Callable[[Params, Inputs], Any]
     users: Callable[..., Representation]
     attributes: Callable[..., jax.Array] | None = None
+    items: Callable[[Params, Inputs, jax.Array], Params] | None = None
 
 
 class Recommender(NamedTuple):
@@ -69,7 +72,8 @@ class Recommender(NamedTuple):
             batches alone.
         fold_in: how it scores users never trained, and why it scores as it does; None where it can't.
         rows: ids of the rows of those parameters that have one for each user, item, entity, ..., by the parameters'
-            names. By them training can start from the parameters of other data.
+            names. By them training can start from the parameters of other data. Those of `item` are the items, even if
+            no parameter has that name.
     """
 
     inputs: Inputs

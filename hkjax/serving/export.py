@@ -1,7 +1,10 @@
-"""Serving without hkjax: the scoring function as StableHLO, with its arrays and its id maps."""
+"""Serving without hkjax: scoring functions as StableHLO, their arrays, the id maps, and a module that uses them."""
 
 import json
+import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -9,46 +12,68 @@ import numpy as np
 from jax import export
 
 from hkjax.data.dataset import Dataset
-from hkjax.models.base import Recommender, Representation
+from hkjax.errors import InputError
+from hkjax.models.base import Params, Recommender, Representation
 
-_EXAMPLE = '''"""Recommends items: needs jax, flatbuffers and numpy alone."""
-
-import json
-import jax, numpy as np
-
-names = json.load(open("names.json"))
-arrays = np.load("representation.npz")
-function = jax.export.deserialize(open("score_all_items.stablehlo", "rb").read())
-leaves = [arrays[f"arr_{i}"] for i in range(len(arrays.files))]
-users = np.array([0, 1, 2], np.int32)
-scores = np.asarray(function.call(leaves, users))  # [users, items]
-for user, row in zip(users, scores):
-    print(names["users"][user], [names["items"][i] for i in np.argsort(-row)[:5]])
-'''
+_SERVER = Path(__file__).with_name("server.py")
 
 
-def export_scores(recommender: Recommender, representation: Representation, data: Dataset, folder: Path) -> None:
+def export_scores(
+    recommender: Recommender, params: Params, representation: Representation, data: Dataset, folder: Path
+) -> None:
     """Writes what a server needs to rank all items for any users, on CPUs, GPUs and TPUs.
 
     Args:
-        recommender: the model.
+        recommender, params: the model.
         representation: what its `encode` returned.
-        data: the data set, for the ids' names.
-        folder: receives score_all_items.stablehlo, a function of (arrays, users int32 [B]) to scores
-            [B, items] for any B, by jax.export; representation.npz, those arrays; names.json, the users'
-            and the items' own names in the order of their ids; and example.py, which uses all three.
+        data: the data set, for the ids' names and for what users met.
+        folder: receives
+
+            - score_all_items.stablehlo, by jax.export a function of (arrays, users int32 [B]) to scores [B, items]
+              for any B, and score_all_items.npz, those arrays;
+            - score_histories.stablehlo and .npz, if the model can fold users in: (arrays, items int32 [B, m],
+              weights float32 [B, m]) to scores [B, items], for users of whom only a history is known;
+            - names.json, the users' and the items' own names in the order of their ids;
+            - seen.npz, the items that each user met: those of user u are items[start[u] : start[u + 1]];
+            - server.py, which uses all of them, and needs neither hkjax nor flax.
+
+    Raises:
+        InputError: the folder holds something else.
     """
-    leaves, structure = jax.tree.flatten(representation)
-
-    def score_all_items(leaves: list[jax.Array], users: jax.Array) -> jax.Array:
-        return recommender.score_all_items(jax.tree.unflatten(structure, leaves), users)
-
+    if folder.exists() and any(folder.iterdir()) and not (folder / "score_all_items.stablehlo").exists():
+        raise InputError(f"{folder}: holds something else than an export; choose another folder")
+    folder.mkdir(parents=True, exist_ok=True)
     (batch,) = export.symbolic_shape("batch")
     users = jax.ShapeDtypeStruct((batch,), jnp.int32)
-    shapes = [jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) for leaf in leaves]
-    exported = export.export(jax.jit(score_all_items), platforms=("cpu", "cuda", "tpu"))(shapes, users)
-    folder.mkdir(parents=True, exist_ok=True)
-    (folder / "score_all_items.stablehlo").write_bytes(exported.serialize())
-    np.savez(folder / "representation.npz", *map(np.asarray, leaves))
-    (folder / "names.json").write_text(json.dumps({"users": data.names.users, "items": data.names.items}))
-    (folder / "example.py").write_text(_EXAMPLE)
+    _export("score_all_items", recommender.score_all_items, representation, (users,), folder)
+    fold_in = recommender.fold_in
+    if fold_in is not None:
+        batch, room = export.symbolic_shape("batch, room")
+        shapes = tuple(jax.ShapeDtypeStruct((batch, room), kind) for kind in (jnp.int32, jnp.float32))
+
+        def score_histories(arrays: Any, items: jax.Array, weights: jax.Array) -> jax.Array:
+            prepared, representation = arrays
+            folded = fold_in.users(prepared, representation, items, weights, None)
+            return recommender.score_all_items(folded, jnp.arange(items.shape[0]))
+
+        prepared = jax.jit(fold_in.prepare)(params, recommender.inputs)
+        _export("score_histories", score_histories, (prepared, representation), shapes, folder)
+    names = {"users": data.names.users, "items": data.names.items}
+    (folder / "names.json").write_text(json.dumps(names, ensure_ascii=False), encoding="utf-8")
+    seen = data.seen()
+    start = np.append(0, np.cumsum(np.bincount(seen.users, minlength=data.n_users)))
+    np.savez(folder / "seen.npz", items=seen.items[np.argsort(seen.users, kind="stable")], start=start)
+    shutil.copyfile(_SERVER, folder / "server.py")
+
+
+def _export(name: str, function: Callable[..., jax.Array], arrays: Any, shapes: tuple[Any, ...], folder: Path) -> None:
+    """Writes a function of (leaves of the arrays, ...), and the leaves."""
+    leaves, structure = jax.tree.flatten(arrays)
+
+    def of_leaves(leaves: list[jax.Array], *args: jax.Array) -> jax.Array:
+        return function(jax.tree.unflatten(structure, leaves), *args)
+
+    of_arrays = [jax.ShapeDtypeStruct(leaf.shape, leaf.dtype) for leaf in leaves]
+    exported = export.export(jax.jit(of_leaves), platforms=("cpu", "cuda", "tpu"))(of_arrays, *shapes)
+    (folder / f"{name}.stablehlo").write_bytes(exported.serialize())
+    np.savez(folder / f"{name}.npz", *map(np.asarray, leaves))

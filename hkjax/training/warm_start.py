@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 import numpy as np
 
 from hkjax.errors import InputError
@@ -11,10 +12,24 @@ from hkjax.models.base import Params, Recommender
 
 
 def warm_start(recommender: Recommender, trained: Recommender, params: Params) -> Recommender:
-    """The recommender, whose `init` starts from the trained parameters of another one; see `transfer_rows`."""
+    """The recommender, whose `init` starts from the trained parameters of another one.
+
+    Known rows are kept (`transfer_rows`). Those of new items follow from their attributes, if the model can tell, and
+    all others are fresh.
+
+    Args:
+        recommender: of today's data.
+        trained: the same model, of the data that it was trained on.
+        params: its parameters.
+    """
+    fold_in, before = recommender.fold_in, {*trained.rows.get("item", ())}
+    known = np.array([name in before for name in recommender.rows.get("item", ())])
 
     def init(key: jax.Array) -> Params:
-        return transfer_rows(recommender.init(key), params, recommender.rows, trained.rows)
+        started = transfer_rows(recommender.init(key), params, recommender.rows, trained.rows)
+        if fold_in is None or fold_in.items is None or known.all():
+            return started
+        return fold_in.items(started, recommender.inputs, jnp.asarray(known))
 
     return recommender._replace(init=init)
 

@@ -1,10 +1,12 @@
 """HAKG for users never trained: a user is the mean of what a history's items tell it in every layer."""
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
+from hkjax.models.base import Params
 from hkjax.models.hakg.config import HAKGConfig
 from hkjax.models.hakg.inputs import HAKGInputs, Sample
 from hkjax.models.hakg.losses import l2_normalize
@@ -14,6 +16,7 @@ from hkjax.models.hakg.propagation import Embeddings, fuse, layer, layer_0
 from hkjax.models.hakg.representation import HAKGRepresentation
 from hkjax.ops.lookup import leading_rows
 from hkjax.ops.ridge import ridge_regression
+from hkjax.ops.sparse import spmm
 from hkjax.ops.triples import Gram
 
 
@@ -107,3 +110,22 @@ def attributes(
         return weight[items][:, None] * ((alpha * h + beta * t + gamma * r) * user[:, None]).sum(-1)
 
     return jax.vmap(of_layer)(prepared.entity, prepared.weight).sum(0) / prepared.norm[items][:, None]
+
+
+def predict_items(
+    unpack: Callable[[Params], HAKGParameters], params: Params, inputs: HAKGInputs, known: jax.Array
+) -> Params:
+    """`FoldIn.items`: an item's embeddings, as entity and as item, from the mean embedding of its neighbours."""
+    p, n_items = unpack(params), inputs.item_degree.size
+    degree = jnp.maximum(jnp.bincount(inputs.graph.rows, length=p.entity.shape[0]), 1)
+    ones = jnp.ones(inputs.graph.rows.shape[0], p.entity.dtype)
+    # Neighbours that are new themselves have nothing to tell.
+    told = p.entity.at[:n_items].multiply(known[:, None])
+    mean = (spmm(ones, told, inputs.graph, p.entity.shape[0]) / degree[:, None])[:n_items]
+    tree, weights = dict(params["params"]), known[:, None].astype(mean.dtype)
+    for name in ("entity", "item"):
+        if name in tree:
+            own = tree[name][:n_items]
+            predicted = mean @ ridge_regression(weights * mean, weights * own)
+            tree[name] = tree[name].at[:n_items].set(jnp.where(known[:, None], own, predicted))
+    return {"params": tree}

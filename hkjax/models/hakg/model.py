@@ -90,5 +90,6 @@ def hakg(config: HAKGConfig, data: Dataset, batch_size: int) -> Recommender:
             prepare=full_precision(lambda params, inputs: fold_in.prepare(config, unpack(params), inputs)),
             users=full_precision(partial(fold_in.fold_in, config)),
             attributes=full_precision(partial(fold_in.attributes, config)),
+            items=full_precision(lambda *args: fold_in.predict_items(unpack, *args)),
         ),
     )

@@ -4,17 +4,20 @@ Equations are numbered as in the paper (see hkjax/models/hkrm/model.py). Here an
 of times, so that the derivative by that number says what the item contributes.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
+from hkjax.models.base import Params
 from hkjax.models.hkrm.config import HKRMConfig
 from hkjax.models.hkrm.inputs import HKRMInputs
 from hkjax.models.hkrm.parameters import HKRMParameters
 from hkjax.models.hkrm.proximity import proximity_softmax, relate
 from hkjax.models.hkrm.representation import HKRMRepresentation
 from hkjax.models.hkrm.sides import Side, attribute_values, combine, softmax_mask
+from hkjax.ops.ridge import ridge_regression
 
 
 class Prepared(NamedTuple):
@@ -96,3 +99,19 @@ def attributes(
     agreement = representation.preference[users] * representation.importance[items]
     found = jnp.take_along_axis(agreement, jnp.maximum(fields, 0), axis=1)
     return jnp.where(fields >= 0, found, 0)
+
+
+def predict_items(
+    unpack: Callable[[Params], HKRMParameters], params: Params, inputs: HKRMInputs, known: jax.Array
+) -> Params:
+    """`FoldIn.items`: an item's embedding and bias from the mean of its fields' values."""
+    p, (n_items, n_fields) = unpack(params), inputs.field_mask.shape
+    values = attribute_values(p, inputs).reshape(n_items, n_fields, -1).sum(1)
+    mean = values / jnp.maximum(inputs.field_mask.sum(1, keepdims=True), 1)
+    features = jnp.concatenate([mean, jnp.ones_like(mean[:, :1])], axis=1)
+    own = jnp.concatenate([p.entity[:n_items], p.bias[:, None]], axis=1)
+    weights = known[:, None].astype(own.dtype)
+    predicted = features @ ridge_regression(weights * features, weights * own)
+    filled = jnp.where(known[:, None], own, predicted)
+    tree = {**params["params"], "entity": p.entity.at[:n_items].set(filled[:, :-1])}
+    return {"params": {**tree, "bias": filled[:, -1]} if "bias" in tree else tree}

@@ -97,6 +97,7 @@ def hkrm(config: HKRMConfig, data: Dataset, batch_size: int) -> Recommender:
         shard=shard_by_type(inputs, tables=("entity",)),
         rows={
             "entity": [data.names.entity_ids[entity] for entity in fields.entities],
+            "item": data.names.items,
             "relation": list(fields.names),
             "bias": data.names.items,
             "query_weight": _query_weight_rows(config, data),
@@ -104,6 +105,7 @@ def hkrm(config: HKRMConfig, data: Dataset, batch_size: int) -> Recommender:
         fold_in=FoldIn(
             prepare=full_precision(lambda params, inputs: fold_in.prepare(config, unpack(params), inputs)),
             users=full_precision(partial(fold_in.fold_in, config)),
+            items=full_precision(lambda *args: fold_in.predict_items(unpack, *args)),
             attributes=partial(fold_in.attributes, jnp.asarray(field_of_relation(data.fields, data.names.relations))),
         ),
     )
