@@ -152,7 +152,7 @@ def recall(model: Recommender, representation: Representation, relevant: Interac
     """The mean recall@K."""
     n_items = model.score_all_items(representation, jnp.zeros(1, jnp.int32)).shape[1]
     found = rank_users(model, representation, n_items, relevant.positives(), seen, (K,))
-    return float(found[f"recall@{K}"].mean())
+    return float(found.metrics[f"recall@{K}"].mean())
 
 
 def row(name: str, *values: float) -> None:

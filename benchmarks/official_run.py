@@ -46,7 +46,7 @@ def main() -> None:
             if epoch + 1 in epochs:
                 representation = encode(state.params, model.inputs)
                 found = rank_users(model, representation, data.n_items, data.test, data.train, (20,))
-                means = [found[metric].mean() for metric in ("recall@20", "ndcg@20")]
+                means = [found.metrics[metric].mean() for metric in ("recall@20", "ndcg@20")]
                 measured[seed, epochs.index(epoch + 1)] = means
                 print(f"seed {seed}, epoch {epoch + 1}: recall@20 {means[0]:.4f}, ndcg@20 {means[1]:.4f}", flush=True)
     print("\n| epoch | recall@20 | ndcg@20 |\n|---|---|---|")

@@ -26,7 +26,9 @@ from hkjax.models.base import Params, Recommender
 from hkjax.models.hkrm.config import HKRMConfig
 from hkjax.models.registry import BASELINES, MODELS, ModelConfig
 from hkjax.ops.collectives import ROWS
+from hkjax.serving.examples import example_lines
 from hkjax.serving.export import export_scores
+from hkjax.serving.recommend import Model
 from hkjax.training.checkpoint import Checkpoints
 from hkjax.training.hosts import barrier, is_first
 from hkjax.training.loop import TrainingConfig, fit
@@ -35,7 +37,7 @@ from hkjax.training.progress import read_records
 from hkjax.training.state import OptimizerConfig, make_optimizer
 from hkjax.training.trainer import Parallel, make_trainer
 from hkjax.training.warm_start import warm_start
-from hkjax.training.workdir import check_data, claim_workdir, read_config
+from hkjax.training.workdir import check_data, claim_workdir, flatten, read_config
 
 
 @dataclass(frozen=True)
@@ -234,15 +236,35 @@ def evaluate_workdir(workdir: Path, export_to: Path | None = None, mesh: MeshSha
             those that trained; on several it has their rounding.
     """
     experiment, data, recommender, params = load_workdir(workdir, mesh=mesh)
+    grid_size = make_mesh(mesh).size
     e, insight = experiment, MODELS[type(experiment.model)].insight
     report, representation, pictures = make_report(
         recommender, params, data, e.evaluation, e.model.name, e.seed, BASELINES, insight
     )
-    write_report(workdir, report, pictures, read_records(workdir), e.evaluation, e.training.monitor)
+    records = read_records(workdir)
+    sections = {"How it was trained": _training_lines(records, e)}
+    if grid_size == 1:
+        model = Model(data, recommender, params, representation)
+        sections["Three users"] = example_lines(model)
+    write_report(workdir, report, pictures, records, e.evaluation, e.training.monitor, sections)
     print_report(report)
     if export_to is not None:
         export_scores(recommender, params, representation, data, export_to)
     return report
+
+
+def _training_lines(records: list[dict[str, Any]], experiment: Experiment) -> list[str]:
+    """How long training took, and what of the configuration is no default."""
+    lines = []
+    if records:
+        seconds, monitor = sum(record["seconds"] for record in records), experiment.training.monitor
+        best = max(records, key=lambda record: record[f"validation_{monitor}"])
+        lines.append(f"- {len(records)} epochs in {seconds:,.0f} s; the best, by {monitor}, is epoch {best['epoch']}")
+    defaults, chosen = default_config(type(experiment.model)()), to_config_dict(experiment)
+    for key, value in flatten(chosen.to_dict()).items():
+        if flatten(defaults.to_dict()).get(key) != value:
+            lines.append(f"- `{key}` = `{value}`")
+    return lines
 
 
 def data_folder(name: str) -> str:

@@ -11,6 +11,7 @@ VERBS = {
     "train": "train on your tables or on a configuration's data; resumes",
     "evaluate": "measure the best checkpoint beside its baselines; write the report",
     "recommend": "print or write recommendations by name, with reasons",
+    "explain": "say why an item would be recommended to a user",
     "similar": "print the items that go with one",
     "export": "write what serving without hkjax needs",
 }

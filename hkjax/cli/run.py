@@ -16,6 +16,7 @@ from hkjax.errors import InputError, PeerError, TerminationError, nearest
 _NEEDED = {
     "workdir": "work directory: --workdir=runs/NAME",
     "interactions": "table of who met what: --interactions=FILE",
+    "user": "user: --user=ID",
     "item": "item: --item=ID",
     "export": "folder to write to: --export=FOLDER",
 }

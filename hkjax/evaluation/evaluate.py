@@ -9,6 +9,7 @@ import numpy as np
 
 from hkjax.data.dataset import Dataset, Interactions
 from hkjax.errors import InputError
+from hkjax.evaluation.breakdown import diversity_metrics, recall_by_history, recall_by_popularity
 from hkjax.evaluation.ctr import calibrate, click_intervals, predict
 from hkjax.evaluation.metrics import click_metrics
 from hkjax.evaluation.ranking import rank_users
@@ -28,9 +29,19 @@ class EvaluationConfig(Checked):
     ks: tuple[int, ...] = (1, 2, 5, 10, 20, 50, 100)
     bootstrap: Count = 200
 
+    @property
+    def main_k(self) -> int:
+        """The cut-off of verdicts and breakdowns: 20, or the largest below it, or the smallest there is."""
+        return max((k for k in self.ks if k <= 20), default=min(self.ks))
+
 
 def evaluate(
-    recommender: Recommender, params: Params, data: Dataset, config: EvaluationConfig, seed: int
+    recommender: Recommender,
+    params: Params,
+    data: Dataset,
+    config: EvaluationConfig,
+    seed: int,
+    ranks_only: bool = False,
 ) -> tuple[dict[str, Any], Representation]:
     """Measures a recommender on the test part.
 
@@ -38,17 +49,25 @@ def evaluate(
     is of all items but those that the user met in the other parts, for every user with a positive in
     test.
 
+    Args:
+        recommender, params: the model.
+        data: the data set.
+        config: what to measure.
+        seed: of the bootstrap.
+        ranks_only: the scores only rank: leave the click-through metrics out.
+
     Returns:
         The results and the representation behind them. The results are `metrics`, where
         `acc_calibrated` and the like are measured after a logistic regression on the logit, fitted on
-        the validation part; `intervals`, the 95 % bootstrap intervals of some of them; and
-        `without_history`, the click-through metrics on rows of users without a positive in train.
+        the validation part; `intervals`, the 95 % bootstrap intervals of some of them;
+        `without_history`, the click-through metrics on rows of users without a positive in train; and
+        `recall_by`, [rows, recall] by groups of the item's popularity and of the history's length.
     """
     representation = jax.jit(recommender.encode)(params, recommender.inputs)
     metrics: dict[str, float] = {}
     intervals: dict[str, list[float]] = {}
     without_history: dict[str, float] = {}
-    if _has_both_labels(data.test):
+    if _has_both_labels(data.test) and not ranks_only:
         logits = predict(recommender, representation, data.test)
         metrics |= click_metrics(logits, data.test.labels)
         if _has_both_labels(data.validation):
@@ -60,14 +79,26 @@ def evaluate(
         if cold.any():
             without_history = click_metrics(logits[cold], data.test.labels[cold])
     seen = data.seen("train") if data.validates_on_test else data.seen("train", "validation")
-    per_user = rank_users(recommender, representation, data.n_items, data.test.positives(), seen, config.ks)
-    random = np.random.default_rng(seed)
-    n_users = len(per_user.pop("users"))
-    draws = random.integers(n_users, size=(config.bootstrap, n_users))
-    for name, values in per_user.items():
+    relevant = data.test.positives()
+    ranking = rank_users(recommender, representation, data.n_items, relevant, seen, config.ks)
+    n_users = len(ranking.users)
+    draws = np.random.default_rng(seed).integers(n_users, size=(config.bootstrap, n_users))
+    for name, values in ranking.metrics.items():
         metrics[name] = float(values.mean())
         intervals[name] = np.percentile(values[draws].mean(axis=1), [2.5, 97.5]).tolist()
-    return {"metrics": metrics, "intervals": intervals, "without_history": without_history}, representation
+    k, train = config.main_k, data.train.positives()
+    popularity = np.bincount(train.items, minlength=data.n_items)
+    lengths = np.bincount(train.users, minlength=data.n_users)[ranking.users]
+    recall_by = {
+        "item popularity": recall_by_popularity(ranking.users, ranking.items, relevant, popularity, k),
+        "history length": recall_by_history(lengths, ranking.metrics[f"recall@{k}"]),
+    }
+    return {
+        "metrics": metrics | diversity_metrics(ranking.items, popularity, k),
+        "intervals": intervals,
+        "without_history": without_history,
+        "recall_by": recall_by,
+    }, representation
 
 
 def make_validator(recommender: Recommender, data: Dataset, monitor: str) -> Callable[[Params], dict[str, float]]:
@@ -90,8 +121,8 @@ def make_validator(recommender: Recommender, data: Dataset, monitor: str) -> Cal
         def rank(params: Params) -> dict[str, float]:
             representation = encode(params, recommender.inputs)
             relevant, seen = data.validation.positives(), data.seen("train")
-            per_user = rank_users(recommender, representation, data.n_items, relevant, seen, (int(k),))
-            return {metric: float(v.mean()) for metric, v in per_user.items() if metric != "users"}
+            ranking = rank_users(recommender, representation, data.n_items, relevant, seen, (int(k),))
+            return {metric: float(v.mean()) for metric, v in ranking.metrics.items()}
 
         return rank
     if monitor not in ("auc", "acc", "f1"):

@@ -23,7 +23,7 @@ def save_picture(picture: Picture, folder: Path) -> None:
         figure = Figure(figsize=picture.size)
         FigureCanvasAgg(figure)
         picture.draw(figure)
-        figure.tight_layout()
+        figure.set_layout_engine("constrained")
         figure.savefig(folder / f"{picture.name}.png", dpi=130)
 
 

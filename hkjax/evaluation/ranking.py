@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +17,20 @@ from hkjax.ops.transfer import to_host
 _SCORES_PER_BLOCK = 1 << 24
 
 
+class Ranking(NamedTuple):
+    """The top of each user's ranking, and what it is worth.
+
+    Attributes:
+        users: int [users], ascending.
+        items: int [users, depth], best first.
+        metrics: of `ranking_metrics`, [users] each.
+    """
+
+    users: np.ndarray
+    items: np.ndarray
+    metrics: dict[str, np.ndarray]
+
+
 def rank_users(
     recommender: Recommender,
     representation: Representation,
@@ -23,7 +38,7 @@ def rank_users(
     relevant: Interactions,
     seen: Interactions,
     ks: Sequence[int],
-) -> dict[str, np.ndarray]:
+) -> Ranking:
     """Ranks all items for each user who has a relevant one.
 
     Args:
@@ -31,10 +46,7 @@ def rank_users(
         n_items: number of items.
         relevant: the rows to find, e.g. the positives of test.
         seen: rows whose items are excluded from their user's ranking, e.g. the positives of train.
-        ks: the cut-offs K.
-
-    Returns:
-        `users`, int [users], and the metrics of `ranking_metrics`, [users] each.
+        ks: the cut-offs K; the largest is the depth.
     """
     users, n_relevant = np.unique(relevant.users, return_counts=True)
     size = max(1, min(len(users), _SCORES_PER_BLOCK // n_items))
@@ -42,12 +54,14 @@ def rank_users(
     found = blocked_pairs(relevant, blocks)
     excluded = blocked_pairs(seen, blocks)
     depth = min(max(ks), n_items)
-    hits = []
+    hits: list[np.ndarray] = []
+    items: list[np.ndarray] = []
     for block, found_pairs, excluded_pairs in zip(blocks, found, excluded, strict=True):
         padded = np.pad(block, (0, size - len(block)))
-        block_hits = _top_hits(recommender.score_all_items, depth, representation, padded, found_pairs, excluded_pairs)
-        hits.append(to_host(block_hits)[: len(block)])
-    return {"users": users, **ranking_metrics(np.concatenate(hits), n_relevant, ks)}
+        top = _top_hits(recommender.score_all_items, depth, representation, padded, found_pairs, excluded_pairs)
+        for results, result in zip((hits, items), top, strict=True):
+            results.append(to_host(result)[: len(block)])
+    return Ranking(users, np.concatenate(items), ranking_metrics(np.concatenate(hits), n_relevant, ks))
 
 
 @partial(jax.jit, static_argnums=(0, 1))
@@ -58,10 +72,10 @@ def _top_hits(
     users: jax.Array,
     relevant: tuple[jax.Array, jax.Array],
     excluded: tuple[jax.Array, jax.Array],
-) -> jax.Array:
-    """Whether each of a user's `depth` best items is relevant: bool [users, depth]."""
+) -> tuple[jax.Array, jax.Array]:
+    """Whether each of a user's `depth` best items is relevant, and which they are: [users, depth]."""
     scores = score_all_items(representation, users)
     scores = scores.at[excluded[0], excluded[1]].set(-jnp.inf, mode="drop")
     is_relevant = jnp.zeros(scores.shape, bool).at[relevant[0], relevant[1]].set(True, mode="drop")
     _, top = jax.lax.top_k(scores, depth)
-    return jnp.take_along_axis(is_relevant, top, axis=1)
+    return jnp.take_along_axis(is_relevant, top, axis=1), top

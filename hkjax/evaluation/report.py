@@ -1,4 +1,4 @@
-"""The report: every number beside its baselines, as JSON, Markdown and pictures."""
+"""The report: every number beside its baselines, with a verdict, as JSON, on the terminal and with pictures."""
 
 import json
 from collections.abc import Callable, Mapping, Sequence
@@ -12,9 +12,11 @@ from rich.table import Table
 
 from hkjax.data.dataset import Dataset
 from hkjax.evaluation.evaluate import EvaluationConfig, evaluate
+from hkjax.evaluation.markdown import report_text
+from hkjax.evaluation.verdict import CALLED, verdict
 from hkjax.models.base import Insight, Params, Picture, Recommender, Representation
 
-_CLICK_METRICS = ("auc", "acc", "f1", "log_loss", "calibration_error")
+_SHOWN_KS = (5, 20)
 
 
 def make_report(
@@ -24,7 +26,7 @@ def make_report(
     config: EvaluationConfig,
     name: str,
     seed: int,
-    baselines: Mapping[str, Callable[[Dataset], Recommender]],
+    baselines: Mapping[str, Any],
     insight: Callable[[Recommender, Representation, Dataset], Insight] = lambda *_: Insight(),
 ) -> tuple[dict[str, Any], Representation, Sequence[Picture]]:
     """Evaluates the model and baselines on the same rows.
@@ -35,28 +37,29 @@ def make_report(
         config: what to measure.
         name: the model's name.
         seed: of the bootstrap.
-        baselines: builders of what is measured beside the model, by name.
+        baselines: what is measured beside the model, by name (`hkjax.models.registry.Baseline`).
         insight: (recommender, representation, data) -> what is the model's own.
 
     Returns:
-        A dict that JSON can hold: `model`, its name; `test`, its metrics; `baselines`, theirs by
-        name; `intervals`, `without_history` and `rows`; `warnings` on the data; and the model's own
-        `findings`. Then the model's representation, and its own pictures.
+        A dict that JSON can hold: `model`, its name; `verdict`, a sentence; `test`, its metrics; `baselines`, theirs
+        by name; `intervals`, `without_history`, `recall_by` and `rows`; `warnings` on the data; and the model's own
+        `findings` and what it `learned`. Then the model's representation, and its own pictures.
     """
     results, representation = evaluate(recommender, params, data, config, seed)
     report: dict[str, Any] = {
         "model": name,
         "test": results["metrics"],
         "baselines": {},
-        "intervals": {"test": results["intervals"]},
-        "without_history": {"test": results["without_history"]},
+        **{key: {"test": results[key]} for key in ("intervals", "without_history", "recall_by")},
     }
-    for baseline, build in baselines.items():
+    for baseline, (build, ranks_only) in baselines.items():
         other = build(data)
-        results, _ = evaluate(other, other.init(jax.random.key(seed)), data, config, seed)
+        if other is None:
+            continue
+        results, _ = evaluate(other, other.init(jax.random.key(seed)), data, config, seed, ranks_only)
         report["baselines"][baseline] = results["metrics"]
-        report["intervals"][baseline] = results["intervals"]
-        report["without_history"][baseline] = results["without_history"]
+        for key in ("intervals", "without_history", "recall_by"):
+            report[key][baseline] = results[key]
     history = np.bincount(data.train.positives().users, minlength=data.n_users)
     report["rows"] = {
         "train": data.train.users.size,
@@ -66,8 +69,8 @@ def make_report(
         "ranked_users": int(np.unique(data.test.positives().users).size),
     }
     own = insight(recommender, representation, data)
-    report |= {"warnings": list(data.warnings), "findings": dict(own.findings)}
-    return report, representation, own.pictures
+    report |= {"warnings": list(data.warnings), "findings": dict(own.findings), "learned": list(own.learned)}
+    return {"verdict": verdict(report, f"recall@{config.main_k}"), **report}, representation, own.pictures
 
 
 def write_report(
@@ -77,6 +80,7 @@ def write_report(
     records: Sequence[Mapping[str, Any]],
     config: EvaluationConfig,
     monitor: str,
+    sections: Mapping[str, Sequence[str]] = {},
 ) -> None:
     """Writes report.json, report.md and plots/ into the work directory.
 
@@ -87,6 +91,7 @@ def write_report(
         records: of the training epochs.
         config: what was measured.
         monitor: the validation metric that chose the epoch.
+        sections: further lines for report.md, by their titles.
     """
     from hkjax.evaluation import plots  # Only now: it imports matplotlib.
 
@@ -96,55 +101,24 @@ def write_report(
     for picture in drawn:
         plots.save_picture(picture, workdir / "plots")
     (workdir / "report.json").write_text(json.dumps(report, indent=2) + "\n")
-    (workdir / "report.md").write_text(_markdown(report, {x.title: f"{x.name}.png" for x in drawn}))
+    text = report_text(report, {x.title: f"{x.name}.png" for x in drawn}, shown_metrics(report), sections)
+    (workdir / "report.md").write_text(text)
 
 
 def print_report(report: Mapping[str, Any]) -> None:
-    """Prints the metrics as a table, the model beside its baselines."""
+    """Prints the verdict, and the metrics as a table, the model beside its baselines."""
+    print(report["verdict"])
     columns = {report["model"]: report["test"], **report["baselines"]}
-    table = Table(*("metric", *columns))
-    for metric in report["test"]:
-        table.add_row(metric, *(f"{metrics[metric]:.4f}" for metrics in columns.values()))
+    table = Table(*("metric", *(CALLED.get(name, name) for name in columns)))
+    for metric in shown_metrics(report):
+        table.add_row(metric, *(f"{x[metric]:.4f}" if metric in x else "" for x in columns.values()))
     Console().print(table)
     for name, value in report["findings"].items():
         print(f"{name.replace('_', ' ')}: {value:.4f}")
 
 
-def _markdown(report: Mapping[str, Any], pictures: Mapping[str, str]) -> str:
-    rows = report["rows"]
-    lines = [
-        f"# {report['model']}: results on the test part",
-        "",
-        f"{rows['train']:,} train, {rows['validation']:,} validation and {rows['test']:,} test rows; "
-        f"all {rows['ranked_users']:,} users with a positive test item are ranked, over all items but their positives "
-        "of the other parts. In brackets 95 % bootstrap intervals over users.",
-        "",
-        *(f"- {warning}" for warning in report["warnings"]),
-        *_table(report, "test", tuple(report["test"])),
-    ]
-    if report["without_history"]["test"]:
-        lines += [
-            "",
-            f"## Rows of users without a positive train item ({rows['test_without_history']:,})",
-            *_table(report, "without_history", _CLICK_METRICS),
-        ]
-    if report["findings"]:
-        lines += ["", *(f"- {name.replace('_', ' ')}: {value:.4f}" for name, value in report["findings"].items())]
-    for title, file in pictures.items():
-        lines += ["", f"## {title}", "", f"![{title}](plots/{file})"]
-    return "\n".join(lines) + "\n"
-
-
-def _table(report: Mapping[str, Any], part: str, metrics: tuple[str, ...]) -> list[str]:
-    models = ["test", *report["baselines"]]
-    values = {"test": report["test"], **report["baselines"]} if part == "test" else report[part]
-    titles = [report["model"], *report["baselines"]]
-    lines = ["", f"| metric | {' | '.join(titles)} |", "|---" * (len(titles) + 1) + "|"]
-    for metric in metrics:
-        cells = []
-        for model in models:
-            interval = report["intervals"][model].get(metric) if part == "test" else None
-            bounds = f" [{interval[0]:.4f}, {interval[1]:.4f}]" if interval else ""
-            cells.append(f"{values[model][metric]:.4f}{bounds}")
-        lines.append(f"| {metric} | {' | '.join(cells)} |")
-    return lines
+def shown_metrics(report: Mapping[str, Any]) -> list[str]:
+    """The metrics that people are shown: of the cut-offs only 5 and 20, where they are among those measured."""
+    found = {int(metric.partition("@")[2]) for metric in report["test"] if "@" in metric}
+    shown = found & {*_SHOWN_KS} or found
+    return [metric for metric in report["test"] if "@" not in metric or int(metric.partition("@")[2]) in shown]

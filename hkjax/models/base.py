@@ -133,7 +133,9 @@ class Insight(NamedTuple):
     Attributes:
         pictures: drawn beside those that every model has.
         findings: figures for report.json, by name.
+        learned: sentences on what the model learned, with names.
     """
 
     pictures: Sequence[Picture] = ()
     findings: Mapping[str, float] = {}
+    learned: Sequence[str] = ()

@@ -20,13 +20,15 @@ def popularity(data: Dataset) -> Recommender:
     return _linear_baseline(data, np.zeros((data.n_users, 0)), _log_counts(data))
 
 
-def balance_and_popularity(data: Dataset) -> Recommender:
+def balance_and_popularity(data: Dataset) -> Recommender | None:
     """Adds the user's own balance of labels in train, log((positives + 1) / (negatives + 1)), to `popularity`.
 
     Where every positive row comes with one negative row and rows are split at random, the balance in train tells
     something of the balance in test: a leak of the protocol, which a model may exploit unseen. Hence this baseline.
-    Its regression, too, is fitted on the validation part.
+    Its regression, too, is fitted on the validation part. None where all rows are positives.
     """
+    if data.train.labels.all():
+        return None
     positives, rows = (np.bincount(part.users, minlength=data.n_users) for part in (data.train.positives(), data.train))
     balance = np.log((positives + 1) / (rows - positives + 1))
     return _linear_baseline(data, balance[:, None], _log_counts(data))

@@ -20,10 +20,10 @@ def claim_workdir(workdir: Path, experiment: Any, data: str) -> None:
         InputError: the directory belongs to another configuration or to other data, or can't be
             written.
     """
-    new = _flatten(json.loads(json.dumps(dataclasses.asdict(experiment))))
+    new = flatten(json.loads(json.dumps(dataclasses.asdict(experiment))))
     path = workdir / "config.json"
     if path.exists():
-        old = _flatten(read_config(workdir))
+        old = flatten(read_config(workdir))
         changed = [k for k in {**old, **new} if old.get(k) != new.get(k)]
         if changed:
             differences = ", ".join(f"{k}: {old.get(k)!r} there, {new.get(k)!r} here" for k in changed)
@@ -64,7 +64,8 @@ def read_config(workdir: Path) -> dict[str, Any]:
     return json.loads(path.read_text())
 
 
-def _flatten(tree: Any, prefix: str = "") -> dict[str, Any]:
+def flatten(tree: Any, prefix: str = "") -> dict[str, Any]:
+    """The leaves of nested dicts by their dotted keys."""
     if not isinstance(tree, dict) or not tree:
         return {prefix: tree}
-    return {k: v for key, sub in tree.items() for k, v in _flatten(sub, f"{prefix}.{key}".lstrip(".")).items()}
+    return {k: v for key, sub in tree.items() for k, v in flatten(sub, f"{prefix}.{key}".lstrip(".")).items()}

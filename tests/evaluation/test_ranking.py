@@ -22,14 +22,14 @@ def test_blocks_of_users_give_the_metrics_of_one_user_at_a_time(monkeypatch):
     recommender = Recommender(None, None, None, None, None, None, score_all_items=lambda r, users: r[users])
     monkeypatch.setattr(ranking, "_SCORES_PER_BLOCK", 5 * N_ITEMS)
     found = ranking.rank_users(recommender, jax.numpy.asarray(table), N_ITEMS, relevant, seen, (3, 10))
-    assert found["users"].tolist() == np.unique(relevant.users).tolist()
+    assert found.users.tolist() == np.unique(relevant.users).tolist()
     for k in (3, 10):
-        for row, user in enumerate(found["users"]):
+        for row, user in enumerate(found.users):
             scores = table[user].copy()
             scores[seen.items[seen.users == user]] = -np.inf
             top = np.argsort(-scores)[:k]
             wanted = relevant.items[relevant.users == user]
             gains = np.isin(top, wanted) / np.log2(np.arange(2, k + 2))
             ideal = (1 / np.log2(np.arange(2, min(k, len(wanted)) + 2))).sum()
-            np.testing.assert_allclose(found[f"recall@{k}"][row], np.isin(wanted, top).mean())
-            np.testing.assert_allclose(found[f"ndcg@{k}"][row], gains.sum() / ideal)
+            np.testing.assert_allclose(found.metrics[f"recall@{k}"][row], np.isin(wanted, top).mean())
+            np.testing.assert_allclose(found.metrics[f"ndcg@{k}"][row], gains.sum() / ideal)

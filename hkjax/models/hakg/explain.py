@@ -1,5 +1,6 @@
 """What HAKG's report shows of its geometry: where items and attributes lie in the Poincare ball."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -19,8 +20,29 @@ def hakg_insight(recommender: Recommender, representation: HAKGRepresentation, d
     distance = np.asarray(poincare.distance_zero(points[: data.n_items], 1.0))
     pictures = [distance_by_popularity(distance, popularity)]
     if points.shape[1] == 2:
-        pictures.append(poincare_disk(points, data.n_items, data.triples[:, [0, 2]]))
-    return Insight(pictures)
+        pictures.append(poincare_disk(points, data.n_items, data.triples[:, [0, 2]], data.names.entities))
+    return Insight(pictures, learned=hierarchy(points, data))
+
+
+def hierarchy(points: np.ndarray, data: Dataset, most: int = 8) -> list[str]:
+    """Which attributes lie nearest to the origin, the general ones, and which farthest: sentences with names.
+
+    Args:
+        points: of all entities [entities, d].
+        data: the data set.
+        most: how many of each to name, among the attributes of at least ten triples.
+    """
+    degree = np.bincount(data.triples[:, [0, 2]].ravel(), minlength=data.n_entities)[data.n_items :]
+    common = data.n_items + np.flatnonzero(degree >= 10)
+    if len(common) < 2 * most:
+        return []
+    distance = np.asarray(poincare.distance_zero(points[common], 1.0))
+    order, names = common[np.argsort(distance, kind="stable")], data.names.entities
+    ends = (("nearest to", order[:most], distance.min()), ("farthest from", order[::-1][:most], distance.max()))
+    return [
+        f"attributes {where} the origin ({at:.2f}): {', '.join(names[entity] for entity in chosen)}"
+        for where, chosen, at in ends
+    ]
 
 
 def distance_by_popularity(distance: np.ndarray, popularity: np.ndarray) -> Picture:
@@ -39,15 +61,24 @@ def distance_by_popularity(distance: np.ndarray, popularity: np.ndarray) -> Pict
     return Picture("Distance to the origin against popularity", "distance", (5.4, 3.8), draw)
 
 
-def poincare_disk(points: np.ndarray, n_items: int, links: np.ndarray, most: int = 2000) -> Picture:
-    """Items and attributes in the Poincare disk, with some of the links between them.
+def poincare_disk(
+    points: np.ndarray, n_items: int, links: np.ndarray, names: Sequence[str], most: int = 2000, n_labels: int = 12
+) -> Picture:
+    """Items and attributes in the Poincare disk, with some of the links between them, and names of the most linked.
+
+    Where no point comes near the boundary, the picture shows the middle of the disk alone.
 
     Args:
         points: [entities, 2], items first.
         n_items: number of items.
         links: int [links, 2], pairs of entities.
+        names: of the entities.
         most: the largest number of links to draw, evenly chosen.
+        n_labels: how many attributes to name.
     """
+    degree = np.bincount(links.ravel(), minlength=len(points))
+    named = n_items + np.argsort(-degree[n_items:], kind="stable")[:n_labels]
+    reach = min(1.02, 1.15 * float(np.linalg.norm(points, axis=1).max()))
 
     def draw(figure: Any) -> None:
         axes = figure.subplots()
@@ -57,7 +88,9 @@ def poincare_disk(points: np.ndarray, n_items: int, links: np.ndarray, most: int
             axes.plot(*zip(first, second, strict=True), color="0.85", linewidth=0.4, zorder=0)
         for name, part, colour in (("items", points[:n_items], "C1"), ("attributes", points[n_items:], "C0")):
             axes.scatter(part[:, 0], part[:, 1], s=5, alpha=0.6, color=colour, linewidths=0, label=name)
-        axes.set(xlim=(-1.02, 1.02), ylim=(-1.02, 1.02), aspect="equal")
+        for entity in named:
+            axes.annotate(names[entity][:24], points[entity], fontsize=7, xytext=(3, 3), textcoords="offset points")
+        axes.set(xlim=(-reach, reach), ylim=(-reach, reach), aspect="equal")
         axes.axis("off")
         axes.legend(frameon=False, loc="upper right")
 

@@ -7,7 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from hkjax.data.dataset import Dataset, Names
+from hkjax.data.dataset import Dataset
+from hkjax.data.fields import attribute_fields
 from hkjax.models.base import Insight, Picture, Recommender
 from hkjax.models.hkrm.representation import HKRMRepresentation
 from hkjax.ops.transfer import to_host
@@ -18,7 +19,7 @@ class Explanation(NamedTuple):
 
     Attributes:
         user, item: their ids.
-        label: of the row that is explained.
+        label: of the row that is explained; -1 where there is none.
         fields: the attribute fields' names, n.
         preference: P(A|q) of the user, float [n].
         importance: P^(A|t) of the item, float [n].
@@ -43,12 +44,31 @@ def hkrm_insight(recommender: Recommender, representation: HKRMRepresentation, d
     """A pair of explanations, and on generated data how often the user's true field is found."""
     logits = to_host(recommender.score_pairs(representation, *map(jnp.asarray, data.test[:2])))
     pair = typical_pair(representation, data, logits)
-    pictures = [] if pair is None else [preference_heat_map(pair, data.names)]
-    if data.true_field is None:
-        return Insight(pictures)
+    pictures = [] if pair is None else [preference_heat_map(pair, data)]
     history = np.bincount(data.train.positives().users, minlength=data.n_users)
+    learned = mean_fields(representation, data, history)
+    if data.true_field is None:
+        return Insight(pictures, learned=learned)
     found = field_recovery(representation, data.true_field, history)
-    return Insight(pictures, {"users_preferred_field_found": found, "by_chance": 1 / len(data.fields)})
+    return Insight(pictures, {"users_preferred_field_found": found, "by_chance": 1 / len(data.fields)}, learned)
+
+
+def mean_fields(representation: HKRMRepresentation, data: Dataset, history: np.ndarray) -> list[str]:
+    """Which fields matter on average, to users with a history [users] and to items, as sentences."""
+    preference = to_host(representation.preference)[: data.n_users][history > 0]
+    importance = to_host(representation.importance)[: data.n_items]
+    lines = []
+    for whom, values in (("users, P(A|q)", preference), ("items, P(A|t)", importance)):
+        mean, spread = values.mean(0), values.std(0)
+        order = np.argsort(-mean, kind="stable")
+        fields = [f"{list(data.fields)[k]} {mean[k]:.2f} ± {spread[k]:.2f}" for k in order]
+        lines.append(f"what matters to {whom}, mean and spread: {', '.join(fields)}")
+    return lines
+
+
+def explain_pair(representation: HKRMRepresentation, data: Dataset, user: int, item: int) -> Picture:
+    """The heat map of one user and one item."""
+    return preference_heat_map([explain(representation, data, user, item, label=-1)], data)
 
 
 def explain(representation: HKRMRepresentation, data: Dataset, user: int, item: int, label: int) -> Explanation:
@@ -102,33 +122,59 @@ def field_recovery(representation: HKRMRepresentation, true_field: np.ndarray, h
     return float(found[history > 0].mean())
 
 
-def preference_heat_map(pair: Sequence[Explanation], names: Names) -> Picture:
-    """User preference against item attribute importance for each explanation (the paper's Figure 5)."""
-    top = max(explanation.agreement.max() for explanation in pair)
+def preference_heat_map(pair: Sequence[Explanation], data: Dataset) -> Picture:
+    """User preference against item attribute importance for each explanation (the paper's Figure 5).
+
+    Colours say how many times as large a product is as if all fields mattered alike, 1/n^2, on a logarithmic scale.
+    """
+    n = len(pair[0].fields)
+    reach = max(1.0, *(float(np.abs(_contrast(x)).max()) for x in pair))
 
     def draw(figure: Any) -> None:
-        for axes, explanation in zip(figure.subplots(1, len(pair), squeeze=False)[0], pair, strict=True):
-            _draw_heat_map(axes, explanation, names, top)
+        all_axes = figure.subplots(1, len(pair), squeeze=False)[0]
+        for axes, explanation in zip(all_axes, pair, strict=True):
+            image = _draw_heat_map(axes, explanation, data, reach)
+        bar = figure.colorbar(image, ax=list(all_axes), shrink=0.8)
+        bar.set_label(f"times 1/{n * n}, as powers of 2")
 
-    return Picture("User preference against item attribute importance", "preference", (5.2 * len(pair), 4.4), draw)
+    return Picture("User preference against item attribute importance", "preference", (5.6 * len(pair) + 1, 5), draw)
 
 
-def _draw_heat_map(axes: Any, explanation: Explanation, names: Names, top: float) -> None:
-    axes.imshow(explanation.agreement, cmap="OrRd", vmin=0, vmax=top)
+def _contrast(explanation: Explanation) -> np.ndarray:
+    """log2 of the agreement by that of uniform fields, at least -4: [n, n]."""
     n = len(explanation.fields)
-    columns = [f"{f}\n{p:.2f}" for f, p in zip(explanation.fields, explanation.importance, strict=True)]
+    return np.log2(np.maximum(explanation.agreement * n * n, 1 / 16))
+
+
+def field_values(data: Dataset, item: int) -> dict[str, str]:
+    """The names of an item's values in each field, at most two."""
+    fields = attribute_fields(data.triples, data.n_items, data.fields, data.names.relations)
+    found: dict[str, list[str]] = {name: [] for name in fields.names}
+    for row in np.flatnonzero(fields.item == item):
+        found[fields.names[fields.field[row]]].append(data.names.entities[fields.entities[fields.value[row]]])
+    return {name: ", ".join(values[:2]) + (", ..." if len(values) > 2 else "") for name, values in found.items()}
+
+
+def _draw_heat_map(axes: Any, explanation: Explanation, data: Dataset, reach: float) -> Any:
+    names, values = data.names, field_values(data, explanation.item)
+    image = axes.imshow(_contrast(explanation), cmap="RdBu_r", vmin=-reach, vmax=reach)
+    n = len(explanation.fields)
+    columns = [
+        f"{f}: {values[f][:24]}\n{p:.2f}" for f, p in zip(explanation.fields, explanation.importance, strict=True)
+    ]
     rows = [f"{f}  {p:.2f}" for f, p in zip(explanation.fields, explanation.preference, strict=True)]
     axes.set_xticks(range(n), columns, fontsize=8, rotation=30)
     axes.set_yticks(range(n), rows, fontsize=8)
     for (i, j), value in np.ndenumerate(explanation.agreement):
-        colour = "w" if value > 0.6 * top else "k"
+        colour = "w" if abs(_contrast(explanation)[i, j]) > 0.6 * reach else "k"
         axes.text(j, i, f"{value:.2f}", ha="center", va="center", fontsize=7, color=colour)
-    kind = "positive" if explanation.label else "negative"
+    kind = {1: "positive item", 0: "negative item"}.get(explanation.label, "item")
     axes.set(
-        title=f"{kind} item {names.items[explanation.item]}, score {explanation.logit:.2f}",
+        title=f"{kind} {names.entities[explanation.item][:40]}, score {explanation.logit:.2f}",
         xlabel="importance to the item",
         ylabel=f"preference of user {names.users[explanation.user]}",
     )
+    return image
 
 
 def _argmax(values: np.ndarray, where: np.ndarray) -> int:

@@ -1,0 +1,54 @@
+"""Says why the model would recommend an item to a user, and draws it where the model can (the paper's Figure 5).
+
+hkjax explain --workdir=runs/mine --user=u196 --item=m50
+"""
+
+from pathlib import Path
+
+import jax.numpy as jnp
+import numpy as np
+from absl import flags
+from rich.console import Console
+from rich.table import Table
+
+from hkjax.errors import InputError, nearest
+from hkjax.experiment import load_workdir
+from hkjax.models.registry import MODELS
+from hkjax.serving.reasons import explain_pairs, reason_rows
+from hkjax.serving.recommend import item_numbers, load_model, user_histories
+
+CONFIG: type | None = None
+NEEDS = ("workdir", "user", "item")
+
+
+def define_flags() -> None:
+    """Defines the flags."""
+    flags.DEFINE_string("workdir", None, "A work directory that training has written.")
+    flags.DEFINE_string("user", None, "The user's id.")
+    flags.DEFINE_string("item", None, "The item's id.")
+
+
+def main() -> None:
+    """Explains."""
+    workdir = Path(flags.FLAGS.workdir)
+    trained = load_workdir(workdir)
+    data, names = trained.data, trained.data.names
+    if flags.FLAGS.user not in names.users:
+        raise InputError(f"unknown user {flags.FLAGS.user!r}{nearest(flags.FLAGS.user, names.users)}")
+    user, item = names.users.index(flags.FLAGS.user), int(item_numbers(data, [flags.FLAGS.item])[0])
+    model = load_model(data, trained.recommender, trained.params)
+    score = trained.recommender.score_pairs(model.representation, jnp.array([user]), jnp.array([item]))
+    reasons = explain_pairs(model, np.array([user]), np.array([item]), [user_histories(data)[user]])
+    console = Console()
+    console.print(f"{names.entities[item]} for {names.users[user]}, score {float(score[0]):.3f}: {reasons[0].sentence}")
+    table = Table("kind", "relation", "name", "contribution")
+    for row in reason_rows(data, [user], [item], reasons).to_pylist():
+        table.add_row(row["kind"], row["relation"], row["name"], f"{row['contribution']:.4f}")
+    console.print(table)
+    picture = MODELS[type(trained.experiment.model)].picture_pair
+    if picture is not None:
+        from hkjax.evaluation.plots import save_picture  # Only now: it imports matplotlib.
+
+        drawn = picture(model.representation, data, user, item)._replace(name=f"pair_{user}_{item}")
+        save_picture(drawn, workdir / "plots")
+        console.print(f"drawn in {workdir / 'plots' / drawn.name}.png")

@@ -1,0 +1,64 @@
+"""Beyond the mean: what a ranking recommends at all, and for which users and items it is right."""
+
+import itertools
+from collections.abc import Mapping
+
+import numpy as np
+
+from hkjax.data.dataset import Interactions
+
+# Lower bounds of the groups of users, by their positives in train, and of items.
+HISTORY_GROUPS = (0, 5, 10, 20, 50)
+POPULARITY_GROUPS = (0, 1, 5, 20, 100)
+
+
+def diversity_metrics(items: np.ndarray, popularity: np.ndarray, k: int) -> dict[str, float]:
+    """What the first k items of all users are, [users, depth], given the items' positives in train [items].
+
+    Returns:
+        `coverage@k`, the fraction of the catalogue that somebody is recommended; `gini@k`, the Gini index of how often
+        the items are recommended, 0 for all alike and towards 1 for few alone; `novelty@k`, the mean of -log2 of the
+        items' shares of all positives, in bits, an item without one counting as half a positive (Vargas and Castells,
+        RecSys 2011).
+    """
+    top = items[:, :k]
+    counts = np.sort(np.bincount(top.ravel(), minlength=len(popularity)))
+    ranks = np.arange(1, len(counts) + 1)
+    gini = float(((2 * ranks - len(counts) - 1) * counts).sum() / (len(counts) * max(counts.sum(), 1)))
+    share = np.maximum(popularity, 0.5) / max(popularity.sum(), 1)
+    novelty = float(-np.log2(share[top]).mean())
+    return {f"coverage@{k}": float((counts > 0).mean()), f"gini@{k}": gini, f"novelty@{k}": novelty}
+
+
+def recall_by_popularity(
+    users: np.ndarray, items: np.ndarray, relevant: Interactions, popularity: np.ndarray, k: int
+) -> Mapping[str, tuple[int, float]]:
+    """How many of the relevant rows there are, and which fraction is found in the first k, by the item's popularity.
+
+    Args:
+        users: int [users], ascending.
+        items: int [users, depth], the top of their rankings.
+        relevant: rows of these users.
+        popularity: positives in train [items].
+        k: the cut-off.
+    """
+    n_items = len(popularity)
+    top = np.sort((users[:, None].astype(np.int64) * n_items + items[:, :k]).ravel())
+    keys = relevant.users.astype(np.int64) * n_items + relevant.items
+    found = top[np.minimum(np.searchsorted(top, keys), len(top) - 1)] == keys
+    return _by_group(popularity[relevant.items], found, POPULARITY_GROUPS)
+
+
+def recall_by_history(lengths: np.ndarray, recall: np.ndarray) -> Mapping[str, tuple[int, float]]:
+    """How many users there are, and their mean recall, by the length of their histories; both [users]."""
+    return _by_group(lengths, recall, HISTORY_GROUPS)
+
+
+def _by_group(sizes: np.ndarray, values: np.ndarray, bounds: tuple[int, ...]) -> dict[str, tuple[int, float]]:
+    group = np.searchsorted(bounds, sizes, side="right") - 1
+    names = [str(low) if high == low + 1 else f"{low}-{high - 1}" for low, high in itertools.pairwise(bounds)]
+    found = {}
+    for k, name in enumerate([*names, f"{bounds[-1]}+"]):
+        if (group == k).any():
+            found[name] = int((group == k).sum()), float(values[group == k].mean())
+    return found
