@@ -49,6 +49,8 @@ def check_command(command, where):
             script = Path(importlib.util.find_spec(f"{module}.__main__").origin)
         case ["python", ("train.py" | "evaluate.py") as door, *_]:
             script = ROOT / "hkjax/cli" / door
+        case ["python", "served/server.py", *_]:
+            script = ROOT / "hkjax/serving/server.py"
         case ["python", script, *_]:
             script = ROOT / script
             assert script.is_file(), f"{where}: no file {script}"
@@ -63,7 +65,12 @@ def check_command(command, where):
     if "define_table_flags()" in defined:
         defined += (ROOT / "hkjax/cli/tables.py").read_text()
     missing = [
-        flag for flag in flags if not flag.startswith("config.") and f'"{flag}"' not in defined and flag != "help"
+        flag
+        for flag in flags
+        if not flag.startswith("config.")
+        and f'"{flag}"' not in defined
+        and f'"--{flag}"' not in defined
+        and flag != "help"
     ]
     assert not missing, f"{where}: {script.name} has no flags {missing}"
     for config in re.findall(r"--config[= ](configs/\S+)", " ".join(words)):

@@ -14,11 +14,11 @@ from hkjax.config import settings
 from hkjax.errors import InputError, PeerError, TerminationError, nearest
 
 _NEEDED = {
-    "workdir": "work directory: --workdir=runs/NAME",
-    "interactions": "table of who met what: --interactions=FILE",
-    "user": "user: --user=ID",
-    "item": "item: --item=ID",
-    "export": "folder to write to: --export=FOLDER",
+    "workdir": "a work directory: --workdir=runs/NAME",
+    "interactions": "a table of who met what: --interactions=FILE",
+    "user": "a user: --user=ID",
+    "item": "an item: --item=ID",
+    "export": "a folder to write to: --export=FOLDER",
 }
 
 
@@ -54,7 +54,7 @@ def run(
             return
         for name in needs:
             if flags.FLAGS[name].value is None:
-                raise InputError(f"name a {_NEEDED[name]}")
+                raise InputError(f"name {_NEEDED[name]}")
         main()
     except InputError as error:
         _fail(error)

@@ -32,7 +32,7 @@ def diversity_metrics(items: np.ndarray, popularity: np.ndarray, k: int) -> dict
 
 def recall_by_popularity(
     users: np.ndarray, items: np.ndarray, relevant: Interactions, popularity: np.ndarray, k: int
-) -> Mapping[str, tuple[int, float]]:
+) -> Mapping[str, list[float]]:
     """How many of the relevant rows there are, and which fraction is found in the first k, by the item's popularity.
 
     Args:
@@ -49,16 +49,16 @@ def recall_by_popularity(
     return _by_group(popularity[relevant.items], found, POPULARITY_GROUPS)
 
 
-def recall_by_history(lengths: np.ndarray, recall: np.ndarray) -> Mapping[str, tuple[int, float]]:
+def recall_by_history(lengths: np.ndarray, recall: np.ndarray) -> Mapping[str, list[float]]:
     """How many users there are, and their mean recall, by the length of their histories; both [users]."""
     return _by_group(lengths, recall, HISTORY_GROUPS)
 
 
-def _by_group(sizes: np.ndarray, values: np.ndarray, bounds: tuple[int, ...]) -> dict[str, tuple[int, float]]:
+def _by_group(sizes: np.ndarray, values: np.ndarray, bounds: tuple[int, ...]) -> dict[str, list[float]]:
     group = np.searchsorted(bounds, sizes, side="right") - 1
     names = [str(low) if high == low + 1 else f"{low}-{high - 1}" for low, high in itertools.pairwise(bounds)]
     found = {}
     for k, name in enumerate([*names, f"{bounds[-1]}+"]):
         if (group == k).any():
-            found[name] = int((group == k).sum()), float(values[group == k].mean())
+            found[name] = [int((group == k).sum()), float(values[group == k].mean())]
     return found

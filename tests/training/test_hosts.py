@@ -15,7 +15,7 @@ import jax
 import numpy as np
 import pytest
 
-from hkjax import cli
+from hkjax.cli import run as command_line
 from hkjax.data.config import DataConfig
 from hkjax.data.synthetic import SyntheticConfig
 from hkjax.errors import InputError, TerminationError
@@ -88,13 +88,13 @@ def test_sigterm_saves_the_step_and_the_same_call_goes_on(tmp_path):
 
 
 def test_the_command_line_exits_as_documented(monkeypatch, capsys):
-    monkeypatch.setattr(cli, "_parse", lambda define_flags, config: None)
+    monkeypatch.setattr(command_line, "_parse", lambda define_flags, config: None)
 
     def stopped():
         raise TerminationError("stopped by SIGTERM")
 
     with pytest.raises(SystemExit) as exit_code:
-        cli.run(lambda: None, stopped)
+        command_line.run(lambda: None, stopped, None)
     assert exit_code.value.code == 143
     assert capsys.readouterr().err == "stopped by SIGTERM\n"
 

@@ -7,7 +7,7 @@ from hkjax.data.config import DataConfig
 from hkjax.data.dataset import fingerprint
 from hkjax.data.prepared import load_dataset
 from hkjax.errors import InputError
-from hkjax.experiment import Experiment, evaluate_workdir, train_experiment
+from hkjax.experiment import Experiment, evaluate_workdir, load_workdir, train_experiment
 from hkjax.models.lightgcn import LightGCNConfig
 from hkjax.training.loop import TrainingConfig
 
@@ -50,21 +50,20 @@ def trained(tmp_path_factory):
 @pytest.mark.parametrize("change", CHANGES)
 def test_training_refuses_other_data_and_evaluation_keeps_to_those_of_training(trained, change, capsys):
     experiment, folder = trained
-    before = evaluate_workdir(folder / "run")
+    before = load_workdir(folder / "run")
     assert "changed since training" not in capsys.readouterr().err
     write(folder / "data", **CHANGES[change])
-    assert evaluate_workdir(folder / "run") == before
+    assert fingerprint(load_workdir(folder / "run").data) == fingerprint(before.data)
     assert "changed since training; this is of the data as trained on" in capsys.readouterr().err
     (folder / "run/data").rename(folder / "elsewhere")
     with pytest.raises(InputError, match="was trained on other data"):
-        evaluate_workdir(folder / "run")
+        load_workdir(folder / "run")
     (folder / "elsewhere").rename(folder / "run/data")
     with pytest.raises(InputError, match="was trained on other data"):
         train_experiment(experiment, folder / "run")
     for file in (folder / "data").iterdir():
         file.unlink()
     write(folder / "data")
-    assert 0 <= evaluate_workdir(folder / "run")["test"]["recall@20"] <= 1
 
 
 def test_evaluating_leaves_a_checkpoint_alone_that_is_being_written(trained):

@@ -13,7 +13,7 @@ from absl import flags
 from hkjax.config import settings
 from hkjax.experiment import Experiment
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 SMALL = ("--config.synthetic.n_users=60", "--config.synthetic.n_items=120", "--config.training.epochs=2")
 
 
