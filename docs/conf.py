@@ -11,7 +11,7 @@ project = "hkjax"
 author = "The hkjax authors"
 version = release = hkjax.__version__
 extensions = [
-    "myst_parser",
+    "myst_nb",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.napoleon",
@@ -23,6 +23,11 @@ html_theme = "sphinx_book_theme"
 html_title = "hkjax"
 smartquotes = False
 myst_heading_anchors = 3
+# The notebook is executed by every build.
+nb_execution_mode = "force"
+nb_execution_raise_on_error = True
+nb_execution_timeout = 300
+nb_execution_in_temp = True
 
 autodoc_member_order = "bysource"
 autodoc_preserve_defaults = True

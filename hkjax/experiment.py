@@ -28,7 +28,7 @@ from hkjax.models.registry import BASELINES, MODELS, ModelConfig
 from hkjax.ops.collectives import ROWS
 from hkjax.serving.examples import example_lines
 from hkjax.serving.export import export_scores
-from hkjax.serving.recommend import Model
+from hkjax.serving.recommend import TrainedModel
 from hkjax.training.checkpoint import Checkpoints
 from hkjax.training.hosts import barrier, is_first
 from hkjax.training.loop import TrainingConfig, fit
@@ -175,7 +175,7 @@ def train_experiment(experiment: Experiment, workdir: Path, data: Dataset | None
     trainer = make_trainer(recommender, optimizer, e.mesh, e.parallel)
     validate = make_validator(trainer.recommender, data, e.training.monitor)
     if is_first():
-        claim_workdir(workdir, e, fingerprint(data))
+        claim_workdir(workdir, e, fingerprint(data), read_experiment)
         if not is_prepared(workdir / "data", _data_settings(e)):
             save_dataset(data, workdir / "data", source_files(e.data), _data_settings(e))
     barrier("workdir")
@@ -244,7 +244,7 @@ def evaluate_workdir(workdir: Path, export_to: Path | None = None, mesh: MeshSha
     records = read_records(workdir)
     sections = {"How it was trained": _training_lines(records, e)}
     if grid_size == 1:
-        model = Model(data, recommender, params, representation)
+        model = TrainedModel(data, recommender, params, representation)
         sections["Three users"] = example_lines(model)
     write_report(workdir, report, pictures, records, e.evaluation, e.training.monitor, sections)
     print_report(report)

@@ -15,7 +15,7 @@ from rich.progress import Progress
 from hkjax.cli.output import check_output, print_table, write_table
 from hkjax.errors import InputError
 from hkjax.experiment import load_workdir
-from hkjax.serving.recommend import Model, load_model, recommend, recommend_like
+from hkjax.serving.recommend import TrainedModel, load_model, recommend, recommend_like
 
 CONFIG: type | None = None
 NEEDS = ("workdir",)
@@ -51,7 +51,7 @@ def main() -> None:
     write_table(table, output) if output else print_table(table)
 
 
-def _recommend(model: Model, users: list[str], candidates: list[str], exclude: list[str]) -> pa.Table:
+def _recommend(model: TrainedModel, users: list[str], candidates: list[str], exclude: list[str]) -> pa.Table:
     f, known = flags.FLAGS, {*model.data.names.users}
     unknown = [user for user in users if user not in known]
     if unknown:

@@ -104,7 +104,8 @@ class Dataset:
 def fingerprint(data: Dataset) -> str:
     """A hash of interactions, split, triples, names and fields, by which a run knows its data again."""
     digest = hashlib.sha256()
-    disliked = [column for part in data.disliked for column in part]
+    # Of data without dislikes the hash is that of versions that did not know them.
+    disliked = [column for part in data.disliked if any(len(x.users) for x in data.disliked) for column in part]
     for array in (*data.train, *data.validation, *data.test, data.triples, *disliked):
         digest.update(np.ascontiguousarray(array).tobytes())
         digest.update(str(array.shape).encode())

@@ -2,12 +2,12 @@
 
 import numpy as np
 
-from hkjax.serving.recommend import Model, recommend, user_histories
+from hkjax.serving.recommend import TrainedModel, recommend, user_histories
 
 _N_USERS, _TOP_K, _N_LIKED = 3, 5, 5
 
 
-def example_lines(model: Model) -> list[str]:
+def example_lines(model: TrainedModel) -> list[str]:
     """Markdown of three users, with a short, a middling and a long history, and their five best items with reasons."""
     histories = user_histories(model.data)
     lengths = np.array([len(history) for history in histories])

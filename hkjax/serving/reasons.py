@@ -15,7 +15,7 @@ from hkjax.data.dataset import Dataset
 from hkjax.serving.contributions import attribute_contributions, history_contributions, item_facts
 
 if TYPE_CHECKING:
-    from hkjax.serving.recommend import Model
+    from hkjax.serving.recommend import TrainedModel
 
 _N_NAMED = 3
 
@@ -53,7 +53,7 @@ class Reason(NamedTuple):
 
 
 def explain_pairs(
-    model: "Model",
+    model: "TrainedModel",
     users: np.ndarray | None,
     items: np.ndarray,
     histories: Sequence[np.ndarray],
@@ -104,7 +104,7 @@ def reason_rows(data: Dataset, users: Sequence[int], items: Sequence[int], reaso
 
 
 def _shared_facts(
-    model: "Model",
+    model: "TrainedModel",
     prepared: Any,
     users: np.ndarray | None,
     items: np.ndarray,

@@ -19,7 +19,7 @@ from hkjax.serving.reasons import explain_pairs
 _SCORES_PER_BLOCK = 1 << 24
 
 
-class Model(NamedTuple):
+class TrainedModel(NamedTuple):
     """A trained model, ready to recommend.
 
     Attributes:
@@ -34,13 +34,13 @@ class Model(NamedTuple):
     representation: Representation
 
 
-def load_model(data: Dataset, recommender: Recommender, params: Params) -> Model:
+def load_model(data: Dataset, recommender: Recommender, params: Params) -> TrainedModel:
     """Computes the representation, once for all recommendations."""
-    return Model(data, recommender, params, jax.jit(recommender.encode)(params, recommender.inputs))
+    return TrainedModel(data, recommender, params, jax.jit(recommender.encode)(params, recommender.inputs))
 
 
 def recommend(
-    model: Model,
+    model: TrainedModel,
     users: Sequence[str],
     top_k: int = 10,
     candidates: Sequence[str] = (),
@@ -88,7 +88,7 @@ def recommend(
 
 
 def recommend_like(
-    model: Model,
+    model: TrainedModel,
     liked: Sequence[str],
     top_k: int = 10,
     candidates: Sequence[str] = (),
@@ -127,7 +127,7 @@ def recommend_like(
     return _table(data, ["new"], row, because)
 
 
-def similar(model: Model, item: str, top_k: int = 10, reasons: bool = True) -> pa.Table:
+def similar(model: TrainedModel, item: str, top_k: int = 10, reasons: bool = True) -> pa.Table:
     """What the model recommends to someone who liked this item alone; as `recommend_like`, the user being the item."""
     table = recommend_like(model, [item], top_k, reasons=reasons)
     return table.set_column(0, "user", pa.array([item] * len(table)))
@@ -217,7 +217,7 @@ def _most_popular(data: Dataset, allowed: np.ndarray, top_k: int) -> tuple[np.nd
     return counts[items], items
 
 
-def _reasons(model: Model, known: np.ndarray, items: Sequence[np.ndarray]) -> list[list[str]]:
+def _reasons(model: TrainedModel, known: np.ndarray, items: Sequence[np.ndarray]) -> list[list[str]]:
     """A sentence for each user's items."""
     histories = user_histories(model.data)
     counts = np.bincount(model.data.seen().items, minlength=model.data.n_items)

@@ -2,19 +2,21 @@
 
 import dataclasses
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from hkjax.errors import InputError
 
 
-def claim_workdir(workdir: Path, experiment: Any, data: str) -> None:
+def claim_workdir(workdir: Path, experiment: Any, data: str, read: Callable[[dict[str, Any]], Any]) -> None:
     """Creates the directory and writes config.json, or checks that it already holds this one and its data.
 
     Args:
         workdir: the directory; its parents are created too.
         experiment: the configuration, a dataclass instance.
         data: fingerprint of the data.
+        read: makes an experiment of a stored configuration, with defaults for the keys that it lacks.
 
     Raises:
         InputError: the directory belongs to another configuration or to other data, or can't be
@@ -23,7 +25,7 @@ def claim_workdir(workdir: Path, experiment: Any, data: str) -> None:
     new = flatten(json.loads(json.dumps(dataclasses.asdict(experiment))))
     path = workdir / "config.json"
     if path.exists():
-        old = flatten(read_config(workdir))
+        old = flatten(json.loads(json.dumps(dataclasses.asdict(read(read_config(workdir))))))
         changed = [k for k in {**old, **new} if old.get(k) != new.get(k)]
         if changed:
             differences = ", ".join(f"{k}: {old.get(k)!r} there, {new.get(k)!r} here" for k in changed)
