@@ -1,0 +1,49 @@
+import numpy as np
+
+from hkjax.data.dataset import Interactions
+from hkjax.evaluation.breakdown import diversity_metrics, recall_by_history, recall_by_popularity
+from hkjax.evaluation.verdict import verdict
+
+
+def test_diversity_of_two_users():
+    found = diversity_metrics(np.array([[0, 1, 9], [0, 2, 9]]), np.array([4, 2, 2, 0]), k=2)
+    assert found["coverage@2"] == 3 / 4
+    # Shares 1/2, 1/4, 1/2, 1/4 of all positives: 1, 2, 1 and 2 bits.
+    assert found["novelty@2"] == 1.5
+    # Counts 0, 1, 1, 2: the sum of (2 i - n - 1) x_i is -0 - 1 + 1 + 6 = 6, by n times the sum 4.
+    np.testing.assert_allclose(found["gini@2"], 6 / 16)
+
+
+def test_all_alike_has_gini_zero():
+    assert diversity_metrics(np.array([[0, 1], [2, 3]]), np.ones(4), k=2)["gini@2"] == 0
+
+
+def test_recall_by_groups():
+    relevant = Interactions(np.array([3, 3, 8]), np.array([0, 1, 2]), np.ones(3, int))
+    top = np.array([[0, 2], [2, 1]])
+    found = recall_by_popularity(np.array([3, 8]), top, relevant, np.array([7, 0, 30]), k=1)
+    assert found == {"0": [1, 0.0], "5-19": [1, 1.0], "20-99": [1, 1.0]}
+    assert recall_by_history(np.array([4, 5, 200]), np.array([1, 0, 0.5])) == {
+        "0-4": [1, 1.0],
+        "5-9": [1, 0.0],
+        "50+": [1, 0.5],
+    }
+
+
+def report(value, **baselines):
+    others = {name: {"recall@20": x} for name, x in baselines.items()}
+    intervals = {"test": {"recall@20": [value - 0.01, value + 0.01]}}
+    return {"model": "hakg", "test": {"recall@20": value}, "baselines": others, "intervals": intervals}
+
+
+def test_verdicts():
+    def of(*args, **baselines):
+        return verdict(report(*args, **baselines), "recall@20")
+
+    assert of(0.3, ease=0.4, popularity=0.1) == (
+        "HAKG 0.3000 is below EASE 0.4000 in recall@20: EASE is the better choice here."
+    )
+    assert "is about equal to ItemKNN 0.3050" in of(0.3, item_knn=0.305, popularity=0.1)
+    assert of(0.3, popularity=0.2).endswith("is above popularity 0.2000 in recall@20, the best baseline.")
+    assert "is below popularity 0.3100" in of(0.3, ease=0.4, popularity=0.31)
+    assert of(0.3) == "HAKG reaches recall@20 0.3000."
