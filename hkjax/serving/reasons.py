@@ -130,7 +130,10 @@ def _shared_facts(
                 sharing.setdefault(fact, []).append(other)
         own = zip(*map(np.ndarray.tolist, facts.of(item)), weights.tolist(), strict=True)
         shared = [Fact(r, e, sharing[r, e], weight) for r, e, weight in own if (r, e) in sharing]
-        results.append(sorted(shared, key=lambda fact: -fact.contribution)[:_N_NAMED])
+        best = sorted(shared, key=lambda fact: fact.contribution)
+        # A relation and its inverse may say the same of an entity.
+        of_entity = {fact.entity: fact for fact in best}
+        results.append(sorted(of_entity.values(), key=lambda fact: -fact.contribution)[:_N_NAMED])
     return results
 
 

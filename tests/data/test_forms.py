@@ -2,7 +2,11 @@
 
 import json
 
+import chex
+import jax
+import jax.numpy as jnp
 import numpy as np
+import optax
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet
@@ -11,6 +15,8 @@ import pytest
 from hkjax.data.config import DataConfig, TablesConfig
 from hkjax.data.dataset import fingerprint
 from hkjax.data.read import dataset_from_tables, read_dataset
+from hkjax.models.lightgcn import LightGCNConfig, lightgcn
+from hkjax.training.trainer import make_trainer
 
 RANDOM = np.random.default_rng(0)
 PAIRS = np.unique(np.column_stack([RANDOM.integers(12, size=150), RANDOM.integers(15, size=150)]), axis=0)
@@ -110,6 +116,17 @@ def test_every_form_gives_the_same_data_set(form, tmp_path, plain):
     data = FORMS[form](tmp_path)
     assert (data.names, data.n_entities, data.warnings) == (plain.names, plain.n_entities, plain.warnings)
     assert fingerprint(data) == fingerprint(plain)
+
+
+def test_equal_data_sets_train_to_equal_parameters(tmp_path):
+    parameters = []
+    for form in ("csv", "kgat"):
+        (tmp_path / form).mkdir()
+        data = FORMS[form](tmp_path / form)
+        trainer = make_trainer(lightgcn(LightGCNConfig(dim=4, layers=1), data, batch_size=16), optax.adam(0.01))
+        state, order = trainer.init(jax.random.key(0)), trainer.epoch_order(jax.random.key(1))
+        parameters.append(trainer.train_steps(state, order, jnp.int32(5), jax.random.key(2)).params)
+    chex.assert_trees_all_equal(*parameters)
 
 
 def test_text_ids_are_numbered_by_their_bytes_and_whole_numbers_by_their_value():
