@@ -17,6 +17,8 @@ _MISSING = pa.array(["", "nan", "none", "null", "n/a", "\\n"])
 # As many different numbers may stand for themselves; more are cut into ranges.
 _MOST_NUMBERS = 20
 _N_RANGES = 5
+# A text column of which so many values are numbers is one of numbers.
+_NUMERIC = 0.95
 
 
 def attributes(
@@ -83,8 +85,10 @@ def _values(column: pa.ChunkedArray, name: str, separator: str) -> tuple[np.ndar
     if separator and pc.any(pc.match_substring(text, separator)).as_py():
         lists = pc.split_pattern(text, separator)
         return _present(rows[pc.list_parent_indices(lists).to_numpy()], pc.list_flatten(lists))
-    if pc.all(pc.match_substring_regex(text, r"^[-+]?\d+(\.\d+)?$")).as_py():
-        return _numbers(rows, text.cast(pa.float64()), name)
+    number = pc.match_substring_regex(text, r"^[-+]?\d+(\.\d+)?$")
+    # A few words among numbers, such as "unknown", are no values.
+    if pc.sum(number).as_py() >= _NUMERIC * len(text):
+        return _numbers(rows[number.to_numpy(zero_copy_only=False)], text.filter(number).cast(pa.float64()), name)
     if pc.all(pc.match_substring_regex(text, r"^\d{4}-\d\d(-\d\d.*)?$")).as_py():
         return _decades(rows, pc.utf8_slice_codeunits(text, 0, 4).cast(pa.int64()))
     return rows, text
@@ -128,5 +132,7 @@ def _decades(rows: np.ndarray, years: pa.ChunkedArray | pa.Array) -> tuple[np.nd
 def item_names(table: Table, name_column: str) -> pa.Array:
     """The items' names, [rows]; the empty string for one that has none."""
     column = table.column(name_column)
+    if pa.types.is_list(column.type):
+        column = pc.binary_join(column, " ")
     text = pc.utf8_trim_whitespace(pc.fill_null(column.cast(pa.string()), ""))
     return pa.concat_arrays([pa.array([], pa.string()), *text.chunks])

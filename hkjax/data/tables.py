@@ -30,6 +30,7 @@ from hkjax.errors import InputError
 
 _COMPRESSED = {".gz", ".bz2", ".zst"}
 _TEXT = {".csv", ".tsv", ".txt", ".data", ".inter", ".item", ".kg", ".link"}
+_RECBOLE = {".inter", ".item", ".kg", ".link"}
 _JSON = {".jsonl", ".ndjson", ".json"}
 _PARQUET = {".parquet", ".pq"}
 _PROBE_BYTES = 1 << 16
@@ -160,7 +161,7 @@ def _read_file(path: Path, header: Sequence[str]) -> pa.Table:
     suffix = suffix_of(path)
     try:
         if suffix in _TEXT:
-            table = _read_text(path, header)
+            table = _split_sequences(path, _read_text(path, header)) if suffix in _RECBOLE else _read_text(path, header)
         elif suffix in _JSON:
             table = _read_json(path)
         elif suffix in _PARQUET:
@@ -217,9 +218,20 @@ def text_columns(path: Path, header: Sequence[str] = ()) -> tuple[list[str], str
             f"{path}:1: expected the columns' names, found {first[:60]!r}; "
             "name the columns by data.tables.header (--header=user,item,rating)"
         )
-    if suffix_of(path) in {".inter", ".item", ".kg", ".link"}:
+    if suffix_of(path) in _RECBOLE:
         names = [name.rpartition(":")[0] or name for name in names]
     return names, delimiter
+
+
+def _split_sequences(path: Path, table: pa.Table) -> pa.Table:
+    """Splits at blanks what a header of RecBole calls a sequence, such as class:token_seq."""
+    with pa.input_stream(str(path), compression="detect") as stream:
+        header = stream.read(_PROBE_BYTES).decode("utf-8-sig", "replace").splitlines()[0]
+    for index, name in enumerate(re.split(r"\t", header)):
+        if name.strip().endswith("_seq"):
+            column = pc.split_pattern(table.column(index), " ")
+            table = table.set_column(index, table.column_names[index], column)
+    return table
 
 
 def _read_json(path: Path) -> pa.Table:
