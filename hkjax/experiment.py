@@ -137,11 +137,12 @@ def kept_data(experiment: Experiment, workdir: Path) -> Dataset:
         return data
     try:
         changed = changed_sources(kept, source_files(experiment.data))
-    except InputError:
-        changed = ["the sources"]
-    if changed and is_first():
         others = f" and {len(changed) - 1} others" if len(changed) > 1 else ""
-        print(f"{changed[0]}{others}: changed since training; this is of the data as trained on", file=sys.stderr)
+        notice = f"{changed[0]}{others}: changed since training" if changed else ""
+    except InputError as error:
+        notice = str(error)
+    if notice and is_first():
+        print(f"{notice}; this is of the data as trained on", file=sys.stderr)
     return load_dataset(kept)
 
 
