@@ -21,7 +21,8 @@ from hkjax.data.dataset import Dataset
 from hkjax.experiment import build_model, load_workdir
 from hkjax.models.base import Recommender
 from hkjax.serving.contributions import history_contributions
-from hkjax.serving.recommend import load_model, top_items, user_histories
+from hkjax.serving.recommend import load_model, user_histories
+from hkjax.serving.top_items import top_items
 
 _N_DELETED = 3
 

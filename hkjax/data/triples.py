@@ -11,7 +11,8 @@ import pyarrow.csv
 
 from hkjax.data.columns import ids, normalize, require_column
 from hkjax.data.content import Facts, Labels
-from hkjax.data.tables import Part, Table, list_files, read_table, suffix_of
+from hkjax.data.formats import suffix_of
+from hkjax.data.tables import Part, Table, list_files, read_table
 from hkjax.data.vocabulary import Column, encode
 from hkjax.errors import InputError
 

@@ -1,7 +1,6 @@
 """Recommendations by name: the best items for users, for a person of whom only some items are known, for an item."""
 
 from collections.abc import Callable, Iterator, Sequence
-from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -9,14 +8,11 @@ import jax.numpy as jnp
 import numpy as np
 import pyarrow as pa
 
-from hkjax.data.blocks import blocked_pairs
 from hkjax.data.dataset import Dataset, Interactions
 from hkjax.errors import InputError, nearest
 from hkjax.models.base import Params, Recommender, Representation
-from hkjax.ops.transfer import to_host
 from hkjax.serving.reasons import explain_pairs
-
-_SCORES_PER_BLOCK = 1 << 24
+from hkjax.serving.top_items import top_items
 
 
 class TrainedModel(NamedTuple):
@@ -152,62 +148,6 @@ def allowed_items(data: Dataset, candidates: Sequence[str], exclude: Sequence[st
     allowed[item_numbers(data, candidates)] = True
     allowed[item_numbers(data, exclude)] = False
     return allowed
-
-
-def top_items(
-    recommender: Recommender,
-    representation: Representation,
-    users: np.ndarray,
-    seen: Interactions,
-    allowed: np.ndarray,
-    top_k: int,
-    progress: Callable[[int], None] = lambda done: None,
-) -> tuple[np.ndarray, np.ndarray]:
-    """The best items of users, in blocks on the device.
-
-    Args:
-        recommender, representation: the model.
-        users: ascending numbers [users].
-        seen: rows whose items are left out for their user.
-        allowed: bool [items].
-        top_k: items per user.
-        progress: called with the number of users done.
-
-    Returns:
-        Scores, descending, and items: [users, min(top_k, items)] each; -inf where no item is left.
-    """
-    k = min(top_k, len(allowed))
-    if not len(users):
-        return np.zeros((0, k), np.float32), np.zeros((0, k), np.int32)
-    size = max(1, min(len(users), _SCORES_PER_BLOCK // len(allowed)))
-    blocks = [users[i : i + size] for i in range(0, len(users), size)]
-    forbidden = jnp.asarray(~allowed)
-
-    def start() -> Iterator[tuple[jax.Array, jax.Array]]:
-        for block, pairs in zip(blocks, blocked_pairs(seen, blocks), strict=True):
-            padded = np.pad(block, (0, size - len(block)))
-            yield _top_k(recommender.score_all_items, k, representation, padded, pairs, forbidden)
-
-    results, done = [], 0
-    for block, result in zip(blocks, start(), strict=True):
-        results.append([to_host(x)[: len(block)] for x in result])
-        done += len(block)
-        progress(done)
-    scores, items = zip(*results, strict=True)
-    return np.concatenate(scores), np.concatenate(items)
-
-
-@partial(jax.jit, static_argnums=(0, 1))
-def _top_k(
-    score_all_items: Callable[[Representation, jax.Array], jax.Array],
-    k: int,
-    representation: Representation,
-    users: jax.Array,
-    seen: tuple[jax.Array, jax.Array],
-    forbidden: jax.Array,
-) -> tuple[jax.Array, jax.Array]:
-    scores = jnp.where(forbidden, -jnp.inf, score_all_items(representation, users))
-    return jax.lax.top_k(scores.at[seen[0], seen[1]].set(-jnp.inf, mode="drop"), k)
 
 
 def _most_popular(data: Dataset, allowed: np.ndarray, top_k: int) -> tuple[np.ndarray, np.ndarray]:

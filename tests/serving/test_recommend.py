@@ -12,7 +12,7 @@ from hkjax.models.hkrm.config import HKRMConfig
 from hkjax.models.hkrm.model import hkrm
 from hkjax.models.lightgcn import LightGCNConfig, lightgcn
 from hkjax.models.popularity import popularity
-from hkjax.serving import recommend as module
+from hkjax.serving import top_items as module
 from hkjax.serving.contributions import history_contributions, item_facts
 from hkjax.serving.reasons import explain_pairs, reason_rows
 from hkjax.serving.recommend import load_model, recommend, recommend_like, similar, user_histories

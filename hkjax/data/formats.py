@@ -1,0 +1,145 @@
+"""Reading one file of a table: text, JSON lines or Parquet; and what to say where it can't be read."""
+
+import re
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv
+import pyarrow.json
+import pyarrow.parquet
+
+from hkjax.errors import InputError
+
+_COMPRESSED = {".gz", ".bz2", ".zst"}
+_TEXT = {".csv", ".tsv", ".txt", ".data", ".inter", ".item", ".kg", ".link"}
+_RECBOLE = {".inter", ".item", ".kg", ".link"}
+_JSON = {".jsonl", ".ndjson", ".json"}
+_PARQUET = {".parquet", ".pq"}
+_PROBE_BYTES = 1 << 16
+_BLOCK_BYTES = 1 << 23
+
+
+def suffix_of(path: Path) -> str:
+    """The suffix that says a file's format, without that of a compression."""
+    suffixes = [suffix.lower() for suffix in path.suffixes]
+    if suffixes and suffixes[-1] in _COMPRESSED:
+        suffixes.pop()
+    return suffixes[-1] if suffixes else ""
+
+
+def read_file(path: Path, header: Sequence[str]) -> pa.Table:
+    suffix = suffix_of(path)
+    try:
+        if suffix in _TEXT:
+            table = _split_sequences(path, _read_text(path, header)) if suffix in _RECBOLE else _read_text(path, header)
+        elif suffix in _JSON:
+            table = _read_json(path)
+        elif suffix in _PARQUET:
+            table = pa.parquet.read_table(path, partitioning=None)
+        else:
+            raise InputError(f"{path}: unknown format; known are {' '.join(sorted(_TEXT | _JSON | _PARQUET))} .nt")
+    except (pa.ArrowException, OSError, EOFError) as error:
+        raise InputError(_explain(path, error)) from error
+    doubled = {name for name in table.column_names if table.column_names.count(name) > 1}
+    if doubled:
+        raise InputError(f"{path}: the column {min(doubled)} occurs more than once")
+    return table
+
+
+def _read_text(path: Path, header: Sequence[str]) -> pa.Table:
+    names, delimiter = text_columns(path, header)
+    parse = pa.csv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
+    types = dict.fromkeys(names, pa.string())
+    convert = pa.csv.ConvertOptions(
+        column_types=types, strings_can_be_null=True, quoted_strings_can_be_null=False, null_values=[""]
+    )
+
+    def read(use_threads: bool) -> pa.Table:
+        # skip_rows counts the header, whose names may carry RecBole's types.
+        options = pa.csv.ReadOptions(
+            use_threads=use_threads, block_size=_BLOCK_BYTES, column_names=names, skip_rows=0 if header else 1
+        )
+        return pa.csv.read_csv(path, options, parse, convert)
+
+    try:
+        return read(use_threads=True)
+    except pa.ArrowInvalid:
+        return read(use_threads=False)  # Fails again, and then its message has the row.
+
+
+def text_columns(path: Path, header: Sequence[str] = ()) -> tuple[list[str], str]:
+    """The column names of a text file, without RecBole's types, and its delimiter."""
+    try:
+        with pa.input_stream(str(path), compression="detect") as stream:
+            start = stream.read(_PROBE_BYTES)
+    except OSError as error:
+        raise InputError(_explain(path, error)) from error
+    first = start.decode("utf-8-sig", "replace").replace("\r", "\n").split("\n")[0]
+    if not first.strip():
+        raise InputError(f"{path}: the first line is empty; expected " + ("data" if header else "the columns' names"))
+    delimiter = max(",;\t|", key=first.count)
+    if not first.count(delimiter) and " " in first.strip():
+        delimiter = " "
+    if header:
+        return list(header), delimiter
+    names = [name.strip().strip('"') for name in first.split(delimiter)]
+    if all(re.fullmatch(r"-?[\d.:]+", name) for name in names):
+        raise InputError(
+            f"{path}:1: expected the columns' names, found {first[:60]!r}; "
+            "name the columns by data.tables.header (--header=user,item,rating)"
+        )
+    if suffix_of(path) in _RECBOLE:
+        names = [name.rpartition(":")[0] or name for name in names]
+    return names, delimiter
+
+
+def _split_sequences(path: Path, table: pa.Table) -> pa.Table:
+    """Splits at blanks what a header of RecBole calls a sequence, such as class:token_seq."""
+    with pa.input_stream(str(path), compression="detect") as stream:
+        header = stream.read(_PROBE_BYTES).decode("utf-8-sig", "replace").splitlines()[0]
+    for index, name in enumerate(re.split(r"\t", header)):
+        if name.strip().endswith("_seq"):
+            column = pc.split_pattern(table.column(index), " ")
+            table = table.set_column(index, table.column_names[index], column)
+    return table
+
+
+def _read_json(path: Path) -> pa.Table:
+    options = pa.json.ReadOptions(block_size=_BLOCK_BYTES)
+    try:
+        return pa.json.read_json(str(path), options)
+    except pa.ArrowInvalid as error:
+        if "straddling" not in str(error):
+            raise
+        whole = pa.json.ReadOptions(block_size=1 << 30)
+        return pa.json.read_json(str(path), whole)
+
+
+def first_line(path: Path, header: Sequence[str]) -> int | None:
+    if suffix_of(path) in _PARQUET:
+        return None
+    return 2 if suffix_of(path) in _TEXT and not header else 1
+
+
+def _explain(path: Path, error: Exception) -> str:
+    """One line on why a file can't be read, with its row where Arrow knows it."""
+    text = first_sentence(error)
+    row = re.search(r"[Rr]ow #?(\d+)", text)
+    place = f"{path}:{row[1]}" if row else str(path)
+    if "UTF8" in text:
+        return f"{place}: not UTF-8; convert it, for instance by iconv -f latin1 -t utf-8"
+    if expected := re.search(r"Expected (\d+) columns, got (\d+): (.*)", text):
+        return f"{place}: expected {expected[1]} columns, found {expected[2]}: {expected[3][:60]!r}"
+    if changed := re.search(r"Column\(/?(.*)\) changed from (\w+) to (\w+) in row (\d+)", text):
+        return f"{path}:{int(changed[4]) + 1}: {changed[1]} is a {changed[3]}, and a {changed[2]} in the rows before"
+    if suffix_of(path) in _PARQUET:
+        return f"{path}: not a whole Parquet file: {text}"
+    if path.suffix.lower() in _COMPRESSED:
+        return f"{path}: the compressed file is truncated or broken: {text}"
+    return f"{place}: can't be read: {text}"
+
+
+def first_sentence(error: Exception) -> str:
+    return str(error).splitlines()[0].split(" Detail:")[0][:200]

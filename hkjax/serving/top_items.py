@@ -1,0 +1,71 @@
+"""The best items of many users, in blocks on the device."""
+
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from hkjax.data.blocks import blocked_pairs
+from hkjax.data.dataset import Interactions
+from hkjax.models.base import Recommender, Representation
+from hkjax.ops.transfer import to_host
+
+_SCORES_PER_BLOCK = 1 << 24
+
+
+def top_items(
+    recommender: Recommender,
+    representation: Representation,
+    users: np.ndarray,
+    seen: Interactions,
+    allowed: np.ndarray,
+    top_k: int,
+    progress: Callable[[int], None] = lambda done: None,
+) -> tuple[np.ndarray, np.ndarray]:
+    """The best items of users, in blocks on the device.
+
+    Args:
+        recommender, representation: the model.
+        users: ascending numbers [users].
+        seen: rows whose items are left out for their user.
+        allowed: bool [items].
+        top_k: items per user.
+        progress: called with the number of users done.
+
+    Returns:
+        Scores, descending, and items: [users, min(top_k, items)] each; -inf where no item is left.
+    """
+    k = min(top_k, len(allowed))
+    if not len(users):
+        return np.zeros((0, k), np.float32), np.zeros((0, k), np.int32)
+    size = max(1, min(len(users), _SCORES_PER_BLOCK // len(allowed)))
+    blocks = [users[i : i + size] for i in range(0, len(users), size)]
+    forbidden = jnp.asarray(~allowed)
+
+    def start() -> Iterator[tuple[jax.Array, jax.Array]]:
+        for block, pairs in zip(blocks, blocked_pairs(seen, blocks), strict=True):
+            padded = np.pad(block, (0, size - len(block)))
+            yield _top_k(recommender.score_all_items, k, representation, padded, pairs, forbidden)
+
+    results, done = [], 0
+    for block, result in zip(blocks, start(), strict=True):
+        results.append([to_host(x)[: len(block)] for x in result])
+        done += len(block)
+        progress(done)
+    scores, items = zip(*results, strict=True)
+    return np.concatenate(scores), np.concatenate(items)
+
+
+@partial(jax.jit, static_argnums=(0, 1))
+def _top_k(
+    score_all_items: Callable[[Representation, jax.Array], jax.Array],
+    k: int,
+    representation: Representation,
+    users: jax.Array,
+    seen: tuple[jax.Array, jax.Array],
+    forbidden: jax.Array,
+) -> tuple[jax.Array, jax.Array]:
+    scores = jnp.where(forbidden, -jnp.inf, score_all_items(representation, users))
+    return jax.lax.top_k(scores.at[seen[0], seen[1]].set(-jnp.inf, mode="drop"), k)
