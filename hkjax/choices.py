@@ -1,6 +1,5 @@
 """What is chosen where a person gives tables and no configuration: fields, sizes, and when to stop."""
 
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -52,27 +51,37 @@ def choose(model: ModelConfig, data: Dataset) -> dict[str, Any]:
         choices["model.negatives"] = max(1, min(model.negatives, data.n_items // 2))
     if model.name == "hkrm":
         choices["model.item_bias"] = True
-        if not data.fields:
-            choices["data.fields"] = choose_fields(data)
+        choices["data.fields"] = choose_fields(data)
     return choices
 
 
-def choose_fields(data: Dataset) -> Mapping[str, tuple[str, ...]]:
-    """The relations that can be attribute fields: many items have them, and some items share a value.
+def choose_fields(data: Dataset) -> dict[str, tuple[str, ...]]:
+    """The attribute fields: those of the data, then relations that many items have and whose values items share.
+
+    A relation whose values are those of a chosen one, as its inverse's are, is left out.
 
     Raises:
         InputError: there is none.
     """
+    chosen = {name: tuple(map(str, relations)) for name, relations in data.fields.items()}
+    known = {_pairs(data, relation) for relations in chosen.values() for relation in relations}
     found = []
-    for index, name in enumerate(data.names.relations):
-        for spec in (name, f"~{name}"):
-            fields = attribute_fields(
-                data.triples, data.n_items, {name: (index if spec == name else ~index,)}, [*data.names.relations]
-            )
-            items, values = len(np.unique(fields.item)), len(np.unique(fields.value))
-            if items >= _LEAST_COVERAGE * data.n_items and values < len(fields.value):
-                found.append((items, spec))
-    best = sorted(found, key=lambda field: -field[0])[:_MOST_FIELDS]
-    if not best:
+    for name in (name for relation in data.names.relations for name in (relation, f"~{relation}")):
+        fields = attribute_fields(data.triples, data.n_items, {name: (name,)}, data.names.relations)
+        items, values = len(np.unique(fields.item)), len(np.unique(fields.value))
+        if items >= _LEAST_COVERAGE * data.n_items and 1 < values < len(fields.value):
+            found.append((items, name))
+    for _, name in sorted(found, key=lambda field: -field[0]):
+        pairs = _pairs(data, name)
+        if len(chosen) < _MOST_FIELDS and pairs not in known:
+            known.add(pairs)
+            chosen[name] = (name,)
+    if not chosen:
         raise InputError("HKRM needs attribute fields: name an items table (--items=FILE) or data.fields")
-    return {spec: (spec,) for _, spec in best}
+    return chosen
+
+
+def _pairs(data: Dataset, relation: str) -> bytes:
+    """All (item, value) of a relation, by which two that say the same are known."""
+    fields = attribute_fields(data.triples, data.n_items, {relation: (relation,)}, data.names.relations)
+    return np.column_stack([fields.item, fields.entities[fields.value]]).tobytes()

@@ -5,7 +5,7 @@ import typing
 from dataclasses import dataclass
 from typing import Annotated
 
-from hkjax.errors import InputError
+from hkjax.errors import InputError, nearest
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Range:
 
 
 class Checked:
-    """A dataclass that refuses values outside the `Range` of an Annotated field.
+    """A dataclass that refuses values outside the `Range` of an Annotated field or the choices of a Literal.
 
     Raises:
         InputError: names the field, what it may be and what it was.
@@ -34,6 +34,12 @@ class Checked:
 
     def __post_init__(self) -> None:
         for name, hint in typing.get_type_hints(type(self), include_extras=True).items():
+            if typing.get_origin(hint) is typing.Literal and getattr(self, name) not in typing.get_args(hint):
+                choices = list(map(str, typing.get_args(hint)))
+                value = getattr(self, name)
+                raise InputError(
+                    f"{name}: unknown value {value!r}; choose one of {', '.join(choices)}{nearest(str(value), choices)}"
+                )
             for bounds in getattr(hint, "__metadata__", ()):
                 if getattr(self, name) not in bounds:
                     raise InputError(f"{name}: expected {bounds}, found {getattr(self, name)}")

@@ -24,4 +24,6 @@ def define_flags() -> None:
 def main() -> None:
     """Evaluates."""
     folder = flags.FLAGS.export
-    evaluate_workdir(Path(flags.FLAGS.workdir), Path(folder) if folder else None, parse_mesh_shape(flags.FLAGS.mesh))
+    workdir = Path(flags.FLAGS.workdir)
+    evaluate_workdir(workdir, Path(folder) if folder else None, parse_mesh_shape(flags.FLAGS.mesh))
+    print(f"report: {workdir / 'report.md'}")

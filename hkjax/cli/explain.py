@@ -11,6 +11,7 @@ from absl import flags
 from rich.console import Console
 from rich.table import Table
 
+from hkjax.cli.output import check_output, write_table
 from hkjax.errors import InputError, nearest
 from hkjax.experiment import load_workdir
 from hkjax.models.registry import MODELS
@@ -26,11 +27,12 @@ def define_flags() -> None:
     flags.DEFINE_string("workdir", None, "A work directory that training has written.")
     flags.DEFINE_string("user", None, "The user's id.")
     flags.DEFINE_string("item", None, "The item's id.")
+    flags.DEFINE_string("output", None, "A new file for the rows, .csv, .jsonl or .parquet.")
 
 
 def main() -> None:
     """Explains."""
-    workdir = Path(flags.FLAGS.workdir)
+    workdir, output = Path(flags.FLAGS.workdir), check_output(flags.FLAGS.output)
     trained = load_workdir(workdir)
     data, names = trained.data, trained.data.names
     if flags.FLAGS.user not in names.users:
@@ -41,10 +43,14 @@ def main() -> None:
     reasons = explain_pairs(model, np.array([user]), np.array([item]), [user_histories(data)[user]])
     console = Console()
     console.print(f"{names.entities[item]} for {names.users[user]}, score {float(score[0]):.3f}: {reasons[0].sentence}")
+    rows = reason_rows(data, [user], [item], reasons)
+    if output:
+        write_table(rows, output)
     table = Table("kind", "relation", "name", "contribution")
-    for row in reason_rows(data, [user], [item], reasons).to_pylist():
+    for row in rows.to_pylist():
         table.add_row(row["kind"], row["relation"], row["name"], f"{row['contribution']:.4f}")
     console.print(table)
+    console.print("history: what the score loses without it, to first order; attribute: in the model's own measure")
     picture = MODELS[type(trained.experiment.model)].picture_pair
     if picture is not None:
         from hkjax.evaluation.plots import save_picture  # Only now: it imports matplotlib.

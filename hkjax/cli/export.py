@@ -27,3 +27,4 @@ def main() -> None:
     recommender = trained.recommender
     representation = jax.jit(recommender.encode)(trained.params, recommender.inputs)
     export_scores(recommender, trained.params, representation, trained.data, Path(flags.FLAGS.export))
+    print(f"exported: python {Path(flags.FLAGS.export) / 'server.py'} USER recommends")

@@ -55,5 +55,11 @@ def print_table(table: pa.Table) -> None:
         shown = Table("rank", "item", "name", "score", "because", title=f"for {user}", title_justify="left")
         for row in rows:
             name = row["name"] if row["name"] != row["item"] else ""
-            shown.add_row(str(row["rank"]), row["item"], name, f"{row['score']:.3f}", row["because"])
+            shown.add_row(
+                str(row["rank"]),
+                row["item"],
+                name,
+                "" if row["score"] is None else f"{row['score']:.3f}",
+                row["because"],
+            )
         console.print(shown)

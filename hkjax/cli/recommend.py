@@ -13,7 +13,7 @@ from absl import flags
 from rich.progress import Progress
 
 from hkjax.cli.output import check_output, print_table, write_table
-from hkjax.errors import InputError
+from hkjax.errors import InputError, nearest
 from hkjax.experiment import load_workdir
 from hkjax.serving.recommend import TrainedModel, load_model, recommend, recommend_like
 
@@ -45,9 +45,12 @@ def main() -> None:
     trained = load_workdir(Path(f.workdir))
     model = load_model(trained.data, trained.recommender, trained.params)
     if f.like is not None:
-        table = recommend_like(model, like, f.top_k, candidates, exclude, f.reasons)
+        table = recommend_like(model, like, f.top_k, candidates, exclude, f.include_seen, f.reasons)
     else:
         table = _recommend(model, trained.data.names.users if f.all_users else users, candidates, exclude)
+    left_out = {*users} - {*table["user"].to_pylist()} if f.users is not None else set()
+    if left_out or not len(table):
+        print(f"no item is left for {', '.join(sorted(left_out)[:5]) or 'anybody'}", file=sys.stderr)
     write_table(table, output) if output else print_table(table)
 
 
@@ -56,7 +59,10 @@ def _recommend(model: TrainedModel, users: list[str], candidates: list[str], exc
     unknown = [user for user in users if user not in known]
     if unknown:
         listed = ", ".join(unknown[:5]) + (", ..." if len(unknown) > 5 else "")
-        print(f"{len(unknown)} of {len(users)} users are unknown and get popular items: {listed}", file=sys.stderr)
+        hint = nearest(unknown[0], model.data.names.users)
+        print(
+            f"{len(unknown)} of {len(users)} users are unknown and get popular items: {listed}{hint}", file=sys.stderr
+        )
     with Progress(disable=not sys.stderr.isatty(), transient=True) as bar:
         task = bar.add_task("users", total=len(users))
         return recommend(
@@ -84,7 +90,7 @@ def read_ids(values: list[str] | None) -> list[str]:
         ids = path.read_text(encoding="utf-8-sig").split("\n")
     except UnicodeDecodeError as error:
         raise InputError(f"{path}: not UTF-8") from error
-    found = [line.rstrip("\r") for line in ids if line.strip()]
+    found = [line.strip() for line in ids if line.strip()]
     if not found:
         raise InputError(f"{path}: holds no id")
     return found

@@ -11,7 +11,11 @@ from hkjax.errors import InputError
 
 def define_table_flags() -> None:
     """Defines a flag for each source."""
-    flags.DEFINE_string("interactions", None, "Who met what: a file (CSV, Parquet, JSON lines, ...), folder or glob.")
+    flags.DEFINE_string(
+        "interactions",
+        None,
+        "Who met what: files, folders or globs, separated by commas.",
+    )
     flags.DEFINE_string("items", None, "One row an item: its id, name and attributes.")
     flags.DEFINE_list("triples", None, "Files of (head, relation, tail), separated by commas.")
     flags.DEFINE_string("links", None, "A table of (item, entity): which entity of the triples is which item.")

@@ -20,14 +20,19 @@ from ml_collections import config_flags
 
 from hkjax.choices import choose, tables_config
 from hkjax.cli.tables import data_config, define_table_flags, given_tables
+from hkjax.data.dataset import Dataset
 from hkjax.errors import InputError
 from hkjax.experiment import Experiment, load_data, read_experiment, train_experiment
 from hkjax.models.registry import MODELS
 from hkjax.training.hosts import connect, is_first
-from hkjax.training.workdir import read_config
+from hkjax.training.workdir import flatten, read_config
 
 CONFIG: type | None = Experiment
 NEEDS = ("workdir",)
+_SHOWN = (
+    *("data.split", "data.ratios", "data.negatives", "model.dim", "optimizer.learning_rate"),
+    *("training.monitor", "training.epochs", "training.patience"),
+)
 _CONFIGS: dict[str, Any] = {config().name: config for config in MODELS}
 
 
@@ -62,7 +67,7 @@ def main() -> None:
     if isinstance(config_flags.get_config_filename(flag), str):
         if flags.FLAGS.model is not None:
             raise InputError("--model is for tables without --config; the configuration names its model")
-        train_experiment(_with_tables(read_experiment(config), tables), workdir)
+        _train(_with_tables(read_experiment(config), tables), workdir)
         return
     overrides = config_flags.get_override_values(flag)
     start = flags.FLAGS["from"].value
@@ -75,7 +80,7 @@ def main() -> None:
             )
         if start:
             overrides["training.initialize_from"] = start
-        train_experiment(_with_tables(read_experiment(_override(mapping, overrides)), tables), workdir)
+        _train(_with_tables(read_experiment(_override(mapping, overrides)), tables), workdir)
     elif not tables:
         raise InputError("name your tables (--interactions=FILE, --items=FILE) or a configuration (--config=FILE)")
     elif flags.FLAGS.model is None:
@@ -89,10 +94,26 @@ def _train_on_tables(config: dict[str, Any], tables: dict[str, Any], overrides: 
     experiment = _with_tables(read_experiment(config), tables)
     data = load_data(experiment)
     choices = {key: value for key, value in choose(experiment.model, data).items() if key not in overrides}
-    if is_first():
-        print("chosen: " + ", ".join(f"{key} {value}" for key, value in choices.items()))
     experiment = _with_tables(read_experiment(_override(config, choices)), tables)
-    train_experiment(experiment, workdir, dataclasses.replace(data, fields=experiment.data.fields or data.fields))
+    if is_first():
+        settings = flatten(dataclasses.asdict(experiment))
+        shown = {key: settings[key] for key in (*_SHOWN, *choices) if key in settings}
+        print("chosen: " + ", ".join(f"{key} {value}" for key, value in shown.items()))
+        if experiment.data.fields:
+            print(f"fields: {', '.join(experiment.data.fields)}")
+    _train(experiment, workdir, dataclasses.replace(data, fields=experiment.data.fields or data.fields))
+
+
+def _train(experiment: Experiment, workdir: Path, data: Dataset | None = None) -> None:
+    """Trains, and says how it ended."""
+    records = train_experiment(experiment, workdir, data)
+    monitor = experiment.training.monitor
+    if records and is_first():
+        best = max(records, key=lambda record: record[f"validation_{monitor}"])
+        print(
+            f"best: epoch {best['epoch']} of {len(records)}, validation {monitor} {best[f'validation_{monitor}']:.4f}"
+        )
+        print(f"next: hkjax evaluate --workdir={workdir}, hkjax recommend --workdir={workdir} --users=ID")
 
 
 def _with_tables(experiment: Experiment, tables: dict[str, Any]) -> Experiment:

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from hkjax.data import splits, vocabulary
-from hkjax.data.checks import check_knowledge, coincidences, spellings
+from hkjax.data.checks import check_knowledge, coincidences, phantoms, spellings
 from hkjax.data.config import DataConfig
 from hkjax.data.content import Content, Events, Labels
 from hkjax.data.dataset import Dataset, Interactions, Names, Parts
@@ -67,6 +67,8 @@ def assemble(content: Content, config: DataConfig, seed: int) -> Dataset:
         *content.warnings,
         *spellings(users, "user"),
         *spellings(items, "item"),
+        *phantoms(content.interactions.user, "user"),
+        *phantoms(content.interactions.item, "item"),
         *coincidences(np.concatenate([np.zeros((0, 3), np.int64), *triples]), len(items), names),
     ]
 
@@ -158,6 +160,10 @@ def finish(
     rows, given, n_dropped = deduplicate(rows, given, n_items, config)
     if n_dropped and config.duplicates != "count":
         noticed.append(f"{n_dropped} duplicate interactions dropped")
+    if {"validation", "test"} <= given.keys():
+        rest, ((_, n_both),) = leave_out(given["validation"], {"test": given["test"]}, n_items)
+        given = {**given, "validation": rest}
+        noticed += [f"{n_both} validation interactions are also in test: left out of validation"] if n_both else []
     rows, n_overlapping = leave_out(rows, given, n_items)
     noticed += [f"{n} {part} interactions are also in train: left out of train" for part, n in n_overlapping if n]
     labels, remark = label_ratings([rows, *given.values()], config, source, rates)
@@ -167,6 +173,8 @@ def finish(
         noticed.append(f"{(~kept).sum()} interactions are outside of the {config.k_core}-core")
         rows, labels[0] = rows.select(kept), labels[0][kept]
         rows, given, names = drop_absent_users(rows, given, names)
+    if not len(rows.user):
+        raise InputError(f"{source}: no interaction is left ({'; '.join(noticed) or 'there were none'})")
     distinct = _unique_triples(triples)
     if len(distinct) < len(triples):
         noticed.append(f"{len(triples) - len(distinct)} duplicate triples dropped")
@@ -181,8 +189,9 @@ def finish(
             "rows of label 0 are what users rated low: a model that learns from them tells liked from disliked items, "
             "and may rank the others badly; data.negatives=drawn ranks better as a rule"
         )
-    if not parts.train.positives().users.size:
-        raise InputError(f"{source}: no positive in train")
+    for name, part in zip(Parts._fields, parts, strict=True):
+        if dislikes and not part.positives().users.size:
+            raise InputError(f"{source}: no positive in the {name} part; lower data.threshold, or give it more rows")
     return Dataset(
         n_users=len(names.users),
         n_items=n_items,
@@ -221,6 +230,17 @@ def _unique_triples(triples: np.ndarray) -> np.ndarray:
     return np.column_stack([*np.divmod(pairs, n_relations), tail])
 
 
+def _what_splits(rows: Rows, config: DataConfig) -> str:
+    """The settings that cut the rows, for a message."""
+    if config.split == "leave_one_out":
+        return "data.split leave_one_out, which takes users of three positives, and the given parts"
+    if config.split == "temporal" and rows.time is not None and len(rows.time):
+        first, last = (str(np.datetime64(int(time), "us"))[:10] for time in (rows.time.min(), rows.time.max()))
+        return f"data.split temporal, of times from {first} to {last}, and data.dates or data.ratios"
+    core = f"data.k_core {config.k_core} and " if config.k_core > 1 else ""
+    return f"{core}data.ratios {tuple(config.ratios)}"
+
+
 def _split(rows: Rows, labels: Sequence[np.ndarray], given: Mapping[str, Rows], config: DataConfig, seed: int) -> Parts:
     tables = {"all": (rows, labels[0]), **{k: (v, y) for (k, v), y in zip(given.items(), labels[1:], strict=True)}}
 
@@ -245,5 +265,5 @@ def _split(rows: Rows, labels: Sequence[np.ndarray], given: Mapping[str, Rows], 
     for part, table in zip(("train", "validation", "test"), parts, strict=True):
         if not len(table.users):
             n_rows = len(rows.user) + sum(len(x.user) for x in given.values())
-            raise InputError(f"data.ratios {tuple(config.ratios)} leave the {part} part of {n_rows} rows empty")
+            raise InputError(f"{_what_splits(rows, config)} leave the {part} part of {n_rows} rows empty")
     return Parts(*parts)

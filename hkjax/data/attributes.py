@@ -19,6 +19,8 @@ _MOST_NUMBERS = 20
 _N_RANGES = 5
 # A text column of which so many values are numbers is one of numbers.
 _NUMERIC = 0.95
+# Columns of numbers that count nothing.
+_CODES = r"(id|code|zip|number|no)$"
 
 
 def attributes(
@@ -50,11 +52,16 @@ def attributes(
         if name in (id_column, name_column):
             continue
         rows, values = _values(table.column(name), name, separator)
+        if any(re.fullmatch(r"\S+ to \S+", value) for value in values[:1].to_pylist()):
+            warnings.append(f"{table.name}: the numbers of {name!r} are cut into {_N_RANGES} ranges")
         if not len(values):
             warnings.append(f"{table.name}: the column {name!r} has no value that can be a field")
             continue
         value = encode(values)
         n_rows, n_values = len(np.unique(rows)), len(value.values)
+        if n_values == 1 and len(item.values) > 1:
+            warnings.append(f"{table.name}: the column {name!r} has the same value for all its items: no field")
+            continue
         if n_rows == len(rows) and n_rows >= 20 and n_values > 0.9 * n_rows:
             warnings.append(f"{table.name}: the column {name!r} has another value for nearly every item: no field")
             continue
@@ -65,8 +72,10 @@ def attributes(
 def _values(column: pa.ChunkedArray, name: str, separator: str) -> tuple[np.ndarray, pa.Array]:
     """The rows that have a value, and the values; a row with several values occurs several times."""
     kind = column.type
-    if pa.types.is_list(kind) or pa.types.is_large_list(kind):
+    if pa.types.is_list(kind):
         rows = pc.list_parent_indices(column).to_numpy().astype(np.int64)
+        if pa.types.is_nested(kind.value_type) or pa.types.is_binary(kind.value_type):
+            return np.zeros(0, np.int64), pa.array([], pa.string())
         return _present(rows, pc.list_flatten(column).cast(pa.string()))
     rows = np.arange(len(column))
     if pa.types.is_timestamp(kind) or pa.types.is_date(kind):
@@ -74,10 +83,8 @@ def _values(column: pa.ChunkedArray, name: str, separator: str) -> tuple[np.ndar
     if pa.types.is_boolean(kind):
         return _present(rows, column.cast(pa.string()))
     if pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_decimal(kind):
-        return _numbers(rows, column.cast(pa.float64()), name)
-    if pa.types.is_dictionary(kind):
-        column = column.cast(kind.value_type)
-    if not (pa.types.is_string(column.type) or pa.types.is_large_string(column.type)):
+        return _numbers(rows, column.cast(pa.float64(), safe=False), name)
+    if not pa.types.is_string(kind):
         return rows[:0], pa.array([], pa.string())
     rows, text = _present(rows, column.cast(pa.string()))
     if not len(text):
@@ -85,6 +92,8 @@ def _values(column: pa.ChunkedArray, name: str, separator: str) -> tuple[np.ndar
     if separator and pc.any(pc.match_substring(text, separator)).as_py():
         lists = pc.split_pattern(text, separator)
         return _present(rows[pc.list_parent_indices(lists).to_numpy()], pc.list_flatten(lists))
+    if pc.any(pc.match_substring_regex(text, r"^0\d")).as_py():
+        return rows, text  # Codes, such as 00501.
     number = pc.match_substring_regex(text, r"^[-+]?\d+(\.\d+)?$")
     # A few words among numbers, such as "unknown", are no values.
     if pc.sum(number).as_py() >= _NUMERIC * len(text):
@@ -115,10 +124,12 @@ def _numbers(rows: np.ndarray, column: pa.ChunkedArray | pa.Array, name: str) ->
         and 1000 <= values.min() <= values.max() <= 2200
     ):
         return _decades(rows, pa.array(values.astype(np.int64)))
-    if len(distinct) <= _MOST_NUMBERS:
+    if len(distinct) <= _MOST_NUMBERS or re.search(_CODES, normalize(name)):
         return rows, pa.array([f"{value:.10g}" for value in values], pa.string())
     edges = np.unique(np.quantile(values, np.linspace(0, 1, _N_RANGES + 1)))
-    names = [f"{low:.4g} to {high:.4g}" for low, high in itertools.pairwise(edges)]
+    # As many digits as it takes for the edges to differ.
+    digits = next(n for n in range(4, 18) if len({f"{edge:.{n}g}" for edge in edges}) == len(edges))
+    names = [f"{low:.{digits}g} to {high:.{digits}g}" for low, high in itertools.pairwise(edges)]
     place = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(names) - 1)
     return rows, pa.array(names, pa.string()).take(pa.array(place))
 

@@ -6,22 +6,22 @@ import pyarrow.compute as pc
 
 from hkjax.data.content import Content
 from hkjax.data.dataset import Names
+from hkjax.data.vocabulary import Column
 from hkjax.errors import InputError
 
 
 def check_knowledge(content: Content) -> None:
     """Refuses knowledge of no item that anybody met, and shows both sides' ids."""
     met = content.interactions.item.values
-    sources = {"items table": [content.catalogue]} if content.attributes else {}
-    sources |= {f"graph ({i + 1})": [fact.head.values, fact.tail.values] for i, fact in enumerate(content.facts)}
-    for name, arrays in sources.items():
+    graph = [values for fact in content.facts for values in (fact.head.values, fact.tail.values)]
+    for name, arrays in ((f"items table {content.items_name}", [content.catalogue]), ("graph", graph)):
         known = pa.concat_arrays([pa.array([], pa.string()), *arrays])
         if len(known) and not pc.any(pc.is_in(met, known)).as_py():
             samples = (", ".join(map(repr, sample[:3].to_pylist())) for sample in (met, known))
+            there, here = samples
             raise InputError(
-                "the {} shares no id with the interactions: items there are {}, ..., here {}, ...".format(
-                    name, *samples
-                )
+                f"the {name.strip()} shares no id with {content.interactions.name}: "
+                f"items there are {there}, ..., here {here}, ..."
             )
 
 
@@ -33,7 +33,7 @@ def coincidences(triples: np.ndarray, n_items: int, names: Names) -> list[str]:
         np.bincount(relation[x], minlength=len(names.relations)) for x in (of_items, of_items & (tail < n_items))
     )
     warnings = []
-    for r in np.flatnonzero((items > 0) & (items < both)):
+    for r in np.flatnonzero(items > 0):
         example = tail[of_items & (relation == r) & (tail < n_items)][0]
         warnings.append(
             f"{names.relations[r]}: {items[r]} of {both[r]} values have ids of items, e.g. {names.items[example]!r}, "
@@ -58,3 +58,20 @@ def spellings(ids: pa.Array, kind: str) -> list[str]:
             f"e.g. {same[0].as_py()!r} and {same[1].as_py()!r}"
         )
     return warnings
+
+
+def phantoms(column: Column, kind: str) -> list[str]:
+    """A warning of an id 0 beside ids that count from 1 on: a placeholder for "none" in many files.
+
+    Args:
+        column: the ids of interactions.
+        kind: what the ids are of.
+    """
+    values = column.values.to_pylist()
+    if "0" not in values or not {"1", "2", "3"} <= {*values} or not all(value.isdecimal() for value in values):
+        return []
+    numbers, counts = np.array(values, np.int64), np.bincount(column.indices, minlength=len(values))
+    of_zero = int(counts[numbers == 0][0])
+    if of_zero * 10 > np.median(counts[numbers != 0]):
+        return []
+    return [f"{kind} 0 has {of_zero} rows, far fewer than the others: do ids start at 1, and is 0 for none?"]

@@ -62,6 +62,7 @@ class Content(NamedTuple):
         rates: the ratings are opinions or labels; otherwise they are counts or weights, and every row is a positive.
         draws_negatives: rows of label 0 were drawn, and nobody met them.
         warnings: what reading noticed, one sentence each.
+        items_name: where the catalogue comes from, for messages.
     """
 
     interactions: Events
@@ -74,3 +75,4 @@ class Content(NamedTuple):
     rates: bool = True
     draws_negatives: bool = False
     warnings: tuple[str, ...] = ()
+    items_name: str = ""

@@ -15,7 +15,7 @@ class Interactions(NamedTuple):
     items: np.ndarray
     labels: np.ndarray
 
-    def select(self, rows: np.ndarray) -> "Interactions":
+    def select(self, rows: np.ndarray | slice) -> "Interactions":
         """Returns the given rows (indices or a mask)."""
         return Interactions(*(column[rows] for column in self))
 
@@ -130,12 +130,21 @@ def continue_split(data: Dataset, earlier: Dataset) -> Dataset:
     def was_trained(rows: Interactions) -> np.ndarray:
         return (rows.labels == 1) & np.isin(rows.users.astype(np.int64) * data.n_items + rows.items, trained)
 
+    lost = [name for name in earlier.names.users if name not in users]
+    warnings = list(data.warnings)
+    if lost:
+        warnings.append(
+            f"{len(lost)} of the earlier run's {earlier.n_users} users are not in these data and are forgotten, e.g. "
+            f"{lost[0]!r}; give old and new rows together (--interactions=OLD,NEW)"
+        )
+    new_users, new_items = data.n_users - earlier.n_users + len(lost), len(items.keys() - {*earlier.names.items})
+    warnings.append(f"{new_users} users and {new_items} items are new since the earlier run")
     moved = {name: was_trained(getattr(data, name)) for name in ("validation", "test")}
     train = data.train.join(data.validation.select(moved["validation"]))
     if not data.validates_on_test:
         train = train.join(data.test.select(moved["test"]))
     validation, test = (getattr(data, name).select(~was) for name, was in moved.items())
-    return dataclasses.replace(data, train=train, validation=validation, test=test)
+    return dataclasses.replace(data, train=train, validation=validation, test=test, warnings=tuple(warnings))
 
 
 def take_users(data: Dataset, n: int) -> Dataset:

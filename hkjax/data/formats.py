@@ -1,5 +1,7 @@
 """Reading one file of a table: text, JSON lines or Parquet; and what to say where it can't be read."""
 
+import csv
+import json
 import re
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,6 +21,8 @@ _JSON = {".jsonl", ".ndjson", ".json"}
 _PARQUET = {".parquet", ".pq"}
 _PROBE_BYTES = 1 << 16
 _BLOCK_BYTES = 1 << 23
+_JSON_KINDS = {int: "number", float: "number", str: "text", bool: "boolean", list: "list", dict: "object"}
+_NUMBER = r"-?[\d.:]+"
 
 
 def suffix_of(path: Path) -> str:
@@ -29,8 +33,10 @@ def suffix_of(path: Path) -> str:
     return suffixes[-1] if suffixes else ""
 
 
-def read_file(path: Path, header: Sequence[str]) -> pa.Table:
+def read_file(path: Path, header: Sequence[str], default_header: Sequence[str] = ()) -> pa.Table:
     suffix = suffix_of(path)
+    if default_header and not header and has_no_header(path):
+        header = default_header
     try:
         if suffix in _TEXT:
             table = _split_sequences(path, _read_text(path, header)) if suffix in _RECBOLE else _read_text(path, header)
@@ -42,15 +48,22 @@ def read_file(path: Path, header: Sequence[str]) -> pa.Table:
             raise InputError(f"{path}: unknown format; known are {' '.join(sorted(_TEXT | _JSON | _PARQUET))} .nt")
     except (pa.ArrowException, OSError, EOFError) as error:
         raise InputError(_explain(path, error)) from error
-    doubled = {name for name in table.column_names if table.column_names.count(name) > 1}
-    if doubled:
-        raise InputError(f"{path}: the column {min(doubled)} occurs more than once")
+    check_names(table, str(path))
     return table
+
+
+def check_names(table: pa.Table, name: str) -> None:
+    """Refuses a table that has a column name twice."""
+    doubled = {column for column in table.column_names if table.column_names.count(column) > 1}
+    if doubled:
+        raise InputError(f"{name}: the column {min(doubled)!r} occurs more than once")
 
 
 def _read_text(path: Path, header: Sequence[str]) -> pa.Table:
     names, delimiter = text_columns(path, header)
-    parse = pa.csv.ParseOptions(delimiter=delimiter, newlines_in_values=True)
+    # Between tabs a quotation mark is a character like others.
+    quote = False if delimiter == "\t" else '"'
+    parse = pa.csv.ParseOptions(delimiter=delimiter, quote_char=quote, newlines_in_values=quote is not False)
     types = dict.fromkeys(names, pa.string())
     convert = pa.csv.ConvertOptions(
         column_types=types, strings_can_be_null=True, quoted_strings_can_be_null=False, null_values=[""]
@@ -84,8 +97,8 @@ def text_columns(path: Path, header: Sequence[str] = ()) -> tuple[list[str], str
         delimiter = " "
     if header:
         return list(header), delimiter
-    names = [name.strip().strip('"') for name in first.split(delimiter)]
-    if all(re.fullmatch(r"-?[\d.:]+", name) for name in names):
+    names = [name.strip() for name in next(csv.reader([first], delimiter=delimiter))]
+    if all(re.fullmatch(_NUMBER, name) for name in names):
         raise InputError(
             f"{path}:1: expected the columns' names, found {first[:60]!r}; "
             "name the columns by data.tables.header (--header=user,item,rating)"
@@ -93,6 +106,20 @@ def text_columns(path: Path, header: Sequence[str] = ()) -> tuple[list[str], str
     if suffix_of(path) in _RECBOLE:
         names = [name.rpartition(":")[0] or name for name in names]
     return names, delimiter
+
+
+def has_no_header(path: Path) -> bool:
+    """Whether a text file begins with a row of numbers."""
+    if suffix_of(path) not in _TEXT:
+        return False
+    try:
+        with pa.input_stream(str(path), compression="detect") as stream:
+            start = stream.read(_PROBE_BYTES)
+    except OSError as error:
+        raise InputError(_explain(path, error)) from error
+    first = start.decode("utf-8-sig", "replace").lstrip().replace("\r", "\n").split("\n")[0]
+    words = re.split(r"[,;\t| ]+", first.strip())
+    return all(re.fullmatch(_NUMBER, word) for word in words)
 
 
 def _split_sequences(path: Path, table: pa.Table) -> pa.Table:
@@ -107,20 +134,46 @@ def _split_sequences(path: Path, table: pa.Table) -> pa.Table:
 
 
 def _read_json(path: Path) -> pa.Table:
-    options = pa.json.ReadOptions(block_size=_BLOCK_BYTES)
     try:
-        return pa.json.read_json(str(path), options)
+        table = pa.json.read_json(str(path), pa.json.ReadOptions(block_size=_BLOCK_BYTES))
     except pa.ArrowInvalid as error:
         if "straddling" not in str(error):
-            raise
-        whole = pa.json.ReadOptions(block_size=1 << 30)
-        return pa.json.read_json(str(path), whole)
+            raise InputError(_explain_json(path) or _explain(path, error)) from error
+        table = pa.json.read_json(str(path), pa.json.ReadOptions(block_size=1 << 30))
+    try:
+        table.validate(full=True)  # Arrow's reader does not check UTF-8.
+    except pa.ArrowInvalid as error:
+        raise InputError(_explain_json(path) or _explain(path, error)) from error
+    return table
 
 
-def first_line(path: Path, header: Sequence[str]) -> int | None:
+def _explain_json(path: Path) -> str | None:
+    """The first line that is no JSON object or has other types than those before; Arrow's rows are no lines."""
+    kinds: dict[str, str] = {}
+    with pa.input_stream(str(path), compression="detect") as stream:
+        lines = stream.read().split(b"\n")
+    for number, line in enumerate(lines, start=1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+        except UnicodeDecodeError:
+            return f"{path}:{number}: not UTF-8; convert it, for instance by iconv -f latin1 -t utf-8"
+        except ValueError:
+            return f"{path}:{number}: expected one JSON object, found {line.decode()[:60]!r}"
+        if not isinstance(row, dict):
+            return f"{path}:{number}: expected one JSON object, found {line.decode()[:60]!r}"
+        for key, value in row.items():
+            kind = _JSON_KINDS.get(type(value))
+            if kind is not None and kinds.setdefault(key, kind) != kind:
+                return f"{path}:{number}: {key} is a {kind}, and a {kinds[key]} in the rows before"
+    return None
+
+
+def first_line(path: Path, no_header: bool) -> int | None:
     if suffix_of(path) in _PARQUET:
         return None
-    return 2 if suffix_of(path) in _TEXT and not header else 1
+    return 2 if suffix_of(path) in _TEXT and not no_header else 1
 
 
 def _explain(path: Path, error: Exception) -> str:
@@ -132,8 +185,6 @@ def _explain(path: Path, error: Exception) -> str:
         return f"{place}: not UTF-8; convert it, for instance by iconv -f latin1 -t utf-8"
     if expected := re.search(r"Expected (\d+) columns, got (\d+): (.*)", text):
         return f"{place}: expected {expected[1]} columns, found {expected[2]}: {expected[3][:60]!r}"
-    if changed := re.search(r"Column\(/?(.*)\) changed from (\w+) to (\w+) in row (\d+)", text):
-        return f"{path}:{int(changed[4]) + 1}: {changed[1]} is a {changed[3]}, and a {changed[2]} in the rows before"
     if suffix_of(path) in _PARQUET:
         return f"{path}: not a whole Parquet file: {text}"
     if path.suffix.lower() in _COMPRESSED:

@@ -8,6 +8,9 @@ from hkjax.data.config import DataConfig
 from hkjax.data.rows import Rows
 from hkjax.errors import InputError
 
+# Fewer positives than that are probably a mistake.
+_FEW = 0.05
+
 
 def label_ratings(
     tables: Sequence[Rows], config: DataConfig, source: str, rates: bool
@@ -29,6 +32,8 @@ def label_ratings(
     known = [rows.rating for rows in tables if rows.rating is not None and rows.rating.size]
     all_positive = [np.ones(len(rows.user), np.int64) for rows in tables]
     threshold = config.threshold
+    if threshold is not None and not known:
+        raise InputError(f"data.threshold {threshold:g}: {source} has no ratings (--columns=rating:NAME names them)")
     if not known or (threshold is None and not rates and config.duplicates != "count"):
         return all_positive, None
     low, high = min(float(x.min()) for x in known), max(float(x.max()) for x in known)
@@ -41,6 +46,9 @@ def label_ratings(
         else:
             threshold = _upper_quarter(np.unique(np.concatenate([np.unique(x) for x in known])))
             remark = f"ratings go from {low:g} to {high:g}: {threshold:g} and more count as positive (data.threshold)"
+            share = sum((x >= threshold).sum() for x in known) / sum(x.size for x in known)
+            if share < _FEW:
+                remark += f"; that is {share:.1%} of all: is one of the ratings out of its range?"
     elif threshold > high:
         raise InputError(f"data.threshold {threshold:g} is above every rating of {source} ({low:g} to {high:g})")
     elif threshold <= low:

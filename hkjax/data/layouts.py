@@ -123,11 +123,23 @@ def read_names(path: Path) -> list[str] | None:
     if not path.exists():
         return None
     names: dict[int, str] = {}
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines()[1:], start=2):
+    try:
+        header, *lines = path.read_text(encoding="utf-8-sig").splitlines() or [""]
+    except UnicodeDecodeError as error:
+        place = path.read_bytes()[: error.start].count(b"\n") + 1
+        raise InputError(f"{path}:{place}: not UTF-8; convert it, for instance by iconv -f latin1 -t utf-8") from error
+    titles = header.split()
+    # KGAT's lists may have further columns; a name may hold blanks where it has none.
+    column = titles.index("remap_id") if "remap_id" in titles and len(titles) > 2 else None
+    for number, line in enumerate(lines, start=2):
         if not line.strip():
             continue
-        name, _, index = line.strip().replace("\t", " ").rpartition(" ")
-        if not name or not index.isdigit():
+        words = line.split()
+        if column is None:
+            name, _, index = line.strip().replace("\t", " ").rpartition(" ")
+        else:
+            name, index = words[0], words[column] if len(words) > column else ""
+        if not name or not (index.isascii() and index.isdecimal()):
             raise InputError(f"{path}:{number}: expected 'org_id remap_id', found {line.strip()!r}")
         names[int(index)] = name
     return [names.get(i, str(i)) for i in range(max(names, default=-1) + 1)]
@@ -163,7 +175,10 @@ def _read_integers(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 
 def _read_npy(path: Path, columns: str) -> np.ndarray:
-    table = np.load(path, allow_pickle=False)
+    try:
+        table = np.load(path, allow_pickle=False)
+    except (ValueError, EOFError, OSError) as error:
+        raise InputError(f"{path}: not a whole .npy file of numbers: {str(error).splitlines()[0]}") from error
     width = len(columns.split())
     if table.ndim != 2 or table.shape[1] != width or not np.issubdtype(table.dtype, np.integer):
         raise InputError(

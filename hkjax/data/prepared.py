@@ -21,6 +21,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet
 
 from hkjax.data.dataset import Dataset, Interactions, Names, Parts
+from hkjax.errors import InputError
 
 _PARTS = ("train", "validation", "test")
 
@@ -60,7 +61,21 @@ def save_dataset(data: Dataset, folder: Path, sources: Sequence[Path] = (), sett
 
 
 def load_dataset(folder: Path) -> Dataset:
-    """Reads what `save_dataset` wrote."""
+    """Reads what `save_dataset` wrote.
+
+    Raises:
+        InputError: a file is missing or broken.
+    """
+    try:
+        return _load(folder)
+    except (OSError, ValueError, KeyError, EOFError, pa.ArrowException) as error:
+        reason = str(error).splitlines()[0][:80]
+        raise InputError(
+            f"{folder}: the prepared data are incomplete ({reason}); delete the folder, and they are read anew"
+        ) from error
+
+
+def _load(folder: Path) -> Dataset:
     facts = _read_facts(folder)
     table = pa.parquet.read_table(folder / "interactions.parquet")
 

@@ -1,5 +1,6 @@
 """Reading a data set: from the files or data frames of a configuration to a `Dataset`."""
 
+import dataclasses
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -9,14 +10,17 @@ import pyarrow as pa
 from hkjax.data import layouts
 from hkjax.data.assemble import assemble
 from hkjax.data.attributes import attributes, item_names
-from hkjax.data.columns import COUNTS, find_column, ids, normalize, numbers, require_column, times
+from hkjax.data.columns import COUNTS, USUAL_NAMES, find_column, ids, normalize, numbers, require_column, times
 from hkjax.data.config import DataConfig, TablesConfig
 from hkjax.data.content import Attributes, Content, Events, Labels
 from hkjax.data.dataset import Dataset
 from hkjax.data.tables import list_files, read_table
 from hkjax.data.triples import link_facts, link_items, read_links, read_names, read_triples
 from hkjax.data.vocabulary import encode
-from hkjax.errors import InputError
+from hkjax.errors import InputError, nearest
+
+_SOURCES = {field.name for field in dataclasses.fields(TablesConfig)}
+_ROLES = {*USUAL_NAMES}
 
 
 def read_dataset(config: DataConfig, seed: int) -> Dataset:
@@ -29,6 +33,8 @@ def read_dataset(config: DataConfig, seed: int) -> Dataset:
     Raises:
         InputError: a missing or broken file, a malformed row, or an empty part; the message names file and row.
     """
+    if config.format not in _READERS:
+        raise InputError(f"data.format: can't read {config.format!r}; choose one of {', '.join(_READERS)}")
     return assemble(_READERS[config.format](config), config, seed)
 
 
@@ -78,6 +84,12 @@ def read_tables(sources: Mapping[str, Any], config: TablesConfig) -> Content:
     Raises:
         InputError: a source is not as it should be.
     """
+    unknown = {
+        **dict.fromkeys(sources.keys() - _SOURCES, _SOURCES),
+        **dict.fromkeys(config.columns.keys() - _ROLES, _ROLES),
+    }
+    for name, known in unknown.items():
+        raise InputError(f"unknown source or role {name!r}{nearest(name, known)}; known are {', '.join(sorted(known))}")
     if sources.get("interactions") is None or _is_empty(sources["interactions"]):
         raise InputError("data.tables.interactions: name a table of who met what (--interactions=FILE)")
     interactions, rates = _read_events(sources["interactions"], config, "interactions")
@@ -88,11 +100,13 @@ def read_tables(sources: Mapping[str, Any], config: TablesConfig) -> Content:
     fields: list[Attributes] = []
     labels: dict[str, Labels] = {}
     warnings: list[str] = []
+    items_name = ""
     if _has(sources, "items"):
-        catalogue, fields, labels, warnings = _read_items(sources["items"], config)
-    facts, links = [], read_links(sources["links"]) if _has(sources, "links") else None
-    for source in sources.get("triples") or ():
-        fact, named = read_triples(source)
+        catalogue, fields, labels, warnings, items_name = _read_items(sources["items"], config)
+    facts, links = [], read_links(sources["links"], config.columns) if _has(sources, "links") else None
+    triples = sources.get("triples") or ()
+    for source in (triples,) if isinstance(triples, str | Path) else triples:
+        fact, named = read_triples(source, config.columns)
         if links is not None:
             fact = link_facts(fact, links)
             named = named and named._replace(ids=link_items(named.ids, links))
@@ -108,6 +122,7 @@ def read_tables(sources: Mapping[str, Any], config: TablesConfig) -> Content:
         labels=labels,
         rates=rates,
         warnings=tuple(warnings),
+        items_name=items_name,
         validation=given.get("validation"),
         test=given.get("test"),
     )
@@ -126,6 +141,8 @@ def _read_events(source: Any, config: TablesConfig, what: str) -> tuple[Events, 
     """Reads interactions, and whether their ratings are opinions or labels."""
     table = read_table(source, config.header, what)
     user, item = (encode(ids(table, require_column(table, role, config.columns))) for role in ("user", "item"))
+    if len({*config.columns.values()}) < len(config.columns):
+        raise InputError("data.tables.columns: two roles have the same column")
     label = find_column(table, "label", config.columns)
     rating = label or find_column(table, "rating", config.columns)
     time = find_column(table, "time", config.columns)
@@ -141,7 +158,9 @@ def _read_events(source: Any, config: TablesConfig, what: str) -> tuple[Events, 
     )
 
 
-def _read_items(source: Any, config: TablesConfig) -> tuple[pa.Array, list[Attributes], dict[str, Labels], list[str]]:
+def _read_items(
+    source: Any, config: TablesConfig
+) -> tuple[pa.Array, list[Attributes], dict[str, Labels], list[str], str]:
     table = read_table(source, what="items")
     id_column = require_column(table, "id", config.columns, also=("item",))
     name_column = find_column(table, "name", config.columns)
@@ -149,7 +168,7 @@ def _read_items(source: Any, config: TablesConfig) -> tuple[pa.Array, list[Attri
     column = ids(table, id_column)
     known = pa.concat_arrays([pa.array([], pa.string()), *(chunk.cast(pa.string()) for chunk in column.chunks)])
     labels = {"entity": Labels(known, item_names(table, name_column))} if name_column else {}
-    return known, fields, labels, warnings
+    return known, fields, labels, warnings, table.name
 
 
 def _add(labels: Mapping[str, Labels], more: Labels | None, kinds: Sequence[str]) -> dict[str, Labels]:

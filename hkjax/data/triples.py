@@ -1,6 +1,8 @@
 """Reading knowledge as triples: tables of (head, relation, tail), RecBole's .kg and .link, and N-Triples."""
 
+import re
 import urllib.parse
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +11,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv
 
-from hkjax.data.columns import ids, normalize, require_column
+from hkjax.data.columns import find_column, ids, normalize, require_column
 from hkjax.data.content import Facts, Labels
 from hkjax.data.formats import suffix_of
 from hkjax.data.tables import Part, Table, list_files, read_table
@@ -18,18 +20,21 @@ from hkjax.errors import InputError
 
 # RDF 1.1 N-Triples: subject, predicate, object, a dot, maybe a comment.
 _N_TRIPLE = (
-    r"^\s*(?P<head><[^<>\"{}|^`\\\x00-\x20]*>|_:\S+)\s*(?P<relation><[^<>\"{}|^`\\\x00-\x20]*>)"
-    r"\s*(?P<tail><[^<>\"{}|^`\\\x00-\x20]*>|_:\S+|\"(?:[^\"\\]|\\.)*\"(?:@[A-Za-z0-9-]+|\^\^<[^<>]*>)?)\s*\.\s*(?:#.*)?$"
+    r"^\s*(?P<head><[^<>\"{}|^`\x00-\x20]*>|_:\S+)\s*(?P<relation><[^<>\"{}|^`\x00-\x20]*>)"
+    r"\s*(?P<tail><[^<>\"{}|^`\x00-\x20]*>|_:\S+|\"(?:[^\"\\]|\\.)*\"(?:@[A-Za-z0-9-]+|\^\^<[^<>]*>)?)\s*\.\s*(?:#.*)?$"
 )
-# Relations that name their head, by the last part of an IRI.
+_ROLES = ("head", "relation", "tail")
+# Relations that name their head, by the last part of their IRI.
+_ESCAPES = {"t": "\t", "b": "\b", "n": "\n", "r": "\r", "f": "\f"}
 _NAMING = {"label", "preflabel", "name"}
 
 
-def read_triples(source: Any) -> tuple[Facts, Labels | None]:
+def read_triples(source: Any, columns: Mapping[str, str] = {}) -> tuple[Facts, Labels | None]:
     """Reads a source of triples.
 
     Args:
         source: a table with columns of heads, relations and tails, or N-Triples (.nt); see `hkjax.data.tables`.
+        columns: columns by role, as configured.
 
     Returns:
         The triples; and the names that label triples (rdfs:label and the like) give, which are no facts.
@@ -42,8 +47,8 @@ def read_triples(source: Any) -> tuple[Facts, Labels | None]:
     if files and all(suffix_of(file) == ".nt" for file in files):
         table = _read_n_triples(files)
     else:
-        table = read_table(source, what="triples")
-    head, relation, tail = (ids(table, require_column(table, role)) for role in ("head", "relation", "tail"))
+        table = read_table(source, what="triples", default_header=_ROLES)
+    head, relation, tail = (ids(table, require_column(table, role, columns)) for role in _ROLES)
     relations = encode(relation)
     naming = np.array([_is_naming(name) for name in relations.values.to_pylist()], bool)
     if not naming.any():
@@ -54,14 +59,14 @@ def read_triples(source: Any) -> tuple[Facts, Labels | None]:
     return Facts(*(encode(column.filter(facts)) for column in (head, relation, tail))), labels
 
 
-def read_links(source: Any) -> Labels:
+def read_links(source: Any, columns: Mapping[str, str] = {}) -> Labels:
     """Reads a table of (item, entity): which entity of a graph is which item. RecBole's .link is one.
 
     Returns:
         The item of each entity, as its name.
     """
     table = read_table(source, what="links")
-    item, entity = (encode(ids(table, require_column(table, role))) for role in ("item", "entity"))
+    item, entity = (encode(ids(table, require_column(table, role, columns))) for role in ("item", "entity"))
     if len(entity.values) < len(entity.indices):
         doubled = entity.values[int(np.argmax(np.bincount(entity.indices) > 1))].as_py()
         raise InputError(f"{table.name}: entity {doubled!r} is linked to more than one item")
@@ -89,8 +94,12 @@ def read_names(source: Any) -> Labels:
     columns = table.data.column_names
     if len(columns) < 2:
         raise InputError(f"{table.name}: expected two columns, id and name; found {', '.join(columns)}")
-    usual = {normalize(name): name for name in columns}
-    key, name = usual.get("id", columns[0]), usual.get("name", columns[1])
+    key = find_column(table, "id", also=("item", "relation"))
+    name = find_column(table, "name")
+    if key is None or name is None:
+        if len(columns) > 2:
+            raise InputError(f"{table.name}: expected the columns id and name; found {', '.join(columns)}")
+        key, name = columns[0], columns[1]
     return Labels(_whole(ids(table, key).cast(pa.string())), _whole(ids(table, name).cast(pa.string())))
 
 
@@ -103,7 +112,7 @@ def readable(identifier: str) -> str:
 
 
 def _is_naming(relation: str) -> bool:
-    return normalize(relation.replace("#", "/").rpartition("/")[2]) in _NAMING
+    return "://" in relation and normalize(relation.replace("#", "/").rpartition("/")[2]) in _NAMING
 
 
 def _whole(column: pa.ChunkedArray | pa.Array) -> pa.Array:
@@ -145,4 +154,18 @@ def _plain_terms(terms: pa.ChunkedArray) -> pa.ChunkedArray:
     """IRIs without brackets; literals without quotes, language and type."""
     terms = pc.replace_substring_regex(terms, r"^<(.*)>$", r"\1")
     terms = pc.replace_substring_regex(terms, r'^"((?:[^"\\]|\\.)*)"(?:@[A-Za-z0-9-]+|\^\^<[^<>]*>)?$', r"\1")
-    return pc.replace_substring_regex(terms, r'\\(["\\])', r"\1")
+    if not pc.any(pc.match_substring(terms, "\\")).as_py():
+        return terms
+    encoded = terms.dictionary_encode().combine_chunks()
+    decoded = pa.array([_unescape(term) for term in encoded.dictionary.to_pylist()], pa.string())
+    return pa.chunked_array([decoded.take(encoded.indices)])
+
+
+def _unescape(term: str) -> str:
+    """Replaces the escapes of N-Triples: ECHAR and UCHAR."""
+
+    def character(match: re.Match[str]) -> str:
+        code = match[1]
+        return chr(int(code[1:], 16)) if code[0] in "uU" else _ESCAPES.get(code, code)
+
+    return re.sub(r"\\(u[0-9A-Fa-f]{4}|U[0-9A-Fa-f]{8}|.)", character, term)

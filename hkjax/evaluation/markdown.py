@@ -79,7 +79,7 @@ def _table(report: Mapping[str, Any], part: str, metrics: Sequence[str]) -> list
 
 def _recall_by(report: Mapping[str, Any], group: str) -> list[str]:
     columns = _columns(report)
-    lines = _header(f"{group} (rows)", columns)
+    lines = _header(f"{group} ({'users' if group == 'history length' else 'rows'})", columns)
     for name, (count, _) in report["recall_by"]["test"][group].items():
         cells = " | ".join(f"{report['recall_by'][model][group][name][1]:.4f}" for model in columns)
         lines.append(f"| {name} ({count:,}) | {cells} |")

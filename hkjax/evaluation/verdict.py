@@ -24,7 +24,7 @@ def verdict(report: Mapping[str, Any], metric: str) -> str:
     if value < others.get("popularity", value):
         return (
             f"{name} {value:.4f} is below popularity {others['popularity']:.4f} in {metric}: it has learned little. "
-            f"Train longer or with another learning rate; if it learns from dislikes, set data.negatives=drawn."
+            "Train longer, or with another learning rate. HKRM should learn from drawn negatives, not from dislikes."
         )
     both = f"{name} {value:.4f} {{}} {called} {others[best]:.4f} in {metric}"
     if others[best] > high:

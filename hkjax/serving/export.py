@@ -33,7 +33,7 @@ def export_scores(
               for any B, and score_all_items.npz, those arrays;
             - score_histories.stablehlo and .npz, if the model can fold users in: (arrays, items int32 [B, m],
               weights float32 [B, m]) to scores [B, items], for users of whom only a history is known;
-            - names.json, the users' and the items' own names in the order of their ids;
+            - names.json, the users' and the items' ids in the order of their numbers, and the items' titles;
             - seen.npz, the items that each user met: those of user u are items[start[u] : start[u + 1]];
             - server.py, which uses all of them, and needs neither hkjax nor flax.
 
@@ -58,7 +58,7 @@ def export_scores(
 
         prepared = jax.jit(fold_in.prepare)(params, recommender.inputs)
         _export("score_histories", score_histories, (prepared, representation), shapes, folder)
-    names = {"users": data.names.users, "items": data.names.items}
+    names = {"users": data.names.users, "items": data.names.items, "titles": data.names.entities[: data.n_items]}
     (folder / "names.json").write_text(json.dumps(names, ensure_ascii=False), encoding="utf-8")
     seen = data.seen()
     start = np.append(0, np.cumsum(np.bincount(seen.users, minlength=data.n_users)))

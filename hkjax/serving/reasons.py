@@ -111,7 +111,7 @@ def _shared_facts(
     named: Sequence[np.ndarray],
     histories: Sequence[np.ndarray],
 ) -> list[list[Fact]]:
-    """The facts that each item shares with the named history items, those first that contribute most."""
+    """The facts that each item shares with the named history items and that contribute, the most first."""
     data, fold_in = model.data, model.recommender.fold_in
     if fold_in is None or fold_in.attributes is None or not len(data.triples):
         return [[] for _ in items]
@@ -129,7 +129,7 @@ def _shared_facts(
             for fact in zip(*map(np.ndarray.tolist, facts.of(other)), strict=True):
                 sharing.setdefault(fact, []).append(other)
         own = zip(*map(np.ndarray.tolist, facts.of(item)), weights.tolist(), strict=True)
-        shared = [Fact(r, e, sharing[r, e], weight) for r, e, weight in own if (r, e) in sharing]
+        shared = [Fact(r, e, sharing[r, e], weight) for r, e, weight in own if weight > 0 and (r, e) in sharing]
         best = sorted(shared, key=lambda fact: fact.contribution)
         # A relation and its inverse may say the same of an entity.
         of_entity = {fact.entity: fact for fact in best}
@@ -154,15 +154,20 @@ def _sentences(
         parts, told = [], set()
         for fact in shared:
             relation = relations[fact.relation % data.n_relations]
-            parts.append(f"{relation} {entities[fact.entity]}, as {_and(entities[j] for j in fact.shared_by)}")
+            parts.append(f"{relation} {entities[fact.entity]}, as {_and(_quoted(entities[j]) for j in fact.shared_by)}")
             told.update(fact.shared_by)
         for other, weight in zip(history.tolist(), weights, strict=True):
             if other not in told and (weight > 0 or len(history) == 1):
                 both = len(np.intersect1d(audience[other], audience[item], assume_unique=True))
-                liked = f"{both} of {len(audience[other])} who liked {entities[other]} liked it, too"
-                parts.append(liked if both else f"close to {entities[other]}")
+                liked = f"{both} of {len(audience[other])} who liked {_quoted(entities[other])} liked it, too"
+                parts.append(liked if both else f"close to {_quoted(entities[other])}")
         sentences.append("; ".join(parts) or ("close to the whole history" if len(history) else "popular"))
     return sentences
+
+
+def _quoted(name: str) -> str:
+    """The name, in quotes if it holds what separates names."""
+    return f"'{name}'" if "," in name or ";" in name else name
 
 
 def _and(names: Iterable[str]) -> str:

@@ -49,7 +49,7 @@ def recommend(
 
     Args:
         model: of `load_model`.
-        users: their ids. One that is not in the data gets the most popular items.
+        users: their ids. One that is not in the data gets the most popular items, without a score.
         top_k: items per user; fewer where fewer are left.
         candidates: ids of the items to choose among; none for all.
         exclude: ids of items to leave out.
@@ -65,6 +65,7 @@ def recommend(
     """
     if not len(users):
         raise InputError("no user to recommend to")
+    users = list(dict.fromkeys(users))
     data, number = model.data, {name: k for k, name in enumerate(model.data.names.users)}
     known = np.array([number.get(user, -1) for user in users])
     seen = Interactions(*(np.zeros(0, np.int32),) * 3) if include_seen else data.seen()
@@ -73,14 +74,12 @@ def recommend(
     scores, items = top_items(model.recommender, model.representation, distinct, seen, allowed, top_k, progress)
     fallback_scores, fallback_items = _most_popular(data, allowed, top_k)
     place = np.searchsorted(distinct, known)
-    rows = [
-        (items[place[k]], scores[place[k]]) if known[k] >= 0 else (fallback_items, fallback_scores)
-        for k in range(len(users))
-    ]
+    unknown = (fallback_items, np.where(np.isfinite(fallback_scores), np.nan, -np.inf))
+    rows = [(items[p], scores[p]) if user >= 0 else unknown for user, p in zip(known, place, strict=True)]
     because: list[list[str]] | None = None
     if reasons:
-        because = _reasons(model, known, [i[np.isfinite(s)] for i, s in rows])
-    return _table(data, list(users), rows, because)
+        because = _reasons(model, known, [i[s != -np.inf] for i, s in rows])
+    return _table(data, users, rows, because)
 
 
 def recommend_like(
@@ -89,6 +88,7 @@ def recommend_like(
     top_k: int = 10,
     candidates: Sequence[str] = (),
     exclude: Sequence[str] = (),
+    include_seen: bool = False,
     reasons: bool = True,
 ) -> pa.Table:
     """The best items for a person who is in no file and liked the given items; the model folds the history in.
@@ -96,7 +96,7 @@ def recommend_like(
     Args:
         model: of `load_model`.
         liked: ids of items.
-        top_k, candidates, exclude, reasons: as in `recommend`.
+        top_k, candidates, exclude, include_seen, reasons: as in `recommend`; what was liked is seen.
 
     Returns:
         As `recommend`; the user is called `new`.
@@ -114,6 +114,7 @@ def recommend_like(
         prepared, model.representation, jnp.asarray(history)[None], weights, None
     )
     seen = Interactions(np.zeros(len(history), np.int32), history.astype(np.int32), np.ones(len(history), np.int32))
+    seen = seen.select(slice(0)) if include_seen else seen
     allowed = allowed_items(data, candidates, exclude)
     scores, items = top_items(recommender, folded, np.zeros(1, int), seen, allowed, top_k)
     row, because = [(items[0], scores[0])], None
@@ -151,7 +152,7 @@ def allowed_items(data: Dataset, candidates: Sequence[str], exclude: Sequence[st
 
 
 def _most_popular(data: Dataset, allowed: np.ndarray, top_k: int) -> tuple[np.ndarray, np.ndarray]:
-    counts = np.bincount(data.seen().items, minlength=data.n_items).astype(np.float64)
+    counts = _positives(data).astype(np.float64)
     counts[~allowed] = -np.inf
     items = np.argsort(-counts, kind="stable")[:top_k]
     return counts[items], items
@@ -160,7 +161,7 @@ def _most_popular(data: Dataset, allowed: np.ndarray, top_k: int) -> tuple[np.nd
 def _reasons(model: TrainedModel, known: np.ndarray, items: Sequence[np.ndarray]) -> list[list[str]]:
     """A sentence for each user's items."""
     histories = user_histories(model.data)
-    counts = np.bincount(model.data.seen().items, minlength=model.data.n_items)
+    counts = _positives(model.data)
     pairs = [(user, item) for user, row in zip(known, items, strict=True) if user >= 0 for item in row]
     sentences: Iterator[str] = iter(())
     if pairs and model.recommender.fold_in is not None:
@@ -168,9 +169,15 @@ def _reasons(model: TrainedModel, known: np.ndarray, items: Sequence[np.ndarray]
         reasons = explain_pairs(model, users, chosen, [histories[user] for user in users])
         sentences = iter([reason.sentence for reason in reasons])
     return [
-        [next(sentences, "") if user >= 0 else f"the user is unknown; {counts[item]} users met it" for item in row]
+        [next(sentences, "") if user >= 0 else f"the user is unknown; {counts[item]} users liked it" for item in row]
         for user, row in zip(known, items, strict=True)
     ]
+
+
+def _positives(data: Dataset) -> np.ndarray:
+    """How many users like each item, in any part."""
+    items = [part.positives().items for part in (data.train, data.validation, data.test)]
+    return np.bincount(np.concatenate(items), minlength=data.n_items)
 
 
 def user_histories(data: Dataset) -> list[np.ndarray]:
@@ -186,7 +193,7 @@ def _table(
     rows: Sequence[tuple[np.ndarray, np.ndarray]],
     because: Sequence[Sequence[str]] | None,
 ) -> pa.Table:
-    kept = [np.isfinite(scores) for _, scores in rows]
+    kept = [scores != -np.inf for _, scores in rows]
     counts = np.array([mask.sum() for mask in kept])
     items = np.concatenate([items[mask] for (items, _), mask in zip(rows, kept, strict=True)])
     scores = np.concatenate([scores[mask] for (_, scores), mask in zip(rows, kept, strict=True)])
@@ -199,7 +206,7 @@ def _table(
             "rank": ranks.astype(np.int32),
             "item": ids.take(pa.array(items)),
             "name": names.take(pa.array(items)),
-            "score": scores.astype(np.float32),
+            "score": pa.array(scores.astype(np.float32), from_pandas=True),
             "because": pa.array(sentences, pa.string()),
         }
     )

@@ -25,7 +25,7 @@ class Server:
         names = json.loads((folder / "names.json").read_text(encoding="utf-8"))
         self._users = {name: k for k, name in enumerate(names["users"])}
         self._items = {name: k for k, name in enumerate(names["items"])}
-        self._names = names["items"]
+        self._names, self._titles = names["items"], names["titles"]
         self._functions = {}
         for name in ("score_all_items", "score_histories"):
             if (folder / f"{name}.stablehlo").exists():
@@ -64,6 +64,10 @@ class Server:
         scores[0, ids] = -np.inf
         return self._best(scores, top_k)[0]
 
+    def title(self, item: str) -> str:
+        """What a person calls an item."""
+        return self._titles[self._items[item]]
+
     def _best(self, scores: np.ndarray, top_k: int) -> list[list[tuple[str, float]]]:
         order = np.argsort(-scores, axis=1, kind="stable")[:, :top_k]
         return [
@@ -83,10 +87,21 @@ def _pad(x: np.ndarray, fill: float) -> np.ndarray:
     return np.pad(x, (0, (1 << max(0, len(x) - 1).bit_length()) - len(x)), constant_values=fill)
 
 
-if __name__ == "__main__":
+def main(arguments: list[str]) -> None:
+    """Prints recommendations, an item on each line."""
+    like = arguments[:1] == ["--like"]
+    ids = arguments[like:]
+    if not ids:
+        sys.exit(__doc__)
     server = Server(Path(__file__).parent)
-    if sys.argv[1:2] == ["--like"]:
-        print(server.recommend_like(sys.argv[2:]))
-    else:
-        for user, best in zip(sys.argv[1:], server.recommend(sys.argv[1:]), strict=True):
-            print(user, best)
+    try:
+        lists = {"new": server.recommend_like(ids)} if like else dict(zip(ids, server.recommend(ids), strict=True))
+    except KeyError as error:
+        sys.exit(f"error: {error.args[0]}")
+    for user, best in lists.items():
+        for rank, (item, score) in enumerate(best, start=1):
+            print(f"{user}\t{rank}\t{item}\t{server.title(item)}\t{score:.3f}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

@@ -1,9 +1,11 @@
 """What becomes of rows: labels, dislikes, duplicates, splits; and of knowledge: the catalogue, fields, names."""
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from hkjax.data.config import DataConfig
+from hkjax.data.dataset import fingerprint
 from hkjax.data.negatives import draw_negatives
 from hkjax.data.read import dataset_from_tables
 
@@ -163,3 +165,58 @@ def test_a_user_who_met_nearly_everything_gets_as_many_negatives_as_there_are():
     drawn = draw_negatives(data, seed=1)
     negatives = [part.select(part.labels == 0) for part in (drawn.train, drawn.validation, drawn.test)]
     assert rows(*negatives) == [(u, i) for u in range(6) for i in (10, 11, 12)]
+
+
+def test_times_are_read_in_every_unit_and_zone():
+    def last(times):
+        met = {"user": ["u"] * 3, "item": ["a", "b", "c"], "time": times}
+        return dataset_from_tables(met, config=DataConfig("tables", split="leave_one_out")).test.items[0]
+
+    base = 1_600_000_000
+    for scale in (1, 10**3, 10**6, 10**9):
+        assert last(np.array([base, base + 2, base + 1]) * scale) == 1
+    assert last(["2020-01-01T23:00:00-05:00", "2020-01-02T01:00:00Z", "2020-01-02 03:59"]) == 0
+    assert last(["2020-01-01", "2020-01-03 00:00:00.123456789", "2020-01-02T00:00+02"]) == 1
+    assert last(["9.783E8", " 9.784E8", "+9.785e8"]) == 2
+
+
+def test_codes_are_no_ranges_and_ranges_have_different_names():
+    items = {
+        "id": np.arange(60),
+        "brand_id": np.arange(60) // 2,
+        "zip": [f"{500 + k // 2:05}" for k in range(60)],
+        "price": 100000 + np.arange(60),
+    }
+    data = dataset_from_tables(MET, items, config=DataConfig("tables"))
+    values = {name: set() for name in data.names.relations}
+    for _, relation, tail in data.triples:
+        values[data.names.relations[relation]].add(data.names.entities[tail])
+    assert values["brand_id"] == {str(k) for k in range(30)}
+    assert "00500" in values["zip"]
+    assert len(values["price"]) == 5
+    assert any("'price' are cut into 5 ranges" in warning for warning in data.warnings)
+
+
+def test_texts_and_lists_of_any_arrow_type_are_read():
+    text = pa.array(["x", "y", "x"])
+    plain = dataset_from_tables(MET, {"id": [0, 1, 2], "genre": text, "cast": [["a"], ["b"], ["a"]]})
+    for kind in (pa.string_view(), pa.large_string(), pa.dictionary(pa.int8(), pa.string_view())):
+        genre = text.cast(pa.string_view()).dictionary_encode() if pa.types.is_dictionary(kind) else text.cast(kind)
+        cast = pa.array([["a"], ["b"], ["a"]], pa.list_(pa.string(), 1))
+        data = dataset_from_tables(MET, pa.table({"id": [0, 1, 2], "genre": genre, "cast": cast}))
+        assert fingerprint(data) == fingerprint(plain)
+
+
+def test_triples_need_no_header_if_they_are_numbers(tmp_path):
+    (tmp_path / "kg.txt").write_text("0 0 90\n1 0 91\n")
+    data = dataset_from_tables(MET, triples=[str(tmp_path / "kg.txt")])
+    assert data.triples.tolist() == [[0, 0, 10], [1, 0, 11]]
+
+
+def test_validation_rows_that_are_in_test_are_left_out():
+    both = {"user": [0, 1], "item": [3, 4]}
+    data = dataset_from_tables(
+        MET, config=DataConfig("tables", threshold=1.0), test={"user": [0], "item": [3]}, validation=both
+    )
+    assert rows(data.validation) == [(1, 4)]
+    assert any("1 validation interactions are also in test" in warning for warning in data.warnings)

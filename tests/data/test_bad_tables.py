@@ -44,7 +44,7 @@ def parquet(**columns):
         ({"met": "user,item\na,b\n,c\n"}, "met.csv:3: no value in the column 'user'"),
         ({"met": "user,item\n,b\n,c\n"}, "met.csv: the column 'user' is empty"),
         ({"met": "user,item\na,b\na\n"}, "met.csv:3: expected 2 columns, found 1: 'a'"),
-        ({"met": "user,item,user\na,b,c\n"}, "met.csv: the column user occurs more than once"),
+        ({"met": "user,item,user\na,b,c\n"}, "met.csv: the column 'user' occurs more than once"),
         ({"met": b"user,item\na,b\na,\xff\n"}, r"met.csv:3: not UTF-8; convert it"),
         ({"met": ""}, "met.csv: the first line is empty"),
         ({"met": "user,item\n"}, "met.csv: no interactions"),
@@ -66,9 +66,9 @@ def parquet(**columns):
         ({"items": ITEMS + "m3,Again,g1\n"}, r"items.csv:22: item 'm3' has a row already, .*items.csv:5; give each"),
         (
             {"items": ITEMS.replace("m", "x")},
-            "the items table shares no id with the interactions: items there are 'm0'",
+            r"the items table .*items.csv shares no id with .*met.csv: items there are 'm0'",
         ),
-        ({"triples": "h,r,t\nx,y,z\n"}, r"the graph \(1\) shares no id with the interactions: .* here 'x'"),
+        ({"triples": "h,r,t\nx,y,z\n"}, r"the graph shares no id with .*met.csv: .* here 'x'"),
         ({"triples": "<a> <b> c .\n", "names": ("m.csv", "i.csv", "k.nt")}, "k.nt:1: expected 'head relation tail .'"),
         ({"config": {"threshold": 6.0}}, r"data.threshold 6 is above every rating of .*met.csv \(1 to 5\)"),
         ({"config": {"split": "temporal", "dates": ("2020-01-05", "soon")}}, "unreadable date 'soon'"),
@@ -82,15 +82,64 @@ def test_bad_tables_are_refused_in_one_line(tmp_path, changes, message):
     assert "\n" not in str(caught.value)
 
 
+JSONL = ("m.jsonl", "i.csv", "k.csv")
+PARQUET = ("m.parquet", "i.csv", "k.csv")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"met": "user,item,rating\nu1,,4\nu1,x,4\n"}, "met.csv:2: no value in the column 'item'"),
+        ({"met": 'user,item\nu1,"  "\n'}, "met.csv:2: no value in the column 'item'"),
+        ({"met": "user,item,rating\nu1,i1,\n"}, "the column 'rating' is empty"),
+        ({"met": "customer_id,user,item\na,b,c\n"}, "'customer_id' and 'user' could each be the user"),
+        (
+            {
+                "met": b'{"user": "a", "item": "b"}\n\n{"user": "caf\xe9", "item": "b"}\n',
+                "names": ("m.jsonl", "i", "k"),
+            },
+            "m.jsonl:3: not UTF-8",
+        ),
+        (
+            {"met": '{"user": "a", "item": 1}\n\n{"user": 2, "item": 1}\n', "names": JSONL},
+            "m.jsonl:3: user is a number, and a text",
+        ),
+        ({"met": "[1, 2]\n", "names": JSONL}, r"m.jsonl:1: expected one JSON object, found '\[1, 2\]'"),
+        ({"met": parquet(user=[1e20], item=[2]), "names": PARQUET}, "row 1: 'user' is no id"),
+        ({"columns": {"usr": "user"}}, "unknown (source or )?role 'usr'; did you mean 'user'"),
+        ({"config": {"split": "bogus"}}, "split: unknown value 'bogus'; choose one of random, per_user"),
+        (
+            {"config": {"k_core": 20, "threshold": 1.0}},
+            "no interaction is left",
+        ),
+        (
+            {"config": {"split": "temporal", "ratios": (1, 0, 0), "threshold": 1.0}},
+            "of times from 2020-01-01 to 2020-01-20",
+        ),
+        (
+            {"config": {"threshold": 5.0, "split": "temporal", "ratios": (18, 1, 1)}},
+            "no positive in the validation part",
+        ),
+    ],
+)
+def test_more_bad_tables_are_refused_in_one_line(tmp_path, changes, message):
+    with pytest.raises(InputError, match=message) as caught:
+        read(tmp_path, **{"items": None, **changes})
+    assert "\n" not in str(caught.value)
+
+
 def test_parts_of_different_columns_are_named(tmp_path):
     (tmp_path / "a.csv").write_text("user,item\n1,2\n")
     (tmp_path / "b.csv").write_text("user,film\n1,2\n")
     for source in (str(tmp_path), str(tmp_path / "*.csv")):
         with pytest.raises(InputError, match=r"b.csv: has the columns user, film, but .*a.csv has user, item"):
             read_dataset(DataConfig("tables", tables=TablesConfig(source)), seed=0)
-    with pytest.raises(InputError, match=r"c\*: no such file"):
-        read_dataset(DataConfig("tables", tables=TablesConfig(str(tmp_path / "c*"))), seed=0)
-    (tmp_path / "c.parquet").write_bytes(b"")
+    with pytest.raises(InputError, match=r"e\*: no such file"):
+        read_dataset(DataConfig("tables", tables=TablesConfig(str(tmp_path / "e*"))), seed=0)
+    for name, users in (("c", ["1"]), ("d", [1])):
+        pyarrow.parquet.write_table(pa.table({"user": users, "item": [1]}), tmp_path / f"{name}.parquet")
+    with pytest.raises(InputError, match=r"d.parquet: 'user' holds int64, but string in .*c.parquet"):
+        read_dataset(DataConfig("tables", tables=TablesConfig(str(tmp_path / "*.parquet"))), seed=0)
     with pytest.raises(InputError, match=r"files of several formats \(.csv, .parquet\)"):
         read_dataset(DataConfig("tables", tables=TablesConfig(str(tmp_path))), seed=0)
 
@@ -103,7 +152,7 @@ def test_parts_of_different_columns_are_named(tmp_path):
             "1 user ids occur in several spellings, which count as different, e.g.",
         ),
         ({"met": MET + "\ufeffu1,m1,5,2020-01-01\n"}, "1 user ids carry a byte order mark, e.g. '\\ufeffu1'"),
-        ({"met": MET + "u1,m1,5,2020-01-01\n"}, "1 duplicate interactions dropped"),
+        ({"met": MET + "u1,m1,5,2020-01-01\n", "config": {"threshold": 1.0}}, "1 duplicate interactions dropped"),
         (
             {"items": ITEMS.replace("genre", "genre,empty").replace("|h", "|h,")},
             "'empty' has no value that can be a field",

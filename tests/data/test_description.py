@@ -53,7 +53,7 @@ def test_a_description_counts_and_says_what_will_hurt():
     for sentence in (
         "1 of 5 items have no knowledge",
         "1 users have one positive",
-        "one: all its items have one and the same value",
+        "the column 'one' has the same value for all its items",
         "sequel: one item alone has it",
     ):
         assert any(sentence in hurt for hurt in found.hurts), found.hurts

@@ -80,3 +80,19 @@ def test_names_are_listed_by_their_id(tmp_path):
     assert read_names(tmp_path / "absent.txt") is None
     with pytest.raises(InputError, match=r"relation_list.txt:2: expected 'org_id remap_id'"):
         read_names(write(tmp_path, "org_id remap_id\nlonely\n", "relation_list.txt"))
+
+
+def test_the_lists_of_kgat_may_have_further_columns(tmp_path):
+    path = write(
+        tmp_path, "org_id remap_id freebase_id\n0553092626 1 m.045wq1q\n0393045218 0 m.03_7vl\n", "item_list.txt"
+    )
+    assert read_names(path) == ["0393045218", "0553092626"]
+    path.write_bytes(b"org_id remap_id\ncaf\xe9 0\n")
+    with pytest.raises(InputError, match=r"item_list.txt:2: not UTF-8"):
+        read_names(path)
+
+
+def test_a_broken_npy_is_refused(tmp_path):
+    (tmp_path / "ratings_final.npy").write_bytes(b"")
+    with pytest.raises(InputError, match="not a whole"):
+        read_rows(tmp_path / "ratings_final.txt", COLUMNS)

@@ -69,7 +69,9 @@ def test_a_server_stands_alone(exported):
     if model.recommender.fold_in.attributes is None:
         command = [sys.executable, "-I", "server.py", model.data.names.users[1]]
         output = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout
-        assert output.startswith(f"{model.data.names.users[1]} [('")
+        assert output.startswith(f"{model.data.names.users[1]}\t1\t")
+        result = subprocess.run([*command[:3], "nobody"], cwd=folder, capture_output=True, text=True)
+        assert (result.returncode, result.stderr) == (1, "error: unknown user 'nobody'\n")
 
 
 def test_a_folder_of_something_else_is_left_alone(exported, tmp_path):

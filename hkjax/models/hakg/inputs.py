@@ -63,7 +63,7 @@ def make_inputs(config: HAKGConfig, data: Dataset) -> HAKGInputs:
     """
     positives = data.train.positives()
     if not len(data.triples):
-        raise InputError("HAKG needs a knowledge graph: kg_final has no triple")
+        raise InputError("HAKG needs a knowledge graph: there is no triple (--items and --triples name some)")
     head, relation, tail = data.triples.T
     heads, tails = np.concatenate([head, tail]), np.concatenate([tail, head])
     relations = np.concatenate([relation, relation + data.n_relations]).astype(np.int32)
