@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from hkjax.serving.recommend import TrainedModel
 
 _N_NAMED = 3
+# What so many of the items have is no reason for one of them.
+_COMMON = 0.5
 
 
 class Fact(NamedTuple):
@@ -121,6 +123,9 @@ def _shared_facts(
         representation = fold_in.users(prepared, representation, row, jnp.ones(row.shape), None)
         users = np.zeros(len(items), np.int64)
     facts, results = item_facts(data), []
+    owners = np.repeat(np.arange(data.n_items), facts.length).astype(np.int64)
+    distinct = np.unique(owners * data.n_entities + facts.entity) % data.n_entities
+    common = np.bincount(distinct, minlength=data.n_entities) > _COMMON * data.n_items
     for item, others, weights in zip(
         items, named, attribute_contributions(fold_in, prepared, representation, users, items, facts), strict=True
     ):
@@ -129,7 +134,11 @@ def _shared_facts(
             for fact in zip(*map(np.ndarray.tolist, facts.of(other)), strict=True):
                 sharing.setdefault(fact, []).append(other)
         own = zip(*map(np.ndarray.tolist, facts.of(item)), weights.tolist(), strict=True)
-        shared = [Fact(r, e, sharing[r, e], weight) for r, e, weight in own if weight > 0 and (r, e) in sharing]
+        shared = [
+            Fact(r, e, sharing[r, e], weight)
+            for r, e, weight in own
+            if weight > 0 and not common[e] and (r, e) in sharing
+        ]
         best = sorted(shared, key=lambda fact: fact.contribution)
         # A relation and its inverse may say the same of an entity.
         of_entity = {fact.entity: fact for fact in best}

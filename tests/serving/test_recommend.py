@@ -86,7 +86,7 @@ def films():
     table = {
         "id": list("abcdefg"),
         "title": [f"Film {k}" for k in "ABCDEFG"],
-        "genre": list("xxyyxyx"),
+        "genre": list("xxyyzyx"),
     }
     data = dataset_from_tables({"user": users, "item": items}, table, config=DataConfig("tables", ratios=(8, 2, 2)))
     recommender = lightgcn(LightGCNConfig(dim=4, layers=2), data, batch_size=4)
