@@ -5,9 +5,11 @@ import pyarrow as pa
 import pytest
 
 from hkjax.data.config import DataConfig
-from hkjax.data.dataset import fingerprint
+from hkjax.data.dataset import continue_split, fingerprint
 from hkjax.data.negatives import draw_negatives
+from hkjax.data.prepared import load_dataset, save_dataset
 from hkjax.data.read import dataset_from_tables
+from hkjax.errors import InputError
 
 USERS = np.repeat(np.arange(6), 10)
 ITEMS = np.tile(np.arange(10), 6)
@@ -220,3 +222,38 @@ def test_validation_rows_that_are_in_test_are_left_out():
     )
     assert rows(data.validation) == [(1, 4)]
     assert any("1 validation interactions are also in test" in warning for warning in data.warnings)
+
+
+def test_an_id_0_beside_ids_from_1_on_is_noticed():
+    ids = np.r_[np.repeat(np.arange(1, 6), 20), 0]
+    data = build({"user": ids, "item": np.r_[np.tile(np.arange(1, 21), 5), 3]})
+    assert any("user 0 has 1 rows, far fewer than the others" in warning for warning in data.warnings)
+    assert not any("user 0" in warning for warning in build().warnings)
+
+
+def test_several_sources_are_one_table(tmp_path):
+    (tmp_path / "old.csv").write_text("user,item\n" + "".join(f"{u},{i}\n" for u, i in zip(USERS, ITEMS, strict=True)))
+    (tmp_path / "new.csv").write_text("item,user\n77,0\n")
+    data = dataset_from_tables(f"{tmp_path}/old.csv,{tmp_path}/new.csv")
+    assert (data.n_users, data.names.items[-1]) == (6, "77")
+
+
+def test_going_on_keeps_in_train_what_was_trained_on():
+    old = build({name: column[:40] for name, column in MET.items()}, threshold=1.0)
+    grown = {name: np.append(column, extra) for (name, column), extra in zip(MET.items(), (9, 99, 5.0, 0), strict=True)}
+    data = continue_split(build(grown, threshold=1.0), old)
+    by_name = {(data.names.users[u], data.names.items[i]) for u, i in rows(data.train)}
+    assert {(old.names.users[u], old.names.items[i]) for u, i in rows(old.train)} <= by_name
+    assert len(rows(data.train, data.validation, data.test)) == 61
+    assert data.warnings[-1] == "3 users and 1 items are new since the earlier run"
+    fewer = continue_split(build({name: column[10:] for name, column in MET.items()}, threshold=1.0), old)
+    assert any("1 of the earlier run's 4 users are not in these data" in warning for warning in fewer.warnings)
+
+
+def test_a_broken_folder_of_prepared_data_is_named(tmp_path):
+    data = build()
+    save_dataset(data, tmp_path / "data")
+    assert fingerprint(load_dataset(tmp_path / "data")) == fingerprint(data)
+    (tmp_path / "data/triples.npy").write_bytes(b"")
+    with pytest.raises(InputError, match="data: the prepared data are incomplete"):
+        load_dataset(tmp_path / "data")

@@ -23,7 +23,7 @@ def folded(model, data, params, ids, extra=0):
     m = int(histories.length.max()) + extra
     weights = (jnp.arange(m) < histories.length[:, None]).astype(jnp.float64)
     items = histories.items[jnp.minimum(histories.start[:, None] + jnp.arange(m), histories.items.size - 1)]
-    prepared = model.fold_in.prepare(params, model.inputs)
+    prepared = jax.jit(model.fold_in.prepare)(params, model.inputs)
     return prepared, jax.jit(model.encode)(params, model.inputs), items, weights
 
 
@@ -47,6 +47,7 @@ def test_new_users_are_functions_of_their_histories(name, tiny_data):
         params = jax.tree.map(lambda x: x.astype(jnp.float64), jax.jit(model.init)(jax.random.key(0)))
         prepared, representation, *_ = folded(model, tiny_data, params, None)
 
+        @jax.jit
         def score(items, weights):
             users = model.fold_in.users(prepared, representation, items, weights, None)
             return model.score_pairs(users, jnp.zeros(1, int), jnp.array([7]))[0]
@@ -72,8 +73,10 @@ def test_the_edges_of_an_item_carry_what_the_graph_adds_to_it(choices, tiny_data
         edges = jnp.flatnonzero(graph.rows == item)
         relations, entities = graph.attr[edges][None], graph.columns[edges][None]
         users, items = jnp.array([2]), jnp.array([item])
-        carried = model.fold_in.attributes(prepared, representation, users, items, relations, entities)
+        attributes = jax.jit(model.fold_in.attributes)
+        carried = attributes(prepared, representation, users, items, relations, entities)
         module = HAKG(config, *(getattr(tiny_data, f"n_{x}") for x in ("users", "items", "entities", "relations")))
         p = module.apply(params)
-        later = (propagate(config, p, model.inputs, None).entity - p.entity)[item]
+        everything = jax.jit(lambda p, inputs: propagate(config, p, inputs, None))(p, model.inputs)
+        later = (everything.entity - p.entity)[item]
         np.testing.assert_allclose(carried.sum(), later @ representation.user[2] / prepared.norm[item], rtol=1e-9)
