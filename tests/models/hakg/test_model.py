@@ -136,5 +136,5 @@ def test_relabelled_attributes_lead_to_the_same_items(encode, tiny_data, seed):
 
 
 def test_a_graph_without_triples_is_refused(tiny_data):
-    with pytest.raises(InputError, match="kg_final has no triple"):
+    with pytest.raises(InputError, match="HAKG needs a knowledge graph"):
         hakg(CONFIG, dataclasses.replace(tiny_data, triples=np.zeros((0, 3), int)), batch_size=32)
