@@ -34,6 +34,16 @@ def suffix_of(path: Path) -> str:
 
 
 def read_file(path: Path, header: Sequence[str], default_header: Sequence[str] = ()) -> pa.Table:
+    """Reads one file by its suffix.
+
+    Args:
+        path: the file.
+        header: names of a text's columns, if it has no header row.
+        default_header: the same, if its first row is all numbers.
+
+    Raises:
+        InputError: the format is unknown, or the file is broken.
+    """
     suffix = suffix_of(path)
     if default_header and not header and has_no_header(path):
         header = default_header
@@ -171,6 +181,7 @@ def _explain_json(path: Path) -> str | None:
 
 
 def first_line(path: Path, no_header: bool) -> int | None:
+    """The line of a file's first row; None where the format has no lines."""
     if suffix_of(path) in _PARQUET:
         return None
     return 2 if suffix_of(path) in _TEXT and not no_header else 1
@@ -193,4 +204,5 @@ def _explain(path: Path, error: Exception) -> str:
 
 
 def first_sentence(error: Exception) -> str:
+    """The first line of an error's message, cut to a readable length."""
     return str(error).splitlines()[0].split(" Detail:")[0][:200]
