@@ -1,6 +1,6 @@
 """How long and how much memory it takes to read, number, split and index large tables with text ids.
 
-    python benchmarks/loading.py --folder=/tmp/loading --interactions=10000000 --triples=5000000
+    python benchmarks/loading.py --folder=loading --interactions=10000000 --triples=5000000
 
 Generates the tables once, as Parquet and as CSV, in a process of its own; then each format is read in a fresh
 process, whose peak memory is its own. `--scale=4` takes four times the sizes.

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import jax.numpy as jnp
 import numpy as np
+import pyarrow as pa
 from absl import flags
 from rich.console import Console
 from rich.table import Table
@@ -15,7 +16,7 @@ from hkjax.cli.output import check_output, write_table
 from hkjax.errors import InputError, nearest
 from hkjax.experiment import load_workdir
 from hkjax.models.registry import MODELS
-from hkjax.serving.reasons import explain_pairs, reason_rows
+from hkjax.serving.reasons import explain_pairs, neighbour_rows, reason_rows
 from hkjax.serving.recommend import item_numbers, load_model, user_histories
 
 CONFIG: type | None = None
@@ -43,14 +44,17 @@ def main() -> None:
     reasons = explain_pairs(model, np.array([user]), np.array([item]), [user_histories(data)[user]])
     console = Console()
     console.print(f"{names.entities[item]} for {names.users[user]}, score {float(score[0]):.3f}: {reasons[0].sentence}")
-    rows = reason_rows(data, [user], [item], reasons)
+    rows = pa.concat_tables([reason_rows(data, [user], [item], reasons), neighbour_rows(model, user, item)])
     if output:
         write_table(rows, output)
     table = Table("kind", "relation", "name", "contribution")
     for row in rows.to_pylist():
         table.add_row(row["kind"], row["relation"], row["name"], f"{row['contribution']:.4f}")
     console.print(table)
-    console.print("history: what the score loses without it, to first order; attribute: in the model's own measure")
+    console.print(
+        "history: what the score loses without it, to first order; neighbour: what another user of the item adds to "
+        "the score; attribute: in the model's own measure"
+    )
     picture = MODELS[type(trained.experiment.model)].picture_pair
     if picture is not None:
         from hkjax.evaluation.plots import save_picture  # Only now: it imports matplotlib.

@@ -46,12 +46,15 @@ class FoldIn(NamedTuple):
             n_relations + r is r in reverse. None where the model reads no graph.
         items: (params, inputs, known bool [items]) -> params in which the rows of items that are not known follow from
             their attributes, as those of known items do by a linear map. None where the model reads no graph.
+        neighbours: (params, inputs, representation, user [], item []) -> [users], what each other user of the item
+            contributes to its score; 0 for those who did not meet it. None where the model does not say.
     """
 
     prepare: Callable[[Params, Inputs], Any]
     users: Callable[..., Representation]
     attributes: Callable[..., jax.Array] | None = None
     items: Callable[[Params, Inputs, jax.Array], Params] | None = None
+    neighbours: Callable[..., jax.Array] | None = None
 
 
 class Recommender(NamedTuple):

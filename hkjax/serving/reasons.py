@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from hkjax.data.dataset import Dataset
+from hkjax.ops.transfer import to_host
 from hkjax.serving.contributions import attribute_contributions, history_contributions, item_facts
 
 if TYPE_CHECKING:
@@ -103,6 +104,30 @@ def reason_rows(data: Dataset, users: Sequence[int], items: Sequence[int], reaso
                 column.append(value)
     texts = {name: pa.array(column, pa.string()) for name, column in list(columns.items())[:-1]}
     return pa.table({**texts, "contribution": pa.array(columns["contribution"], pa.float32())})
+
+
+def neighbour_rows(model: "TrainedModel", user: int, item: int) -> pa.Table:
+    """The other users of an item who contribute most to its score for a user, as rows of `reason_rows`.
+
+    They are for who looks into the model, and stand in no sentence. Without a row where the model does not say.
+    """
+    r, names = model.recommender, model.data.names
+    best: list[tuple[str, float]] = []
+    if r.fold_in is not None and r.fold_in.neighbours is not None:
+        arguments = (model.params, r.inputs, model.representation, jnp.asarray(user), jnp.asarray(item))
+        found = np.array(to_host(jax.jit(r.fold_in.neighbours)(*arguments)))
+        found[user] = 0
+        order = np.argsort(-found, kind="stable")[:_N_NAMED]
+        best = [(names.users[k], float(found[k])) for k in order if found[k] > 0]
+    texts = {
+        "user": [names.users[user]] * len(best),
+        "item": [names.items[item]] * len(best),
+        "kind": ["neighbour"] * len(best),
+        "relation": [""] * len(best),
+        "name": [name for name, _ in best],
+    }
+    columns = {name: pa.array(column, pa.string()) for name, column in texts.items()}
+    return pa.table({**columns, "contribution": pa.array([value for _, value in best], pa.float32())})
 
 
 def _shared_facts(

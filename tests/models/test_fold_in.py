@@ -80,3 +80,21 @@ def test_the_edges_of_an_item_carry_what_the_graph_adds_to_it(choices, tiny_data
         everything = jax.jit(lambda p, inputs: propagate(config, p, inputs, None))(p, model.inputs)
         later = (everything.entity - p.entity)[item]
         np.testing.assert_allclose(carried.sum(), later @ representation.user[2] / prepared.norm[item], rtol=1e-9)
+
+
+@pytest.mark.parametrize("choices", [{}, OFFICIAL])
+def test_the_users_of_an_item_carry_what_collaboration_adds_to_it(choices, tiny_data):
+    config, user, item = HAKGConfig(**zoo.SMALL, **choices), 2, 4
+    with jax.enable_x64(True):
+        model = hakg(config, tiny_data, batch_size=32)
+        params = jax.tree.map(lambda x: x.astype(jnp.float64), jax.jit(model.init)(jax.random.key(0)))
+        representation = jax.jit(model.encode)(params, model.inputs)
+        carried = jax.jit(model.fold_in.neighbours)(params, model.inputs, representation, user, item)
+        module = HAKG(config, *(getattr(tiny_data, f"n_{x}") for x in ("users", "items", "entities", "relations")))
+        p = module.apply(params)
+        x = jax.jit(lambda p, inputs: propagate(config, p, inputs, None))(p, model.inputs)
+        scored = x.item[item] + (x.entity[item] if config.score == "cosine_of_sum" else 0)
+        expected = (x.item - p.item)[item] @ representation.user[user] / jnp.linalg.norm(scored)
+        np.testing.assert_allclose(carried.sum(), expected, rtol=1e-9)
+        met = tiny_data.train.positives()
+        assert {*np.flatnonzero(carried)} == {*met.users[met.items == item]}

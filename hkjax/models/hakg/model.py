@@ -21,6 +21,7 @@ from hkjax.models.hakg import fold_in
 from hkjax.models.hakg.config import HAKGConfig
 from hkjax.models.hakg.inputs import HAKGInputs, make_inputs
 from hkjax.models.hakg.losses import cone_loss, contrastive_loss, cosines, l2_normalize
+from hkjax.models.hakg.neighbours import neighbours
 from hkjax.models.hakg.parameters import HAKG, HAKGParameters
 from hkjax.models.hakg.propagation import Embeddings, propagate
 from hkjax.models.hakg.representation import encode, exp_0, item_tables
@@ -91,5 +92,8 @@ def hakg(config: HAKGConfig, data: Dataset, batch_size: int) -> Recommender:
             users=full_precision(partial(fold_in.fold_in, config)),
             attributes=full_precision(partial(fold_in.attributes, config)),
             items=full_precision(lambda *args: fold_in.predict_items(unpack, *args)),
+            neighbours=full_precision(lambda params, *args: neighbours(config, unpack(params), *args))
+            if config.dual_items
+            else None,
         ),
     )
