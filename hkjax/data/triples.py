@@ -147,7 +147,22 @@ def _read_lines(file: Path) -> pa.ChunkedArray:
             pa.csv.ConvertOptions(column_types={"line": pa.string()}),
         ).column("line")
     except (pa.ArrowException, OSError) as error:
-        raise InputError(f"{file}: can't be read: {str(error).splitlines()[0]}") from error
+        raise InputError(_explain(file, error)) from error
+
+
+def _explain(file: Path, error: Exception) -> str:
+    """Why a file of lines can't be read; with the line, if it is no UTF-8."""
+    try:
+        with pa.input_stream(str(file), compression="detect") as stream:
+            lines = stream.read().split(b"\n")
+    except OSError as broken:
+        return f"{file}: truncated or broken: {str(broken).splitlines()[0]}"
+    for number, line in enumerate(lines, start=1):
+        try:
+            line.decode()
+        except UnicodeDecodeError:
+            return f"{file}:{number}: not UTF-8; convert it, for instance by iconv -f latin1 -t utf-8"
+    return f"{file}: can't be read: {str(error).splitlines()[0]}"
 
 
 def _plain_terms(terms: pa.ChunkedArray) -> pa.ChunkedArray:

@@ -106,6 +106,7 @@ PARQUET = ("m.parquet", "i.csv", "k.csv")
         ),
         ({"met": "[1, 2]\n", "names": JSONL}, r"m.jsonl:1: expected one JSON object, found '\[1, 2\]'"),
         ({"met": parquet(user=[1e20], item=[2]), "names": PARQUET}, "row 1: 'user' is no id"),
+        ({"triples": b"<a> <b> <c> .\n<a> <b> <\xe9> .\n", "names": ("m.csv", "i", "k.nt")}, "k.nt:2: not UTF-8"),
         ({"columns": {"usr": "user"}}, "unknown (source or )?role 'usr'; did you mean 'user'"),
         ({"config": {"split": "bogus"}}, "split: unknown value 'bogus'; choose one of random, per_user"),
         (
