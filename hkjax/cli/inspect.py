@@ -68,8 +68,12 @@ def print_description(description: Description, hyperbolicity: Hyperbolicity | N
         h = hyperbolicity
         console.print(
             f"Gromov hyperbolicity of the graph: mean {h.mean:.2f}, largest {h.largest:.1f}, at a mean distance of "
-            f"{h.distance:.1f} (four-point condition, Gromov 1987, sampled): it is "
-            f"{'' if h.is_tree_like else 'not '}tree-like, and hyperbolic space {'suits it' if h.is_tree_like else 'may be no better than a flat one'}"
+            f"{h.distance:.1f} (four-point condition, Gromov 1987, sampled): "
+            + (
+                "it is tree-like, and hyperbolic space suits it"
+                if h.is_tree_like
+                else "it is not tree-like, and hyperbolic space may be no better than a flat one"
+            )
         )
     if description.hurts:
         console.print("\nworth knowing:")
