@@ -63,13 +63,14 @@ def assemble(content: Content, config: DataConfig, seed: int) -> Dataset:
         ],
         relations=_named(relations, labels.get("relation"), list(map(readable, relations.to_pylist()))),
     )
+    every_triple = np.concatenate([np.zeros((0, 3), np.int64), *triples])
     warnings = [
         *content.warnings,
         *spellings(users, "user"),
         *spellings(items, "item"),
         *phantoms(content.interactions.user, "user"),
         *phantoms(content.interactions.item, "item"),
-        *coincidences(np.concatenate([np.zeros((0, 3), np.int64), *triples]), len(items), names),
+        *coincidences(every_triple, len(items), names),
     ]
 
     def rows(events: Events) -> Rows:
@@ -82,7 +83,7 @@ def assemble(content: Content, config: DataConfig, seed: int) -> Dataset:
     return finish(
         rows(content.interactions),
         given,
-        np.concatenate([np.zeros((0, 3), np.int64), *triples]),
+        every_triple,
         names,
         config,
         seed,

@@ -1,4 +1,4 @@
-"""Pairs of users and items, cut to fit blocks of users on the device."""
+"""Pairs of users and items, grouped by one side, or cut to fit blocks of users on the device."""
 
 from collections.abc import Sequence
 
@@ -30,3 +30,9 @@ def blocked_pairs(rows: Interactions, blocks: Sequence[np.ndarray]) -> list[tupl
         (np.pad(row, (0, length - len(row)), constant_values=pad), np.pad(item, (0, length - len(item))))
         for row, item in pairs
     ]
+
+
+def group_by(values: np.ndarray, keys: np.ndarray, n_keys: int) -> list[np.ndarray]:
+    """The values [rows] of each key from 0 to n_keys - 1, given the keys [rows]; in the order of the rows."""
+    order = np.argsort(keys, kind="stable")
+    return np.split(values[order], np.cumsum(np.bincount(keys, minlength=n_keys))[:-1])

@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 import pyarrow as pa
 
+from hkjax.data.blocks import group_by
 from hkjax.data.dataset import Dataset
 from hkjax.ops.transfer import to_host
 from hkjax.serving.contributions import attribute_contributions, history_contributions, item_facts
@@ -181,8 +182,7 @@ def _sentences(
     """For instance: author Ann Lee, as The Sea and The Hill; 12 of 40 who liked The Moor liked it, too."""
     entities, relations = data.names.entities, data.names.relations
     positives = data.train.positives()
-    order = np.argsort(positives.items, kind="stable")
-    audience = np.split(positives.users[order], np.cumsum(np.bincount(positives.items, minlength=data.n_items))[:-1])
+    audience = group_by(positives.users, positives.items, data.n_items)
     sentences = []
     for item, history, weights, shared in zip(items, named, contributions, facts, strict=True):
         parts, told = [], set()

@@ -8,7 +8,8 @@ import jax.numpy as jnp
 import numpy as np
 import pyarrow as pa
 
-from hkjax.data.dataset import Dataset, Interactions
+from hkjax.data.blocks import group_by
+from hkjax.data.dataset import Dataset, Interactions, no_interactions
 from hkjax.errors import InputError, nearest
 from hkjax.models.base import Params, Recommender, Representation
 from hkjax.serving.reasons import explain_pairs
@@ -68,7 +69,7 @@ def recommend(
     users = list(dict.fromkeys(users))
     data, number = model.data, {name: k for k, name in enumerate(model.data.names.users)}
     known = np.array([number.get(user, -1) for user in users])
-    seen = Interactions(*(np.zeros(0, np.int32),) * 3) if include_seen else data.seen()
+    seen = no_interactions() if include_seen else data.seen()
     allowed = allowed_items(data, candidates, exclude)
     distinct = np.unique(known[known >= 0])
     scores, items = top_items(model.recommender, model.representation, distinct, seen, allowed, top_k, progress)
@@ -113,8 +114,8 @@ def recommend_like(
     folded = jax.jit(recommender.fold_in.users)(
         prepared, model.representation, jnp.asarray(history)[None], weights, None
     )
-    seen = Interactions(np.zeros(len(history), np.int32), history.astype(np.int32), np.ones(len(history), np.int32))
-    seen = seen.select(slice(0)) if include_seen else seen
+    own = Interactions(np.zeros(len(history), np.int32), history.astype(np.int32), np.ones(len(history), np.int32))
+    seen = no_interactions() if include_seen else own
     allowed = allowed_items(data, candidates, exclude)
     scores, items = top_items(recommender, folded, np.zeros(1, int), seen, allowed, top_k)
     row, because = [(items[0], scores[0])], None
@@ -183,8 +184,7 @@ def _positives(data: Dataset) -> np.ndarray:
 def user_histories(data: Dataset) -> list[np.ndarray]:
     """The positive train items of every user."""
     positives = data.train.positives()
-    order = np.argsort(positives.users, kind="stable")
-    return np.split(positives.items[order], np.cumsum(np.bincount(positives.users, minlength=data.n_users))[:-1])
+    return group_by(positives.items, positives.users, data.n_users)
 
 
 def _table(
