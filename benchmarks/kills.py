@@ -48,8 +48,7 @@ def main() -> None:
         except subprocess.TimeoutExpired:
             process.send_signal(getattr(signal, flags.FLAGS.signal))
         _, line = process.communicate()
-        with Checkpoints(killed.resolve() / "checkpoints", "auc") as checkpoints:
-            saved = checkpoints.latest
+        saved = Checkpoints(killed.resolve() / "checkpoints", "auc").latest
         epochs = len(read_records(killed))
         print(
             f"round {i + 1}: exit code {process.returncode}, epoch {epochs}, saved at step {saved} {line}", flush=True

@@ -12,7 +12,17 @@ class InputError(ValueError):
 
 
 class TerminationError(Exception):
-    """SIGTERM came; the state is saved, and the same command goes on. The command line exits with code 143."""
+    """SIGTERM or Ctrl-C came; the state is saved, and the same command goes on.
+
+    The command line exits with the signal's code: 143 or 130.
+
+    Attributes:
+        code: that code.
+    """
+
+    def __init__(self, message: str, code: int = 143):
+        super().__init__(message)
+        self.code = code
 
 
 class PeerError(Exception):

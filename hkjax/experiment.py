@@ -1,10 +1,12 @@
 """One experiment: its whole configuration, its data and its model."""
 
+import contextlib
 import dataclasses
 import json
 import os
+import shutil
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
@@ -16,7 +18,7 @@ from hkjax.config import build, to_config_dict
 from hkjax.data.config import DataConfig
 from hkjax.data.dataset import Dataset, continue_split, fingerprint
 from hkjax.data.negatives import draw_negatives
-from hkjax.data.prepared import changed_sources, is_prepared, load_dataset, save_dataset
+from hkjax.data.prepared import DamagedDataError, changed_sources, is_prepared, load_dataset, save_dataset
 from hkjax.data.read import read_dataset, source_files
 from hkjax.data.synthetic import SyntheticConfig, synthetic_dataset
 from hkjax.errors import InputError
@@ -31,11 +33,13 @@ from hkjax.serving.export import export_scores
 from hkjax.serving.recommend import TrainedModel
 from hkjax.training.checkpoint import Checkpoints
 from hkjax.training.hosts import barrier, is_first
-from hkjax.training.loop import TrainingConfig, fit
+from hkjax.training.lock import lock_workdir
+from hkjax.training.loop import DivergenceError, TrainingConfig, fit
 from hkjax.training.partition import MeshShape, Partitioner, make_mesh
 from hkjax.training.progress import read_records
+from hkjax.training.recovery import restore_params
 from hkjax.training.state import OptimizerConfig, make_optimizer
-from hkjax.training.trainer import Parallel, make_trainer
+from hkjax.training.trainer import Parallel, Trainer, make_trainer
 from hkjax.training.warm_start import warm_start
 from hkjax.training.workdir import check_data, claim_workdir, flatten, read_config
 
@@ -68,6 +72,9 @@ class Experiment:
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
     mesh: tuple[int, int] = (-1, 1)
     parallel: Parallel = "pmap"
+
+
+Settle = Callable[[Experiment, Dataset], tuple[Experiment, Dataset]]
 
 
 def default_config(model: ModelConfig | None = None) -> ConfigDict:
@@ -119,8 +126,12 @@ def build_model(experiment: Experiment, data: Dataset) -> Recommender:
 def prepare_data(experiment: Experiment, workdir: Path) -> Dataset:
     """The experiment's data: as the work directory keeps them, if it does and their sources are the same, or read."""
     kept = workdir / "data"
-    if is_prepared(kept, _data_settings(experiment)) and not changed_sources(kept, source_files(experiment.data)):
-        return load_dataset(kept)
+    try:
+        if is_prepared(kept, _data_settings(experiment)) and not changed_sources(kept, source_files(experiment.data)):
+            return load_dataset(kept)
+    except DamagedDataError as error:
+        _say(f"{error}; read anew from their sources")
+        shutil.rmtree(kept)
     return load_data(experiment)
 
 
@@ -128,22 +139,39 @@ def kept_data(experiment: Experiment, workdir: Path) -> Dataset:
     """The data that a work directory was trained on; says on stderr if their sources have changed since.
 
     Raises:
-        InputError: the directory keeps no data, and the sources have changed.
+        InputError: the directory keeps no data, or damaged ones, and the sources have changed.
     """
     kept = workdir / "data"
-    if not is_prepared(kept):
+    try:
+        if is_prepared(kept):
+            data = load_dataset(kept)
+            _say(_changes(experiment, kept))
+            return data
+        damage = None
+    except DamagedDataError as error:
+        damage = error
+    try:
         data = load_data(experiment)
         check_data(workdir, fingerprint(data))
-        return data
+    except InputError as error:
+        raise InputError(f"{damage}; and from their sources: {error}" if damage else error) from error
+    _say(f"{damage}; read anew from their sources" if damage else "")
+    return data
+
+
+def _changes(experiment: Experiment, kept: Path) -> str:
+    """Which sources are not as they were when the kept data were read; empty where all are."""
     try:
         changed = changed_sources(kept, source_files(experiment.data))
-        others = f" and {len(changed) - 1} others" if len(changed) > 1 else ""
-        notice = f"{changed[0]}{others}: changed since training" if changed else ""
     except InputError as error:
-        notice = str(error)
+        return f"{error}; this is of the data as trained on"
+    others = f" and {len(changed) - 1} others" if len(changed) > 1 else ""
+    return f"{changed[0]}{others}: changed since training; this is of the data as trained on" if changed else ""
+
+
+def _say(notice: str) -> None:
     if notice and is_first():
-        print(f"{notice}; this is of the data as trained on", file=sys.stderr)
-    return load_dataset(kept)
+        print(notice, file=sys.stderr)
 
 
 def _data_settings(experiment: Experiment) -> str:
@@ -153,34 +181,49 @@ def _data_settings(experiment: Experiment) -> str:
     return json.dumps(parts, sort_keys=True)
 
 
-def train_experiment(experiment: Experiment, workdir: Path, data: Dataset | None = None) -> list[dict[str, Any]]:
+def train_experiment(experiment: Experiment, workdir: Path, settle: Settle | None = None) -> list[dict[str, Any]]:
     """Trains in the work directory, or resumes there.
 
     Args:
         experiment: its configuration.
-        workdir: keeps all that comes of it, and the data.
-        data: of `load_data`, if they are at hand.
+        workdir: keeps all that comes of it, and the data; no other process trains there meanwhile.
+        settle: (experiment, data) -> both, for choices that depend on the data.
 
     Returns:
         One record per epoch.
     """
-    e = experiment
-    data = data or prepare_data(experiment, workdir)
-    for warning in data.warnings if is_first() else ():
-        print(warning)
-    recommender = build_model(e, data)
-    if e.training.initialize_from and not any((workdir / "checkpoints").glob("[0-9]*")):
-        before = load_workdir(Path(e.training.initialize_from))
-        recommender = warm_start(recommender, before.recommender, before.params)
-    optimizer = make_optimizer(e.optimizer, recommender.batches.steps_per_epoch)
-    trainer = make_trainer(recommender, optimizer, e.mesh, e.parallel)
-    validate = make_validator(trainer.recommender, data, e.training.monitor)
-    if is_first():
-        claim_workdir(workdir, e, fingerprint(data), read_experiment)
-        if not is_prepared(workdir / "data", _data_settings(e)):
-            save_dataset(data, workdir / "data", source_files(e.data), _data_settings(e))
-    barrier("workdir")
-    return fit(trainer, validate, e.training, e.seed, workdir)
+    # With several processes the first locks for all.
+    with lock_workdir(workdir) if is_first() else contextlib.nullcontext():
+        data = prepare_data(experiment, workdir)
+        e, data = settle(experiment, data) if settle else (experiment, data)
+        for warning in data.warnings if is_first() else ():
+            print(warning)
+        recommender = build_model(e, data)
+        if e.training.initialize_from and not any((workdir / "checkpoints").glob("[0-9]*")):
+            before = load_workdir(Path(e.training.initialize_from))
+            recommender = warm_start(recommender, before.recommender, before.params)
+
+        def trainer(halvings: int = 0) -> Trainer:
+            rate = e.optimizer.learning_rate / 2**halvings
+            slower = dataclasses.replace(e.optimizer, learning_rate=rate)
+            return make_trainer(
+                recommender, make_optimizer(slower, recommender.batches.steps_per_epoch), e.mesh, e.parallel
+            )
+
+        usual = trainer()
+        validate = make_validator(usual.recommender, data, e.training.monitor)
+        if is_first():
+            claim_workdir(workdir, e, fingerprint(data), read_experiment)
+            if not is_prepared(workdir / "data", _data_settings(e)):
+                save_dataset(data, workdir / "data", source_files(e.data), _data_settings(e))
+        barrier("workdir")
+        try:
+            return fit(usual, validate, e.training, e.seed, workdir, trainer)
+        except DivergenceError as error:
+            raise InputError(
+                f"{error}, at optimizer.learning_rate {e.optimizer.learning_rate:g}. What was saved before stays. "
+                "Start a new --workdir with a smaller one, or with training.on_divergence=rollback"
+            ) from error
 
 
 class Trained(NamedTuple):
@@ -190,12 +233,14 @@ class Trained(NamedTuple):
         experiment, data: the experiment and its data.
         recommender: its model; where tables are sharded, the one for evaluation (`Partitioner.recommender`).
         params: trained parameters.
+        notice: why they are not of the checkpoint that was asked for; empty where they are.
     """
 
     experiment: Experiment
     data: Dataset
     recommender: Recommender
     params: Params
+    notice: str = ""
 
 
 def load_workdir(workdir: Path, which: Literal["best", "latest"] = "best", mesh: MeshShape = (1, 1)) -> Trained:
@@ -207,24 +252,21 @@ def load_workdir(workdir: Path, which: Literal["best", "latest"] = "best", mesh:
         mesh: devices to evaluate on, whatever mesh they were trained on; see `hkjax.training.partition.make_mesh`.
 
     Raises:
-        InputError: there is no checkpoint, or the data were not kept and are no longer those that were trained on.
+        InputError: there is no checkpoint that is whole, or the data were not kept and are no longer those of training.
     """
     experiment = read_experiment(read_config(workdir))
     data = kept_data(experiment, workdir)
     recommender, grid = build_model(experiment, data), make_mesh(mesh)
-    directory = workdir.resolve() / "checkpoints"
     padded = experiment.mesh[1] != 1 or grid.shape[ROWS] > 1
-    if not directory.is_dir():
-        raise InputError(f"{workdir}: no checkpoint yet; train first")
-    with Checkpoints(directory, experiment.training.monitor, padded, read_only=True) as checkpoints:
-        step = checkpoints.best if which == "best" else checkpoints.latest
-        if step is None:
-            raise InputError(f"{workdir}: no finished checkpoint yet; train first")
-        like = jax.eval_shape(recommender.init, jax.random.key(0))
-        if grid.size > 1:
-            partitioner = Partitioner(recommender, grid)
-            recommender, like = partitioner.recommender, partitioner.params
-        return Trained(experiment, data, recommender, checkpoints.restore_params(step, like))
+    checkpoints = Checkpoints(workdir.resolve() / "checkpoints", experiment.training.monitor, padded)
+    like = jax.eval_shape(recommender.init, jax.random.key(0))
+    if grid.size > 1:
+        partitioner = Partitioner(recommender, grid)
+        recommender, like = partitioner.recommender, partitioner.params
+    restored = restore_params(checkpoints, like, which == "best")
+    if restored is None:
+        raise InputError(f"{workdir}: no finished checkpoint yet; train first")
+    return Trained(experiment, data, recommender, restored.params, restored.notice)
 
 
 def evaluate_workdir(workdir: Path, export_to: Path | None = None, mesh: MeshShape = (1, 1)) -> dict[str, Any]:
@@ -236,12 +278,13 @@ def evaluate_workdir(workdir: Path, export_to: Path | None = None, mesh: MeshSha
         mesh: devices to evaluate on, for tables that exceed one. On one device the result does not depend on
             those that trained; on several it has their rounding.
     """
-    experiment, data, recommender, params = load_workdir(workdir, mesh=mesh)
+    experiment, data, recommender, params, notice = load_workdir(workdir, mesh=mesh)
     grid_size = make_mesh(mesh).size
     e, insight = experiment, MODELS[type(experiment.model)].insight
     report, representation, pictures = make_report(
         recommender, params, data, e.evaluation, e.model.name, e.seed, BASELINES, insight
     )
+    report["warnings"] += [notice] if notice else []
     records = read_records(workdir)
     sections = {"How it was trained": _training_lines(records, e)}
     if grid_size == 1:

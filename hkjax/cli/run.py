@@ -32,7 +32,7 @@ def run(
     """Defines and parses the flags, runs `main`, and exits.
 
     The code is 0, or after one line on stderr 2 for a mistake that a person can mend, 1 where another
-    process was lost, and 143 on SIGTERM.
+    process was lost, 130 on Ctrl-C and 143 on SIGTERM.
 
     Args:
         define_flags: defines absl flags.
@@ -41,6 +41,7 @@ def run(
         config: the dataclass behind --config, whose keys --help lists.
         needs: flags that must be given.
     """
+    _open_standard_streams()
     # What orbax and JAX log of an error comes as an exception, too.
     logging.set_verbosity(logging.FATAL)
     try:
@@ -60,11 +61,25 @@ def run(
         _fail(error)
     except TerminationError as stop:
         print(stop, file=sys.stderr)
-        sys.exit(143)
+        sys.exit(stop.code)
+    except KeyboardInterrupt:
+        print("stopped by SIGINT", file=sys.stderr, flush=True)
+        os._exit(130)  # A usual exit would wait for work in other threads.
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Nobody reads stdout any more; nor is it flushed at the exit.
+        sys.exit(141)
     except PeerError as error:
         _fail(error, code=1)
     except OSError as error:
         _fail(f"{error.filename}: {error.strerror}" if error.filename else error)
+
+
+def _open_standard_streams() -> None:
+    """Opens those that were closed on /dev/null, so that no other file takes their place and gets what is printed."""
+    while (file := os.open(os.devnull, os.O_RDWR)) <= 2:
+        pass
+    os.close(file)
+    sys.stdout, sys.stderr = sys.stdout or open(1, "w"), sys.stderr or open(2, "w")  # noqa: SIM115
 
 
 def _parse(define_flags: Callable[[], None], config: type | None) -> None:

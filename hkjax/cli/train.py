@@ -22,7 +22,7 @@ from hkjax.choices import choose, tables_config
 from hkjax.cli.tables import data_config, define_table_flags, given_tables
 from hkjax.data.dataset import Dataset
 from hkjax.errors import InputError
-from hkjax.experiment import Experiment, load_data, read_experiment, train_experiment
+from hkjax.experiment import Experiment, Settle, read_experiment, train_experiment
 from hkjax.models.registry import MODELS
 from hkjax.training.hosts import connect, is_first
 from hkjax.training.workdir import flatten, read_config
@@ -91,22 +91,24 @@ def main() -> None:
 
 def _train_on_tables(config: dict[str, Any], tables: dict[str, Any], overrides: dict[str, Any], workdir: Path) -> None:
     """Reads the tables, chooses what depends on them, and trains."""
-    experiment = _with_tables(read_experiment(config), tables)
-    data = load_data(experiment)
-    choices = {key: value for key, value in choose(experiment.model, data).items() if key not in overrides}
-    experiment = _with_tables(read_experiment(_override(config, choices)), tables)
-    if is_first():
-        settings = flatten(dataclasses.asdict(experiment))
-        shown = {key: settings[key] for key in (*_SHOWN, *choices) if key in settings}
-        print("chosen: " + ", ".join(f"{key} {value}" for key, value in shown.items()))
-        if experiment.data.fields:
-            print(f"fields: {', '.join(experiment.data.fields)}")
-    _train(experiment, workdir, dataclasses.replace(data, fields=experiment.data.fields or data.fields))
+
+    def settle(experiment: Experiment, data: Dataset) -> tuple[Experiment, Dataset]:
+        choices = {key: value for key, value in choose(experiment.model, data).items() if key not in overrides}
+        experiment = _with_tables(read_experiment(_override(config, choices)), tables)
+        if is_first():
+            settings = flatten(dataclasses.asdict(experiment))
+            shown = {key: settings[key] for key in (*_SHOWN, *choices) if key in settings}
+            print("chosen: " + ", ".join(f"{key} {value}" for key, value in shown.items()))
+            if experiment.data.fields:
+                print(f"fields: {', '.join(experiment.data.fields)}")
+        return experiment, dataclasses.replace(data, fields=experiment.data.fields or data.fields)
+
+    _train(_with_tables(read_experiment(config), tables), workdir, settle)
 
 
-def _train(experiment: Experiment, workdir: Path, data: Dataset | None = None) -> None:
+def _train(experiment: Experiment, workdir: Path, settle: Settle | None = None) -> None:
     """Trains, and says how it ended."""
-    records = train_experiment(experiment, workdir, data)
+    records = train_experiment(experiment, workdir, settle)
     monitor = experiment.training.monitor
     if records and is_first():
         best = max(records, key=lambda record: record[f"validation_{monitor}"])

@@ -6,9 +6,9 @@
 | interactions.parquet | part, user, item, label; parts are train, validation, test and disliked_train, ... |
 | triples.npy, true_field.npy | as in `Dataset` |
 | users.parquet, items.parquet, entities.parquet, relations.parquet | names, in the order of their numbers |
+| SHA256SUMS | sums of all these files |
 """
 
-import hashlib
 import json
 import shutil
 from collections.abc import Sequence
@@ -22,8 +22,13 @@ import pyarrow.parquet
 
 from hkjax.data.dataset import Dataset, Interactions, Names, Parts
 from hkjax.errors import InputError
+from hkjax.files import check_sums, sha256, write_sums
 
 _PARTS = ("train", "validation", "test")
+
+
+class DamagedDataError(InputError):
+    """What a folder keeps of a data set is not as it was written."""
 
 
 def save_dataset(data: Dataset, folder: Path, sources: Sequence[Path] = (), settings: str = "") -> None:
@@ -56,6 +61,7 @@ def save_dataset(data: Dataset, folder: Path, sources: Sequence[Path] = (), sett
         "sources": {str(path.resolve()): _stamp(path) for path in sources},
     }
     (draft / "data.json").write_text(json.dumps(facts, indent=2) + "\n")
+    write_sums(draft, sorted(path.name for path in draft.iterdir()))
     shutil.rmtree(folder, ignore_errors=True)
     draft.replace(folder)
 
@@ -64,15 +70,13 @@ def load_dataset(folder: Path) -> Dataset:
     """Reads what `save_dataset` wrote.
 
     Raises:
-        InputError: a file is missing or broken.
+        DamagedDataError: a file is missing, or not as it was written.
     """
     try:
+        check_sums(folder)
         return _load(folder)
-    except (OSError, ValueError, KeyError, EOFError, pa.ArrowException) as error:
-        reason = str(error).splitlines()[0][:80]
-        raise InputError(
-            f"{folder}: the prepared data are incomplete ({reason}); delete the folder, and they are read anew"
-        ) from error
+    except (OSError, ValueError, KeyError, TypeError, EOFError, pa.ArrowException) as error:
+        raise _damaged(folder, error) from error
 
 
 def _load(folder: Path) -> Dataset:
@@ -102,8 +106,17 @@ def _load(folder: Path) -> Dataset:
     )
 
 
+def _damaged(folder: Path, error: Exception) -> DamagedDataError:
+    reason = (str(error).splitlines() or [type(error).__name__])[0][:200]
+    return DamagedDataError(f"{folder}: the data kept here are damaged ({reason})")
+
+
 def is_prepared(folder: Path, settings: str | None = None) -> bool:
-    """Whether the folder holds a data set, of these settings if any are given."""
+    """Whether the folder holds a data set, of these settings if any are given.
+
+    Raises:
+        DamagedDataError: it does, but its data.json is not as it was written.
+    """
     return (folder / "data.json").exists() and settings in (None, _read_facts(folder)["settings"])
 
 
@@ -116,21 +129,20 @@ def changed_sources(folder: Path, files: Sequence[Path]) -> list[str]:
 
 
 def _read_facts(folder: Path) -> dict[str, Any]:
-    return json.loads((folder / "data.json").read_text())
+    try:
+        facts = json.loads((folder / "data.json").read_text())
+        return {key: facts[key] for key in ("settings", "fields", "warnings", "sources")}
+    except (ValueError, KeyError, TypeError) as error:
+        raise _damaged(folder, error) from error
 
 
 def _stamp(path: Path) -> dict[str, Any]:
     status = path.stat()
-    return {"bytes": status.st_size, "modified": status.st_mtime_ns, "sha256": _hash(path)}
+    return {"bytes": status.st_size, "modified": status.st_mtime_ns, "sha256": sha256(path)}
 
 
 def _is_same(path: Path, stamp: dict[str, Any]) -> bool:
     status = path.stat()
     if status.st_size != stamp["bytes"]:
         return False
-    return status.st_mtime_ns == stamp["modified"] or _hash(path) == stamp["sha256"]
-
-
-def _hash(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    return status.st_mtime_ns == stamp["modified"] or sha256(path) == stamp["sha256"]

@@ -1,106 +1,132 @@
-"""Checkpoints: the latest and the best, written by orbax, each complete or absent."""
+"""Checkpoints as they are read: parameters and state of a step, checked against the checksums saved with them."""
 
 import contextlib
-from collections.abc import Iterator
+import hashlib
+import json
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import orbax.checkpoint as ocp
 
-from hkjax.errors import InputError, TerminationError
+from hkjax.errors import InputError
 from hkjax.models.base import Params
+from hkjax.training.checksums import describe, difference
 from hkjax.training.state import TrainState
 
-_policy = ocp.checkpoint_managers.preservation_policy
+
+class DamagedError(InputError):
+    """A checkpoint is incomplete, or its numbers are not those that were saved."""
+
+
+class Record(NamedTuple):
+    """What a checkpoint says of itself.
+
+    Attributes:
+        arrays: of `hkjax.training.checksums.describe`; None in a checkpoint of hkjax 0.3 or before.
+        metrics: the monitored metric by its name; empty in the middle of an epoch.
+        best: the step of the best checkpoint when this one was saved, or None.
+        halvings: how many times the learning rate had been halved (see `TrainingConfig.on_divergence`).
+    """
+
+    arrays: dict[str, dict[str, Any]] | None
+    metrics: dict[str, float]
+    best: int | None = None
+    halvings: int = 0
 
 
 class Checkpoints:
-    """The checkpoints below a directory; to be used in a `with` statement.
-
-    A checkpoint holds the parameters as an item of their own, so that they can be restored alone,
-    and the rest of the state beside them. Writing is asynchronous and ends with an atomic rename:
-    a process that is killed while it writes leaves the previous checkpoint as the latest.
+    """The checkpoints below a directory, for reading.
 
     Args:
-        directory: absolute path; created where absent.
+        directory: absolute path.
         monitor: the validation metric, higher is better, by which one checkpoint is the best.
         padded: whether tables are stored with the padding of a mesh (see `hkjax.training.partition`);
             restoring then pads them anew, for the mesh at hand.
-        read_only: change nothing, so that a run that trains here is not disturbed; the directory must exist.
     """
 
-    def __init__(self, directory: Path, monitor: str, padded: bool = False, read_only: bool = False):
-        def metric(metrics: dict[str, float]) -> float:
-            return metrics[monitor]
+    def __init__(self, directory: Path, monitor: str, padded: bool = False):
+        self.directory, self.monitor, self._padded = directory, monitor, padded
 
-        keep = [
-            _policy.LatestN(1),
-            _policy.BestN(get_metric_fn=metric, n=1, reverse=False, keep_checkpoints_without_metrics=False),
-        ]
-        options = ocp.CheckpointManagerOptions(
-            best_fn=metric,
-            preservation_policy=_policy.AnyPreservationPolicy(keep),
-            cleanup_tmp_directories=not read_only,
-            create=not read_only,
-        )
-        self._directory, self._strict = directory, not padded
-        self._manager = ocp.CheckpointManager(directory, options=options)
-
-    def __enter__(self) -> "Checkpoints":
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        if jax.process_count() > 1 and not isinstance(error, TerminationError | None):
-            return  # Closing would wait for processes that may be lost.
-        with self._clear_errors():
-            self._manager.close()
-
-    @contextlib.contextmanager
-    def _clear_errors(self) -> Iterator[None]:
-        try:
-            yield
-        except (OSError, ValueError) as error:  # TensorStore reports a full disk as a ValueError.
-            # Its message ends with the cause, and after it the whole specification of the file.
-            reason = str(error).splitlines()[0].split(" [")[0].rsplit(": ", 1)[-1]
-            raise InputError(f"{self._directory}: can't save ({reason}); the last checkpoint stays") from error
+    @property
+    def steps(self) -> list[int]:
+        """The steps of all checkpoints, ascending."""
+        if not self.directory.is_dir():
+            return []
+        return sorted(int(path.name) for path in self.directory.iterdir() if path.name.isdecimal())
 
     @property
     def latest(self) -> int | None:
         """The step of the latest checkpoint, or None."""
-        return self._manager.latest_step()
+        return max(self.steps, default=None)
 
     @property
     def best(self) -> int | None:
-        """The step of the checkpoint whose monitored metric is highest, or None."""
-        return self._manager.best_step()
+        """The step of the first checkpoint with the highest value of the monitored metric, or None."""
+        return best_of(self.values())
 
-    def save(self, state: TrainState, metrics: dict[str, float] | None = None) -> None:
-        """Saves the state, with the metrics that it reached at the end of an epoch."""
-        rest = {"step": state.step, "opt_state": state.opt_state, "metric_sums": state.metric_sums}
-        items = ocp.args.Composite(params=ocp.args.StandardSave(state.params), rest=ocp.args.StandardSave(rest))
-        with self._clear_errors():
-            self._manager.save(int(state.step), args=items, metrics=metrics)
+    def values(self) -> dict[int, float]:
+        """The monitored metric that each checkpoint says it reached, where it says so."""
+        values: dict[int, float] = {}
+        for step in self.steps:
+            with contextlib.suppress(DamagedError):
+                metrics = self.record(step).metrics
+                values |= {step: metrics[self.monitor]} if self.monitor in metrics else {}
+        return values
+
+    def record(self, step: int) -> Record:
+        """Reads what a checkpoint says of itself.
+
+        Raises:
+            DamagedError: it can't be read, or is not as it was written.
+        """
+        with self._damage(step):
+            folder = self.directory / str(step)
+            if (folder / "params").is_dir() and not (folder / "record").is_dir():
+                metrics = folder / "metrics/metrics"
+                return Record(None, json.loads(metrics.read_text()) if metrics.exists() else {})
+            content = json.loads((folder / "record/metadata").read_text())
+            if seal(content["record"]) != content["sha256"]:
+                raise ValueError("its record is not as it was written")
+            return Record(**content["record"])
 
     def restore(self, step: int, like: TrainState) -> TrainState:
-        """Restores the whole state of a step; `like` gives its shapes and devices."""
-        target = {"step": like.step, "opt_state": like.opt_state, "metric_sums": like.metric_sums}
-        items = ocp.args.Composite(params=self._like(like.params), rest=self._like(target))
-        restored = self._restored(step, items)
+        """Restores the whole state of a step; `like` gives its shapes and devices.
+
+        Raises:
+            DamagedError: it can't be read, or an array is not as it was saved.
+            InputError: it is of another model.
+        """
+        restored = self._restored(step, items_of(like))
         return TrainState(params=restored["params"], **restored["rest"])
 
     def restore_params(self, step: int, like: Params) -> Params:
-        """Restores the parameters alone; `like` gives their shapes and devices."""
-        return self._restored(step, ocp.args.Composite(params=self._like(like)))["params"]
+        """Restores the parameters alone; `like` gives their shapes and devices; raises as `restore`."""
+        return self._restored(step, {"params": like})["params"]
 
-    def _restored(self, step: int, items: ocp.args.Composite) -> Any:
-        try:
-            return self._manager.restore(step, args=items)
-        except ValueError as error:
-            raise InputError(f"checkpoint {step} does not fit this model: {str(error).splitlines()[0]}") from error
+    def _restored(self, step: int, like: dict[str, Any]) -> dict[str, Any]:
+        record = self.record(step)
+        if record.arrays is not None:
+            prefixes = tuple(f"{item}/" for item in like)
+            there = {name: array for name, array in record.arrays.items() if name.startswith(prefixes)}
+            if (found := difference(there, like, self._padded)) is not None:
+                raise InputError(
+                    f"{self.directory / str(step)}: is of another model: {found}; choose another --workdir"
+                )
+        with self._damage(step):
+            handler = ocp.CompositeCheckpointHandler(
+                **{name: ocp.StandardCheckpointHandler() for name in like}  # type: ignore[arg-type]
+            )
+            items = ocp.args.Composite(**{name: self._like(tree) for name, tree in like.items()})
+            with ocp.Checkpointer(handler) as checkpointer:
+                composite = checkpointer.restore(self.directory / str(step), args=items)
+            restored = {name: composite[name] for name in like}
+            if record.arrays is not None:
+                for name, array in describe(restored).items():
+                    if array["sum"] != record.arrays[name]["sum"]:
+                        raise ValueError(f"the numbers of {name} are not those that were saved")
+        return restored
 
     def _like(self, tree: Any) -> ocp.args.StandardRestore:
         device = jax.sharding.SingleDeviceSharding(jax.devices()[0])
@@ -108,4 +134,30 @@ class Checkpoints:
         def abstract(leaf: jax.Array | jax.ShapeDtypeStruct) -> jax.ShapeDtypeStruct:
             return jax.ShapeDtypeStruct(leaf.shape, leaf.dtype, sharding=leaf.sharding or device)
 
-        return ocp.args.StandardRestore(jax.tree.map(abstract, tree), strict=self._strict)
+        return ocp.args.StandardRestore(jax.tree.map(abstract, tree), strict=not self._padded)
+
+    @contextlib.contextmanager
+    def _damage(self, step: int) -> Iterator[None]:
+        try:
+            yield
+        except (MemoryError, PermissionError, jax.errors.JaxRuntimeError, DamagedError):
+            raise
+        except Exception as error:  # Orbax and TensorStore raise many kinds for a file that is not as they wrote it.
+            reason = (str(error).splitlines() or [type(error).__name__])[0].split(" [")[0][:160]
+            raise DamagedError(f"{self.directory / str(step)}: damaged ({reason})") from error
+
+
+def items_of(state: TrainState) -> dict[str, Any]:
+    """The items of a checkpoint: the parameters, and the rest of the state."""
+    rest = {"step": state.step, "opt_state": state.opt_state, "metric_sums": state.metric_sums}
+    return {"params": state.params, "rest": rest}
+
+
+def best_of(values: Mapping[int, float]) -> int | None:
+    """The first step with the highest value, or None."""
+    return max(values, key=lambda step: (values[step], -step), default=None)
+
+
+def seal(record: dict[str, Any]) -> str:
+    """The SHA-256 of a record."""
+    return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()

@@ -2,6 +2,7 @@
 
 import contextlib
 import signal
+import threading
 from collections.abc import Iterator
 from types import TracebackType
 from typing import Any
@@ -85,17 +86,28 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 class Termination:
-    """Whether SIGTERM has come, in a `with` statement; the same answer in every process at the same step."""
+    """Whether SIGTERM or Ctrl-C has come, in a `with` statement; the same answer in every process at the same step.
+
+    A second Ctrl-C does not wait for the step. With several processes only SIGTERM is agreed on.
+
+    Attributes:
+        signal: the signal that came.
+    """
+
+    def __init__(self) -> None:
+        self.signal, self._came, self._several = signal.SIGTERM, False, jax.process_count() > 1
+        self._before: dict[int, Any] = {}
 
     def __enter__(self) -> "Termination":
-        self._came, self._several = False, jax.process_count() > 1
-        # With several processes JAX listens itself, and makes them agree on a step.
-        if not self._several:
-            self._before = signal.signal(signal.SIGTERM, self._note)
+        # With several processes JAX listens itself, and makes them agree on a step. Python lets only the main thread.
+        if not self._several and threading.current_thread() is threading.main_thread():
+            self._before = {number: signal.signal(number, self._note) for number in (signal.SIGTERM, signal.SIGINT)}
         return self
 
-    def _note(self, *_: object) -> None:
-        self._came = True
+    def _note(self, number: int, _: object) -> None:
+        self._came, self.signal = True, signal.Signals(number)
+        if number == signal.SIGINT:
+            signal.signal(number, self._before[number])
 
     def should_stop(self, step: int) -> bool:
         """Whether to stop after this step; every process must ask at the same steps."""
@@ -104,5 +116,5 @@ class Termination:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if not self._several:
-            signal.signal(signal.SIGTERM, self._before)
+        for number, handler in self._before.items():
+            signal.signal(number, handler)

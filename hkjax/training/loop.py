@@ -4,8 +4,9 @@ import dataclasses
 import math
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import jax
 import jax.numpy as jnp
@@ -13,13 +14,20 @@ import jax.numpy as jnp
 from hkjax.errors import InputError, TerminationError
 from hkjax.models.base import Params
 from hkjax.ranges import Checked, Count
-from hkjax.training.checkpoint import Checkpoints
 from hkjax.training.hosts import Termination, broadcast_int, is_first, lost_peers
 from hkjax.training.progress import EpochBar, EventLog
+from hkjax.training.recovery import restore_state
 from hkjax.training.state import TrainState
 from hkjax.training.trainer import Trainer
+from hkjax.training.writer import CheckpointWriter
 
 _SECONDS_PER_CALL = 1.0
+# A loss that is no number at a thousandth of the learning rate has another cause.
+_MOST_HALVINGS = 10
+
+
+class DivergenceError(InputError):
+    """The loss, the monitored metric or a parameter is no longer finite."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -32,6 +40,8 @@ class TrainingConfig(Checked):
         patience: number of epochs without a better validation metric after which training stops.
         monitor: the validation metric that decides, higher is better: `auc`, or one of the ranking
             metrics such as `recall@20` or `ndcg@20`.
+        on_divergence: what to do once the loss, the metric or a parameter is no longer finite: `stop`, or `rollback`
+            to the last checkpoint (or the start) and go on with half the learning rate, up to ten times.
         initialize_from: a work directory whose best parameters to start from, for all users, items and entities
             that are also here; empty for a fresh start.
     """
@@ -40,6 +50,7 @@ class TrainingConfig(Checked):
     epochs: Count = 30
     patience: Count = 3
     monitor: str = "auc"
+    on_divergence: Literal["stop", "rollback"] = "stop"
     initialize_from: str = ""
 
 
@@ -49,6 +60,7 @@ def fit(
     training: TrainingConfig,
     seed: int,
     workdir: Path,
+    slower: Callable[[int], Trainer] | None = None,
 ) -> list[dict[str, Any]]:
     """Trains until the validation metric stops rising, resuming where the work directory left off.
 
@@ -62,6 +74,7 @@ def fit(
         training: how long to train.
         seed: seed of initialisation, batches and dropout.
         workdir: receives checkpoints/, metrics.jsonl and tensorboard/.
+        slower: (n) -> the trainer with its learning rate halved n times, for `on_divergence` = `rollback`.
 
     Returns:
         One record per epoch: epoch, step, the mean train metrics as `train_*` and the validation
@@ -69,37 +82,68 @@ def fit(
 
     Raises:
         TerminationError: SIGTERM came; the state was saved at the step where every process stopped.
-        InputError: the loss or the monitored metric is no longer finite; what was saved before stays.
+        DivergenceError: the loss, the monitored metric or a parameter is no longer finite; what was saved before stays.
         PeerError: another process was lost.
     """
-    init_key, order_key, step_key = jax.random.split(jax.random.key(seed), 3)
-    steps_per_epoch, batch_size = trainer.recommender.batches.steps_per_epoch, trainer.recommender.batches.batch_size
-    state = trainer.init(init_key)
-    checkpoints = Checkpoints(workdir.resolve() / "checkpoints", training.monitor, trainer.padded)
+    init_key, *keys = jax.random.split(jax.random.key(seed), 3)
+    checkpoints = CheckpointWriter(workdir.resolve() / "checkpoints", training.monitor, trainer.padded)
+    halvings = None
     with lost_peers(), checkpoints, Termination() as termination:
-        if checkpoints.latest is not None:
-            state = checkpoints.restore(checkpoints.latest, state)
-        log = EventLog(workdir, after_step=int(state.step), writes=is_first())
-        # The state says how far training is; a record that was lost changes nothing but the history.
-        epoch = int(state.step) // steps_per_epoch
-        _warn_of_missing(log.records, epoch, workdir)
-        while not _finished(epoch, log.records, training):
-            order = trainer.epoch_order(jax.random.fold_in(order_key, epoch))
-            with EpochBar(epoch, steps_per_epoch, batch_size) as bar:
-                state = _run_epoch(state, trainer, order, step_key, bar, termination)
-            if int(state.step) % steps_per_epoch:
-                checkpoints.save(state)
-                raise TerminationError(_farewell(state))
-            means = {f"train_{k}": float(v) / steps_per_epoch for k, v in state.metric_sums.items()}
-            metrics = validate(trainer.params(state))
-            _refuse_divergence({training.monitor: metrics[training.monitor]}, int(state.step))
-            state = state.replace(metric_sums=jax.tree.map(jnp.zeros_like, state.metric_sums))
-            validation = {f"validation_{k}": v for k, v in metrics.items()}
-            log.write({"epoch": epoch + 1, "step": int(state.step), "seconds": bar.seconds, **means, **validation})
-            checkpoints.save(state, {training.monitor: metrics[training.monitor]})
-            epoch += 1
-            if termination.should_stop(int(state.step)) and not _finished(epoch, log.records, training):
-                raise TerminationError(_farewell(state))
+        while True:
+            fresh = trainer.init(init_key)
+            state, saved_halvings = restore_state(checkpoints, fresh) or (fresh, 0)
+            halvings = saved_halvings if halvings is None else halvings
+            used = slower(halvings) if halvings and slower else trainer
+            log = EventLog(workdir, after_step=int(state.step), writes=is_first())
+            save = partial(checkpoints.save, halvings=halvings)
+            try:
+                return _epochs(state, used, validate, training, keys, log, save, termination)
+            except DivergenceError as error:
+                halvings += 1
+                if training.on_divergence == "stop" or slower is None or halvings > _MOST_HALVINGS:
+                    raise
+                checkpoints.wait()
+                if is_first():
+                    back = f"step {checkpoints.latest}" if checkpoints.latest is not None else "the start"
+                    print(f"{error}; back to {back}, with the learning rate divided by {2**halvings}", flush=True)
+
+
+def _epochs(
+    state: TrainState,
+    trainer: Trainer,
+    validate: Callable[[Params], dict[str, float]],
+    training: TrainingConfig,
+    keys: list[jax.Array],
+    log: EventLog,
+    save: Callable[..., None],
+    termination: Termination,
+) -> list[dict[str, Any]]:
+    """The epochs from the state on; returns all records."""
+    order_key, step_key = keys
+    steps_per_epoch, batch_size = trainer.recommender.batches.steps_per_epoch, trainer.recommender.batches.batch_size
+    # The state says how far training is; a record that was lost changes nothing but the history.
+    epoch = int(state.step) // steps_per_epoch
+    log.warn_of_missing(epoch)
+    while not _finished(epoch, log.records, training):
+        order = trainer.epoch_order(jax.random.fold_in(order_key, epoch))
+        with EpochBar(epoch, steps_per_epoch, batch_size) as bar:
+            state = _run_epoch(state, trainer, order, step_key, bar, termination)
+        if not _all_finite((state.params, state.opt_state)):
+            raise DivergenceError(f"training diverged by step {int(state.step)}: a parameter or moment is not finite")
+        if int(state.step) % steps_per_epoch:
+            save(state)
+            raise _farewell(state, termination)
+        means = {f"train_{k}": float(v) / steps_per_epoch for k, v in state.metric_sums.items()}
+        metrics = validate(trainer.params(state))
+        monitored = {training.monitor: metrics[training.monitor]}
+        _refuse_divergence(monitored, int(state.step))
+        state = state.replace(metric_sums=jax.tree.map(jnp.zeros_like, state.metric_sums))
+        validation = {f"validation_{k}": v for k, v in metrics.items()}
+        log.write({"epoch": epoch + 1, "step": int(state.step), "seconds": bar.seconds, **means, **validation})
+        save(state, monitored)
+        epoch += 1
+        if termination.should_stop(int(state.step)) and not _finished(epoch, log.records, training):
+            raise _farewell(state, termination)
     return log.records
 
 
@@ -125,23 +169,20 @@ def _run_epoch(
     return state
 
 
-def _farewell(state: TrainState) -> str:
-    return f"stopped by SIGTERM: step {int(state.step)} is saved, and the same command goes on from there"
+def _farewell(state: TrainState, termination: Termination) -> TerminationError:
+    message = f"step {int(state.step)} is saved, and the same command goes on from there"
+    return TerminationError(f"stopped by {termination.signal.name}: {message}", 128 + termination.signal)
 
 
 def _refuse_divergence(means: dict[str, float], step: int) -> None:
     for name, value in means.items():
         if not math.isfinite(value):
-            raise InputError(
-                f"training diverged by step {step}: {name} is {value}. Checkpoints of earlier epochs stay. "
-                "Start a new --workdir with a smaller optimizer.learning_rate"
-            )
+            raise DivergenceError(f"training diverged by step {step}: {name} is {value}")
 
 
-def _warn_of_missing(records: list[dict[str, Any]], n_epochs: int, workdir: Path) -> None:
-    missing = sorted({*range(1, n_epochs + 1)} - {record["epoch"] for record in records})
-    if missing and is_first():
-        print(f"{workdir}/metrics.jsonl: no record of epochs {', '.join(map(str, missing))}, which were trained")
+@jax.jit
+def _all_finite(tree: Any) -> jax.Array:
+    return jnp.stack([jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(tree)]).all()
 
 
 def _finished(n_epochs: int, records: list[dict[str, Any]], training: TrainingConfig) -> bool:

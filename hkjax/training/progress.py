@@ -1,9 +1,10 @@
 """What a run shows while it trains, and what it leaves in files for later."""
 
 import json
-import os
+import math
 import sys
 import time
+import zlib
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -12,6 +13,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from tensorboardX import SummaryWriter
 
 from hkjax.errors import InputError
+from hkjax.files import write_whole
 
 
 class EpochBar:
@@ -46,27 +48,35 @@ def read_records(workdir: Path) -> list[dict[str, Any]]:
     """Reads a work directory's metrics.jsonl; empty where there is none.
 
     Raises:
-        InputError: a line is no record. The last one may be torn: a run that is killed while it writes leaves it so.
+        InputError: a line is no record, or not as it was written. The last one may be torn: hkjax 0.1 left it so if
+            it was killed while it wrote.
     """
     path, records = workdir / "metrics.jsonl", []
-    text = path.read_text(errors="replace") if path.exists() else ""
+    text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
     for number, line in enumerate(text.split("\n")[:-1], start=1):
         try:
             record = json.loads(line)
-        except json.JSONDecodeError:
-            record = None
-        if not (isinstance(record, dict) and {"epoch", "step"} <= record.keys()):
+            right = {"epoch", "step"} <= record.keys() and record.pop("crc32", None) in (None, _crc32(record))
+        except (ValueError, AttributeError, RecursionError):
+            right = False
+        if not right:
             raise InputError(
-                f"{path}:{number}: not a record of an epoch; delete the line, and training goes on without it"
+                f"{path}:{number}: not a record of an epoch as it was written; delete the line, and training goes on "
+                "without it"
             )
         records.append(record)
     return records
 
 
+def _crc32(record: dict[str, Any]) -> str:
+    return f"{zlib.crc32(json.dumps(record).encode()):08x}"
+
+
 class EventLog:
     """The run's records: a line of metrics.jsonl each, TensorBoard events, and a line on the terminal.
 
-    The file is replaced as a whole by each record, so that it is never torn.
+    The file is replaced as a whole by each record, so that it is never torn. Each line ends with the CRC-32 of what
+    stands before it; what is not finite is null, which JSON has.
 
     Args:
         workdir: where the files are.
@@ -84,25 +94,28 @@ class EventLog:
             self._write_file()
 
     def _write_file(self) -> None:
-        draft = self._path.with_suffix(".tmp")
-        with draft.open("w") as file:
-            file.writelines(json.dumps(record) + "\n" for record in self.records)
-            file.flush()
-            os.fsync(file.fileno())
-        draft.replace(self._path)
+        lines = [json.dumps(record | {"crc32": _crc32(record)}) + "\n" for record in self.records]
+        write_whole(self._path, "".join(lines))
+
+    def warn_of_missing(self, n_epochs: int) -> None:
+        """Says which of the epochs that were trained have no record."""
+        missing = sorted({*range(1, n_epochs + 1)} - {record["epoch"] for record in self.records})
+        if missing and self._writer is not None:
+            print(f"{self._path}: no record of epochs {', '.join(map(str, missing))}, which were trained")
 
     def write(self, record: dict[str, Any]) -> None:
         """Appends one epoch's record."""
+        record = {name: value if math.isfinite(value) else None for name, value in record.items()}
         self.records.append(record)
         if self._writer is None:
             return
         self._write_file()
         for name, value in record.items():
-            if name not in ("epoch", "step"):
+            if name not in ("epoch", "step") and value is not None:
                 self._writer.add_scalar(name.replace("_", "/", 1), value, record["step"])
         self._writer.flush()
         shown = "  ".join(
-            f"{name.replace('_', ' ', 1)} {value:.4f}"
+            f"{name.replace('_', ' ', 1)} {'not finite' if value is None else f'{value:.4f}'}"
             for name, value in record.items()
             if name not in ("epoch", "step", "seconds")
         )

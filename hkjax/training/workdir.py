@@ -7,13 +7,16 @@ from pathlib import Path
 from typing import Any
 
 from hkjax.errors import InputError
+from hkjax.files import check_sums, write_sums, write_whole
+
+_DATA = "data.sha256"
 
 
 def claim_workdir(workdir: Path, experiment: Any, data: str, read: Callable[[dict[str, Any]], Any]) -> None:
-    """Creates the directory and writes config.json, or checks that it already holds this one and its data.
+    """Writes config.json into the directory, or checks that it already holds this one and its data.
 
     Args:
-        workdir: the directory; its parents are created too.
+        workdir: the directory.
         experiment: the configuration, a dataclass instance.
         data: fingerprint of the data.
         read: makes an experiment of a stored configuration, with defaults for the keys that it lacks.
@@ -33,11 +36,9 @@ def claim_workdir(workdir: Path, experiment: Any, data: str, read: Callable[[dic
         check_data(workdir, data)
         return
     try:
-        workdir.mkdir(parents=True, exist_ok=True)
-        (workdir / "data.sha256").write_text(data + "\n")
-        draft = path.with_suffix(".tmp")
-        draft.write_text(json.dumps(dataclasses.asdict(experiment), indent=2) + "\n")
-        draft.replace(path)
+        write_whole(workdir / _DATA, data + "\n")
+        write_whole(path, json.dumps(dataclasses.asdict(experiment), indent=2) + "\n")
+        write_sums(workdir, [path.name, _DATA])
     except OSError as error:
         raise InputError(f"{workdir}: can't be written ({error.strerror})") from error
 
@@ -48,7 +49,10 @@ def check_data(workdir: Path, data: str) -> None:
     Raises:
         InputError: it was not.
     """
-    if (workdir / "data.sha256").read_text().strip() != data:
+    path = workdir / _DATA
+    if not path.exists():
+        raise InputError(f"{path}: no such file; put it back, or train in another --workdir")
+    if path.read_text(errors="replace").strip() != data:
         raise InputError(
             f"{workdir}: was trained on other data: the files have changed; restore them, or train in another --workdir"
         )
@@ -58,12 +62,22 @@ def read_config(workdir: Path) -> dict[str, Any]:
     """Reads the configuration of a work directory.
 
     Raises:
-        InputError: there is none.
+        InputError: there is none, or it is not as training wrote it.
     """
     path = workdir / "config.json"
     if not path.exists():
         raise InputError(f"{path}: no such file; train first: hkjax train --workdir={workdir} ...")
-    return json.loads(path.read_text())
+    try:
+        check_sums(workdir)
+    except InputError as error:
+        raise InputError(f"{error}; put it back, or train in another --workdir") from error
+    try:
+        config = json.loads(path.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise InputError(f"{path}: not JSON ({error})") from error
+    if not isinstance(config, dict):
+        raise InputError(f"{path}: expected the keys of a configuration, found {str(config)[:40]!r}")
+    return config
 
 
 def flatten(tree: Any, prefix: str = "") -> dict[str, Any]:

@@ -79,9 +79,9 @@ def test_sigterm_saves_the_step_and_the_same_call_goes_on(tmp_path):
     with pytest.raises(TerminationError, match="stopped by SIGTERM: step") as stopped:
         train_experiment(experiment, tmp_path)
     before = read_records(tmp_path)
-    with Checkpoints(tmp_path / "checkpoints", "auc") as checkpoints:
-        assert f"step {checkpoints.latest} is saved" in str(stopped.value)
-        assert checkpoints.latest >= before[-1]["step"]
+    checkpoints = Checkpoints(tmp_path / "checkpoints", "auc")
+    assert f"step {checkpoints.latest} is saved" in str(stopped.value)
+    assert checkpoints.latest >= before[-1]["step"]
     after = train_experiment(experiment, tmp_path)
     assert len(after) == 12
     assert after[: len(before)] == before

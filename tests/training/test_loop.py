@@ -46,8 +46,8 @@ def run(recommender, data, workdir, epochs, patience=100):
 
 def latest(recommender, workdir):
     state = jax.eval_shape(lambda k: create_state(recommender, make_optimizer(OPTIMIZER, 1), k), jax.random.key(0))
-    with Checkpoints(workdir / "checkpoints", "auc") as checkpoints:
-        return checkpoints.restore(checkpoints.latest, state)
+    checkpoints = Checkpoints(workdir / "checkpoints", "auc")
+    return checkpoints.restore(checkpoints.latest, state)
 
 
 def assert_equal(a, b):
@@ -124,9 +124,7 @@ def test_a_loss_that_is_no_number_ends_training_and_keeps_what_was_saved(recomme
         value, metrics = recommender.loss(params, inputs, batch, key)
         return value * jnp.nan, {name: metric * jnp.nan for name, metric in metrics.items()}
 
-    with pytest.raises(
-        InputError, match=r"training diverged by step \d+: .* is nan\. .* smaller optimizer.learning_rate"
-    ):
+    with pytest.raises(InputError, match=r"training diverged by step \d+: .* is nan"):
         run(recommender._replace(loss=loss), tiny_data, tmp_path, 4)
     assert_equal(before, latest(recommender, tmp_path))
     assert len(read_records(tmp_path)) == 2
@@ -137,9 +135,9 @@ def test_training_stops_once_the_metric_no_longer_rises(recommender, tiny_data, 
     training = TrainingConfig(32, 10, patience=2)
     records = fit(trainer_of(recommender), lambda params: {"auc": next(metrics)}, training, 0, tmp_path)
     assert [r["validation_auc"] for r in records] == [0.5, 0.7, 0.6, 0.65]
-    with Checkpoints(tmp_path / "checkpoints", "auc") as checkpoints:
-        assert checkpoints.best == records[1]["step"]
-        assert checkpoints.latest == records[3]["step"]
+    checkpoints = Checkpoints(tmp_path / "checkpoints", "auc")
+    assert checkpoints.best == records[1]["step"]
+    assert checkpoints.latest == records[3]["step"]
 
 
 def test_calls_compile_once_donate_and_do_not_depend_on_their_length(recommender):
@@ -166,7 +164,7 @@ def test_calls_compile_once_donate_and_do_not_depend_on_their_length(recommender
 def test_a_checkpoint_of_another_shape_is_refused(recommender, tiny_data, tmp_path):
     run(recommender, tiny_data, tmp_path, 1)
     other = hkrm(HKRMConfig(dim=4), tiny_data, batch_size=32)
-    with pytest.raises(InputError, match="does not fit this model"):
+    with pytest.raises(InputError, match="of another model"):
         run(other, tiny_data, tmp_path, 2)
 
 
@@ -192,8 +190,8 @@ def test_where_nothing_can_be_written_the_last_checkpoint_stays(little_room, tin
     little_room()
     with pytest.raises(InputError, match=r"can't save \(File too large\); the last checkpoint stays"):
         run(wide, tiny_data, tmp_path, 4)
-    with Checkpoints(tmp_path / "checkpoints", "auc") as checkpoints:
-        assert checkpoints.latest == 2 * wide.batches.steps_per_epoch
+    checkpoints = Checkpoints(tmp_path / "checkpoints", "auc")
+    assert checkpoints.latest == 2 * wide.batches.steps_per_epoch
 
 
 def test_a_killed_run_ends_with_the_parameters_of_one_that_was_not(tmp_path):

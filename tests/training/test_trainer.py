@@ -98,9 +98,9 @@ def test_a_run_on_four_devices_goes_on_on_three_and_then_on_one(indivisible_data
     def train(n_devices, epochs, folder):
         trainer = make_trainer(recommender, ADAM, (1, -1), devices=jax.devices()[:n_devices])
         fit(trainer, lambda params: {"auc": 0.5}, TrainingConfig(12, epochs, patience=9), 0, tmp_path / folder)
-        with Checkpoints(tmp_path / folder / "checkpoints", "auc", padded=True) as checkpoints:
-            like = jax.eval_shape(recommender.init, jax.random.key(0))
-            return checkpoints.restore_params(checkpoints.latest, like)
+        checkpoints = Checkpoints(tmp_path / folder / "checkpoints", "auc", padded=True)
+        like = jax.eval_shape(recommender.init, jax.random.key(0))
+        return checkpoints.restore_params(checkpoints.latest, like)
 
     train(4, 1, "resumed")
     train(3, 2, "resumed")

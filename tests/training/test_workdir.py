@@ -80,7 +80,7 @@ def test_a_run_that_has_saved_nothing_yet_is_named(trained, tmp_path):
     _, folder = trained
     for name in ("config.json", "data.sha256"):
         (tmp_path / name).write_bytes((folder / "run" / name).read_bytes())
-    with pytest.raises(InputError, match="no checkpoint yet; train first"):
+    with pytest.raises(InputError, match="no finished checkpoint yet; train first"):
         evaluate_workdir(tmp_path)
     assert sorted(path.name for path in tmp_path.iterdir()) == ["config.json", "data.sha256"]
 

@@ -1,0 +1,49 @@
+"""Files that are there whole or not at all, and sums that show damage."""
+
+import hashlib
+import os
+from collections.abc import Iterable
+from pathlib import Path
+
+from hkjax.errors import InputError
+
+# In the format of sha256sum, which can check it: sha256sum -c SHA256SUMS.
+SUMS = "SHA256SUMS"
+
+
+def write_whole(path: Path, text: str) -> None:
+    """Writes a file, or leaves what was there: a process that is killed while it writes leaves no half of it."""
+    draft = path.with_name(f".{path.name}.tmp")
+    with draft.open("w", encoding="utf-8") as file:
+        file.write(text)
+        file.flush()
+        os.fsync(file.fileno())
+    draft.replace(path)
+
+
+def sha256(path: Path) -> str:
+    """The hexadecimal SHA-256 of a file."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_sums(folder: Path, names: Iterable[str]) -> None:
+    """Writes the sums of a folder's files into the folder."""
+    write_whole(folder / SUMS, "".join(f"{sha256(folder / name)}  {name}\n" for name in names))
+
+
+def check_sums(folder: Path) -> None:
+    """Checks the files of a folder against its sums, if it has any.
+
+    Raises:
+        InputError: names the first file that is not as it was written.
+    """
+    path = folder / SUMS
+    if not path.exists():
+        return
+    for line in path.read_text(encoding="utf-8", errors="replace").splitlines():
+        written, _, name = line.partition("  ")
+        if not name.isprintable() or not (folder / name).is_file():
+            raise InputError(f"{folder}: {name!r} of {SUMS} is missing")
+        if sha256(folder / name) != written:
+            raise InputError(f"{folder / name}: not as it was written")

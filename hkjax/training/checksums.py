@@ -1,0 +1,71 @@
+"""A sum for each array of a state, by which a checkpoint that was damaged on its way is known."""
+
+import math
+from collections.abc import Mapping
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from hkjax.ops.transfer import to_host
+
+
+def describe(tree: Any) -> dict[str, dict[str, Any]]:
+    """The shape, type and checksum of every array, by its place in the tree.
+
+    The sums are computed where the arrays are, and depend neither on the devices that an array is divided among nor
+    on zeros after its last row, with which a mesh pads tables. A change of one number always changes its array's sum,
+    unless it is one of 2^32 changes; larger damage goes unseen with a probability of 2^-32.
+    """
+    leaves = jax.tree_util.tree_flatten_with_path(tree)[0]
+    sums = to_host(_checksums([leaf for _, leaf in leaves]))
+    return {
+        jax.tree_util.keystr(path, simple=True, separator="/"): {"shape": list(leaf.shape), "dtype": str(leaf.dtype), "sum": f"{int(value):08x}"}
+        for (path, leaf), value in zip(leaves, sums, strict=True)
+    }
+
+
+def difference(there: Mapping[str, Mapping[str, Any]], like: Any, padded: bool) -> str | None:
+    """What tells the arrays that were described from those of another tree; None where nothing does.
+
+    Args:
+        there: of `describe`.
+        like: arrays, or their shapes.
+        padded: whether the numbers of rows may differ.
+    """
+    here = {jax.tree_util.keystr(path, simple=True, separator="/"): leaf for path, leaf in jax.tree_util.tree_flatten_with_path(like)[0]}
+    for name in sorted({*there} ^ {*here}):
+        return f"{name} is only {'there' if name in there else 'here'}"
+    for name, leaf in here.items():
+        shape, first = there[name]["shape"], int(padded)
+        if len(shape) != leaf.ndim or shape[first:] != list(leaf.shape)[first:] or there[name]["dtype"] != leaf.dtype:
+            found = f"{there[name]['dtype']} {shape}"
+            return f"{name} is {found} there, {leaf.dtype} {list(leaf.shape)} here"
+    return None
+
+
+@jax.jit
+def _checksums(arrays: list[jax.Array]) -> jax.Array:
+    return jnp.stack([_checksum(array) for array in arrays])
+
+
+def _checksum(array: jax.Array) -> jax.Array:
+    """The sum of a hash of every word and its place, modulo 2^32."""
+    if array.dtype == bool:
+        array = array.astype(jnp.uint8)
+    word = {1: jnp.uint8, 2: jnp.uint16}.get(array.dtype.itemsize, jnp.uint32)
+    words = jax.lax.bitcast_convert_type(array, word).astype(jnp.uint32)
+    place = jnp.zeros(words.shape, jnp.uint32)
+    for axis in range(words.ndim):
+        stride = math.prod(words.shape[axis + 1 :]) % 2**32
+        place += jax.lax.broadcasted_iota(jnp.uint32, words.shape, axis) * jnp.uint32(stride)
+    hashed = jnp.where(words == 0, 0, _mix(words ^ _mix(place + 1)))
+    rows = jnp.sum(hashed, axis=-1, dtype=jnp.uint32) if words.ndim else hashed
+    return jnp.sum(rows, dtype=jnp.uint32)
+
+
+def _mix(x: jax.Array) -> jax.Array:
+    """The finalizer of MurmurHash3: a bijection of 32-bit words of which each bit changes half of the others."""
+    x = (x ^ (x >> 16)) * jnp.uint32(0x85EBCA6B)
+    x = (x ^ (x >> 13)) * jnp.uint32(0xC2B2AE35)
+    return x ^ (x >> 16)
