@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-BASIC = {"hkjax.errors", "hkjax.precision", "hkjax.ranges"}
+BASIC = {"hkjax.errors", "hkjax.files", "hkjax.precision", "hkjax.ranges"}
 # What the modules of a package may import of hkjax besides their own package.
 ALLOWED = {
     "ops": {"hkjax.errors", "hkjax.precision"},

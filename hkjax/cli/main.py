@@ -3,7 +3,6 @@
 import importlib
 import sys
 
-from hkjax.cli.run import run
 from hkjax.errors import nearest
 
 VERBS = {
@@ -29,5 +28,10 @@ def main() -> None:
         print(f"error: unknown verb {verb!r}{nearest(verb, VERBS)}; hkjax --help lists all", file=sys.stderr)
         sys.exit(2)
     sys.argv = [f"hkjax {verb}", *sys.argv[2:]]
-    module = importlib.import_module(f"hkjax.cli.{verb}")
+    try:
+        run = importlib.import_module("hkjax.cli.run").run
+        module = importlib.import_module(f"hkjax.cli.{verb}")
+    except KeyboardInterrupt:  # Imports take a second or two.
+        print("stopped by SIGINT", file=sys.stderr)
+        sys.exit(130)
     run(module.define_flags, module.main, module.__doc__, module.CONFIG, module.NEEDS)

@@ -44,6 +44,7 @@ def run(
     _open_standard_streams()
     # What orbax and JAX log of an error comes as an exception, too.
     logging.set_verbosity(logging.FATAL)
+    sys.unraisablehook = _report_unraisable
     try:
         asks_for_help = bool({"--help", "-h", "--helpshort", "--helpfull"} & set(sys.argv[1:]))
         if asks_for_help:
@@ -80,6 +81,12 @@ def _open_standard_streams() -> None:
         pass
     os.close(file)
     sys.stdout, sys.stderr = sys.stdout or open(1, "w"), sys.stderr or open(2, "w")  # noqa: SIM115
+
+
+def _report_unraisable(unraisable: "sys.UnraisableHookArgs") -> None:
+    # Where one array of a checkpoint can't be read, orbax stops waiting for the others, and they complain.
+    if str(unraisable.exc_value) != "Event loop is closed":
+        sys.__unraisablehook__(unraisable)
 
 
 def _parse(define_flags: Callable[[], None], config: type | None) -> None:

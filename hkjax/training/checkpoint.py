@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import json
+import textwrap
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -143,7 +144,7 @@ class Checkpoints:
         except (MemoryError, PermissionError, jax.errors.JaxRuntimeError, DamagedError):
             raise
         except Exception as error:  # Orbax and TensorStore raise many kinds for a file that is not as they wrote it.
-            reason = (str(error).splitlines() or [type(error).__name__])[0].split(" [")[0][:160]
+            reason = textwrap.shorten(str(error).split(" [")[0] or type(error).__name__, 120)
             raise DamagedError(f"{self.directory / str(step)}: damaged ({reason})") from error
 
 

@@ -11,6 +11,7 @@ from pathlib import Path
 import jax
 import jax.numpy as jnp
 import numpy as np
+import optax
 import pytest
 
 from hkjax.data.synthetic import SyntheticConfig
@@ -48,6 +49,11 @@ def latest(recommender, workdir):
     state = jax.eval_shape(lambda k: create_state(recommender, make_optimizer(OPTIMIZER, 1), k), jax.random.key(0))
     checkpoints = Checkpoints(workdir / "checkpoints", "auc")
     return checkpoints.restore(checkpoints.latest, state)
+
+
+def latest_params(recommender, workdir):
+    checkpoints = Checkpoints(workdir / "checkpoints", "auc")
+    return checkpoints.restore_params(checkpoints.latest, jax.eval_shape(recommender.init, jax.random.key(0)))
 
 
 def assert_equal(a, b):
@@ -128,6 +134,44 @@ def test_a_loss_that_is_no_number_ends_training_and_keeps_what_was_saved(recomme
         run(recommender._replace(loss=loss), tiny_data, tmp_path, 4)
     assert_equal(before, latest(recommender, tmp_path))
     assert len(read_records(tmp_path)) == 2
+
+
+def rate_until(recommender, n_steps):
+    """A trainer whose learning rate is as usual for so many steps, and then beyond all bounds."""
+    schedule = optax.join_schedules([optax.constant_schedule(0.01), optax.constant_schedule(1e30)], [n_steps])
+    return make_trainer(recommender, optax.sgd(schedule))
+
+
+@pytest.mark.parametrize("n_steps", [0, 23])
+def test_rollback_goes_on_from_the_last_checkpoint_with_half_the_rate(
+    n_steps, recommender, tiny_data, tmp_path, capsys
+):
+    def fit_with(trainer, name, slower=None, epochs=4):
+        training = TrainingConfig(32, epochs, 9, on_divergence="rollback")
+        validate = make_validator(recommender, tiny_data, "auc")
+        return fit(trainer, validate, training, 0, tmp_path / name, slower)
+
+    for name in ("usual", "diverging"):
+        (tmp_path / name).mkdir()
+    halvings, usual = [], make_trainer(recommender, optax.sgd(0.01))
+
+    def slower(n):
+        halvings.append(n)
+        return usual if n == 2 else rate_until(recommender, n_steps)
+
+    fit_with(usual, "usual")
+    capsys.readouterr()
+    records = fit_with(rate_until(recommender, n_steps), "diverging", slower)
+    lines = [line for line in capsys.readouterr().out.splitlines() if "diverged" in line]
+    assert halvings == [1, 2]
+    assert [line.rsplit("; ", 1)[1].rsplit(" ", 1)[1] for line in lines] == ["2", "4"]
+    assert ("back to the start" in lines[0]) == (n_steps == 0)
+    assert [record["epoch"] for record in records] == [1, 2, 3, 4]
+    ends = [latest_params(recommender, tmp_path / name) for name in ("usual", "diverging")]
+    assert_equal(*ends)
+    # A run that goes on knows how often its rate was halved.
+    fit_with(rate_until(recommender, n_steps), "diverging", slower, epochs=5)
+    assert halvings == [1, 2, 2]
 
 
 def test_training_stops_once_the_metric_no_longer_rises(recommender, tiny_data, tmp_path):
