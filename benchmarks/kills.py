@@ -1,13 +1,15 @@
-"""Kills a training run again and again at random moments, and compares its end with an uninterrupted one's.
+"""Kills a training run again and again while others read its directory, and compares its end with an undisturbed run's.
 
 python benchmarks/kills.py --rounds=20 --workdir=runs/kills
 python benchmarks/kills.py --rounds=5 --signal=SIGTERM --workdir=runs/stops
 python benchmarks/kills.py --config=configs/hakg_synthetic.py --workdir=runs/hakg-kills
 """
 
+import collections
 import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
 
@@ -37,36 +39,58 @@ def main() -> None:
     if folder.exists():
         raise InputError(f"{folder}: exists already; choose a new --workdir")
     whole, killed = folder / "whole", folder / "killed"
-    uninterrupted = _start(whole)
+    start(whole).communicate()
+    stop, answers = threading.Event(), collections.Counter[str]()
+    python = Path(sys.executable)
+    commands = ((str(python), "evaluate.py"), (str(python.with_name("hkjax")), "recommend", "--users=0"))
+    readers = [threading.Thread(target=_read_on, args=(command, killed, stop, answers)) for command in commands]
     for i in range(flags.FLAGS.rounds):
-        process, before = _start(killed), len(read_records(killed))
+        process, before = start(killed), len(read_records(killed))
         while process.poll() is None and len(read_records(killed)) <= before:
             time.sleep(0.01)
+        if not i:
+            for reader in readers:
+                reader.start()
         try:
             process.wait(timeout=random.uniform(0, 3))
             raise InputError("the run ended before it could be killed; choose more --epochs")
         except subprocess.TimeoutExpired:
             process.send_signal(getattr(signal, flags.FLAGS.signal))
         _, line = process.communicate()
-        saved = Checkpoints(killed.resolve() / "checkpoints", "auc").latest
-        epochs = len(read_records(killed))
+        saved, n_epochs = Checkpoints(killed.resolve() / "checkpoints", "auc").latest, len(read_records(killed))
         print(
-            f"round {i + 1}: exit code {process.returncode}, epoch {epochs}, saved at step {saved} {line}", flush=True
+            f"round {i + 1}: exit code {process.returncode}, epoch {n_epochs}, saved at step {saved} {line}", flush=True
         )
-    last = [_start(killed), uninterrupted]
-    for process in last:
-        process.communicate()
-    codes = [process.returncode for process in last]
+    last = start(killed)
+    last.communicate()
+    stop.set()
+    for reader in readers:
+        reader.join()
+    epochs = [[record["epoch"] for record in read_records(workdir)] for workdir in (killed, whole)]
     first, second = (load_workdir(workdir, "latest").params for workdir in (killed, whole))
     equal = all(jax.tree.leaves(jax.tree.map(lambda a, b: bool((a == b).all()), first, second)))
-    print(f"then run to the end (exit codes {codes}): parameters {'equal bit for bit' if equal else 'DIFFER'}")
-    sys.exit(0 if equal else 1)
+    right = equal and epochs[0] == epochs[1] and {*answers} <= {"exit code 0"}
+    print(f"others read meanwhile: {dict(answers)}")
+    whole_records = epochs[0] == epochs[1] == [*range(1, len(epochs[1]) + 1)]
+    print(f"records: {len(epochs[0])}, {'without gap or double' if whole_records else 'WITH GAPS OR DOUBLES'}")
+    print(f"run to the end (exit code {last.returncode}): parameters {'equal bit for bit' if equal else 'DIFFER'}")
+    sys.exit(0 if right else 1)
 
 
-def _start(workdir: Path) -> subprocess.Popen:
+def start(workdir: Path) -> subprocess.Popen[str]:
     epochs = (f"--config.training.epochs={flags.FLAGS.epochs}", f"--config.training.patience={flags.FLAGS.epochs}")
     command = [sys.executable, "train.py", f"--config={flags.FLAGS.config}", *_SMALL, *epochs, f"--workdir={workdir}"]
     return subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True)
+
+
+def _read_on(command: tuple[str, ...], workdir: Path, stop: threading.Event, answers: collections.Counter[str]) -> None:
+    """Reads until it is to stop, and counts how that ended."""
+    while not stop.is_set():
+        reader = subprocess.run([*command, f"--workdir={workdir}"], capture_output=True, text=True, check=False)
+        notice = " and a notice" if reader.returncode == 0 and reader.stderr else ""
+        answers[f"exit code {reader.returncode}{notice}"] += 1
+        if reader.stderr:
+            print(f"{command[1]}: {reader.stderr.strip()[-300:]}", flush=True)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import inspect
 import re
 import types
 import typing
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, Any, Literal, NamedTuple, TypeVar
 
 from ml_collections import ConfigDict, config_dict
@@ -34,6 +34,8 @@ def build(cls: type[T], mapping: Mapping[str, Any], where: str = "config") -> T:
             is not among a Literal's choices or not in its `Range`.
     """
     hints = typing.get_type_hints(cls)
+    if not isinstance(mapping, Mapping | ConfigDict):
+        raise InputError(f"{where}: expected the keys of a configuration, found {mapping!r}")
     for key in mapping:
         if key not in hints:
             raise InputError(f"{where}.{key}: unknown key{nearest(key, hints)}")
@@ -142,14 +144,24 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
         return build(_by_name(hint, value, where), value, where)
     kind = typing.get_origin(hint) or hint
     if kind is tuple and isinstance(value, (list, tuple)):
-        return tuple(value)
+        return _convert_tuple(typing.get_args(hint), value, where)
     if kind is dict and isinstance(value, (Mapping, ConfigDict)):
         return {k: tuple(v) if isinstance(v, list) else v for k, v in value.items()}
     if kind is float and isinstance(value, int) and not isinstance(value, bool):
         return float(value)
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise InputError(f"{where}: expected {kind.__name__}, found {value!r}")
+    if kind is int and abs(value) >= 2**63:
+        raise InputError(f"{where}: expected a number of 64 bits, found {value}")
     return value
+
+
+def _convert_tuple(hints: tuple[Any, ...], value: Sequence[Any], where: str) -> tuple[Any, ...]:
+    if hints[-1] is Ellipsis:
+        hints = hints[:1] * len(value)
+    if len(hints) != len(value):
+        raise InputError(f"{where}: expected {len(hints)} values, found {value!r}")
+    return tuple(_convert(hint, item, f"{where}[{k}]") for k, (hint, item) in enumerate(zip(hints, value, strict=True)))
 
 
 def _by_name(union: types.UnionType, value: Any, where: str) -> type:

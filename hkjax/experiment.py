@@ -9,7 +9,7 @@ import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal, NamedTuple
 
 import jax
 from ml_collections import ConfigDict
@@ -28,6 +28,7 @@ from hkjax.models.base import Params, Recommender
 from hkjax.models.hkrm.config import HKRMConfig
 from hkjax.models.registry import BASELINES, MODELS, ModelConfig
 from hkjax.ops.collectives import ROWS
+from hkjax.ranges import Checked, Range
 from hkjax.serving.examples import example_lines
 from hkjax.serving.export import export_scores
 from hkjax.serving.recommend import TrainedModel
@@ -45,11 +46,11 @@ from hkjax.training.workdir import check_data, claim_workdir, flatten, read_conf
 
 
 @dataclass(frozen=True)
-class Experiment:
+class Experiment(Checked):
     """All that a run depends on.
 
     Attributes:
-        seed: seed of the split, the initialisation, the batches and the bootstrap.
+        seed: 32 bits; seed of the split, the initialisation, the batches and the bootstrap.
         data: where the data come from.
         synthetic: what to generate where `data.format` is `synthetic`.
         model: the model and its choices.
@@ -63,7 +64,7 @@ class Experiment:
             processes need the latter and get it.
     """
 
-    seed: int = 0
+    seed: Annotated[int, Range(low=0, below=2**32)] = 0
     data: DataConfig = field(default_factory=DataConfig)
     synthetic: SyntheticConfig = field(default_factory=SyntheticConfig)
     model: ModelConfig = field(default_factory=HKRMConfig)

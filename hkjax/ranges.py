@@ -22,7 +22,8 @@ class Range:
 
     def __str__(self) -> str:
         bounds = (("at least", self.low), ("above", self.above), ("at most", self.high), ("below", self.below))
-        return " and ".join(f"{words} {bound:g}" for words, bound in bounds if math.isfinite(bound))
+        named = [f"{words} {bound:g}" for words, bound in bounds if math.isfinite(bound)]
+        return " and ".join(named) or "a finite number"
 
 
 class Checked:

@@ -4,6 +4,7 @@ import os
 import re
 import sys
 import textwrap
+import traceback
 import warnings
 from collections.abc import Callable, Sequence
 
@@ -20,6 +21,7 @@ _NEEDED = {
     "item": "an item: --item=ID",
     "export": "a folder to write to: --export=FOLDER",
 }
+_OUT_OF_MEMORY = "out of memory ({}); choose smaller data, model.dim or training.batch_size"
 
 
 def run(
@@ -71,6 +73,12 @@ def run(
         sys.exit(141)
     except PeerError as error:
         _fail(error, code=1)
+    except MemoryError as error:
+        _fail(_OUT_OF_MEMORY.format(error))
+    except jax.errors.JaxRuntimeError as error:
+        if "RESOURCE_EXHAUSTED" not in str(error):
+            raise
+        _fail(_OUT_OF_MEMORY.format(str(error).splitlines()[0]))
     except OSError as error:
         _fail(f"{error.filename}: {error.strerror}" if error.filename else error)
 
@@ -97,14 +105,28 @@ def _parse(define_flags: Callable[[], None], config: type | None) -> None:
             define_flags()
             unused = flags.FLAGS(sys.argv)[1:]
     except flags.Error as error:
-        raise InputError(str(error)) from error
+        # ml_collections puts the whole traceback of a configuration file into its message: its last line says why.
+        lines = str(error).strip().splitlines()
+        raise InputError(lines[0] if len(lines) == 1 else f"{lines[0].rstrip(':')}: {lines[-1]}") from error
     # ml_collections raises these for a key that the configuration lacks.
     except (AttributeError, KeyError) as error:
+        if "get_config" in str(error):
+            raise InputError("--config: the file defines no function get_config()") from error
         name = re.sub(r"\W*(\w*).*", r"\1", str(error), flags=re.DOTALL)
         keys = {setting.key.split(".")[-1] for setting in settings(config)} if config else set()
         raise InputError(f"--config: unknown key {name!r}{nearest(name, keys)}; --help lists all keys") from error
+    except (Exception, SystemExit) as error:  # Whatever the code of a configuration file raises.
+        raise InputError(f"--config: {_place(error)}: {type(error).__name__}: {error}") from error
     if unused:
         raise InputError(f"unexpected argument {unused[0]!r}")
+
+
+def _place(error: BaseException) -> str:
+    """The file and line that an error comes from."""
+    if isinstance(error, SyntaxError) and error.filename:
+        return f"{error.filename}:{error.lineno}"
+    frame = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{frame.filename}:{frame.lineno}"
 
 
 def _help(about: str | None, names: Sequence[str], config: type | None) -> str:
@@ -129,7 +151,9 @@ def _entry(name: str, kind: str, meaning: str) -> list[str]:
 
 
 def _fail(message: object, code: int = 2) -> None:
-    line = " ".join(str(message).replace("\\n", " ").replace("\\", "").replace("'\"", "").split())
+    words = " ".join(str(message).replace("\\n", " ").replace("\\", "").replace("'\"", "").split())
+    # A foreign file may hold control characters, which a terminal would obey.
+    line = "".join(x if x.isprintable() else "?" for x in words)
     print(f"error: {line}", file=sys.stderr, flush=True)
     if jax.distributed.is_initialized():
         os._exit(code)  # A usual exit would wait for the other processes, who wait for this one.

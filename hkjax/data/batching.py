@@ -91,14 +91,17 @@ def get_batch(batches: Batches, order: jax.Array, step: jax.Array | int) -> dict
     """Batch number `step` of the epoch.
 
     Returns:
-        The columns' entries, [batch size] each; `example`, the numbers of the examples; `weight`, 1 for an
-        example and 0 for padding, whose other entries repeat example 0; and `layout`, if there is one.
+        The columns' entries, [batch size] each; `example`, the numbers of the examples; `weight`, 0 for padding,
+        whose other entries repeat example 0, and for every example the number that makes the mean over an epoch's
+        batches the mean over its examples: 1 where nothing is padded; and `layout`, if there is one.
     """
     rows = jax.lax.dynamic_index_in_dim(order, step, axis=1, keepdims=False)
     batch: dict[str, Any] = {name: column[jnp.maximum(rows, 0)] for name, column in batches.columns.items()}
     if batches.layout is not None:
         batch["layout"] = batches.layout
-    return {**batch, "example": jnp.maximum(rows, 0), "weight": (rows >= 0).astype(jnp.float32)}
+    n_examples = len(next(iter(batches.columns.values())))
+    weight = jnp.where(rows >= 0, jnp.float32(batches.buckets.size / n_examples), 0)
+    return {**batch, "example": jnp.maximum(rows, 0), "weight": weight}
 
 
 def ragged_layout(lengths: np.ndarray) -> RaggedLayout:

@@ -1,17 +1,19 @@
 """A generated data set of which it is known which field and which value each user prefers."""
 
 import dataclasses
+import math
+from typing import Annotated
 
 import numpy as np
 
 from hkjax.data.assemble import build_dataset
 from hkjax.data.config import DataConfig
 from hkjax.data.dataset import Dataset
-from hkjax.errors import InputError
+from hkjax.ranges import Checked, Count, Range
 
 
 @dataclasses.dataclass(frozen=True)
-class SyntheticConfig:
+class SyntheticConfig(Checked):
     """The sizes and strengths of a generated data set.
 
     Attributes:
@@ -25,15 +27,15 @@ class SyntheticConfig:
         branching: values per parent in the taxonomy over each field's values.
     """
 
-    n_users: int = 2000
-    n_items: int = 300
-    n_fields: int = 4
-    n_values: int = 6
-    positives: float = 30.0
-    zipf: float = 0.6
-    preference: float = 3.0
-    coverage: float = 0.9
-    branching: int = 4
+    n_users: Count = 2000
+    n_items: Annotated[int, Range(low=2)] = 300
+    n_fields: Count = 4
+    n_values: Count = 6
+    positives: Annotated[float, Range(above=0, below=math.inf)] = 30.0
+    zipf: Annotated[float, Range(above=-math.inf, below=math.inf)] = 0.6
+    preference: Annotated[float, Range(above=-math.inf, below=math.inf)] = 3.0
+    coverage: Annotated[float, Range(low=0, high=1)] = 0.9
+    branching: Annotated[int, Range(low=2)] = 4
 
 
 def synthetic_dataset(sizes: SyntheticConfig, config: DataConfig, seed: int) -> Dataset:
@@ -53,8 +55,6 @@ def synthetic_dataset(sizes: SyntheticConfig, config: DataConfig, seed: int) -> 
     Returns:
         A data set whose `true_field` holds each user's preferred field.
     """
-    if sizes.n_fields < 1 or sizes.n_values < 1 or sizes.branching < 2:
-        raise InputError("data.synthetic: expected n_fields >= 1, n_values >= 1 and branching >= 2")
     random = np.random.default_rng(seed)
     n_users, n_items, n_fields = sizes.n_users, sizes.n_items, sizes.n_fields
     item_value = random.integers(sizes.n_values, size=(n_items, n_fields))

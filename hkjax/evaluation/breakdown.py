@@ -13,7 +13,12 @@ POPULARITY_GROUPS = (0, 1, 5, 20, 100)
 
 
 def diversity_metrics(items: np.ndarray, popularity: np.ndarray, k: int) -> dict[str, float]:
-    """What the first k items of all users are, [users, depth], given the items' positives in train [items].
+    """What the first k items of all users are, given the items' positives in train [items].
+
+    Args:
+        items: [users, depth], -1 for none.
+        popularity: [items].
+        k: how many of the first count.
 
     Returns:
         `coverage@k`, the fraction of the catalogue that somebody is recommended; `gini@k`, the Gini index of how often
@@ -21,12 +26,12 @@ def diversity_metrics(items: np.ndarray, popularity: np.ndarray, k: int) -> dict
         items' shares of all positives, in bits, an item without one counting as half a positive (Vargas and Castells,
         RecSys 2011).
     """
-    top = items[:, :k]
-    counts = np.sort(np.bincount(top.ravel(), minlength=len(popularity)))
+    top = items[:, :k][items[:, :k] >= 0]
+    counts = np.sort(np.bincount(top, minlength=len(popularity)))
     ranks = np.arange(1, len(counts) + 1)
     gini = float(((2 * ranks - len(counts) - 1) * counts).sum() / (len(counts) * max(counts.sum(), 1)))
     share = np.maximum(popularity, 0.5) / max(popularity.sum(), 1)
-    novelty = float(-np.log2(share[top]).mean())
+    novelty = float(-np.log2(share[top]).mean()) if top.size else 0.0
     return {f"coverage@{k}": float((counts > 0).mean()), f"gini@{k}": gini, f"novelty@{k}": novelty}
 
 
@@ -37,13 +42,14 @@ def recall_by_popularity(
 
     Args:
         users: int [users], ascending.
-        items: int [users, depth], the top of their rankings.
+        items: int [users, depth], the top of their rankings, -1 for none.
         relevant: rows of these users.
         popularity: positives in train [items].
         k: the cut-off.
     """
     n_items = len(popularity)
-    top = np.sort((users[:, None].astype(np.int64) * n_items + items[:, :k]).ravel())
+    pairs = users[:, None].astype(np.int64) * n_items + items[:, :k]
+    top = np.sort(np.where(items[:, :k] >= 0, pairs, -1).ravel())
     keys = relevant.users.astype(np.int64) * n_items + relevant.items
     found = top[np.minimum(np.searchsorted(top, keys), len(top) - 1)] == keys
     return _by_group(popularity[relevant.items], found, POPULARITY_GROUPS)

@@ -29,6 +29,11 @@ class EvaluationConfig(Checked):
     ks: tuple[int, ...] = (1, 2, 5, 10, 20, 50, 100)
     bootstrap: Count = 200
 
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if not self.ks or min(self.ks) < 1:
+            raise InputError(f"ks: expected numbers of at least 1, found {self.ks}")
+
     @property
     def main_k(self) -> int:
         """The cut-off of verdicts and breakdowns: 20, or the largest below it, or the smallest there is."""

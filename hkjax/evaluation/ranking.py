@@ -10,6 +10,7 @@ import numpy as np
 
 from hkjax.data.blocks import blocked_pairs
 from hkjax.data.dataset import Interactions
+from hkjax.errors import InputError
 from hkjax.evaluation.metrics import ranking_metrics
 from hkjax.models.base import Recommender, Representation
 from hkjax.ops.transfer import to_host
@@ -22,7 +23,7 @@ class Ranking(NamedTuple):
 
     Attributes:
         users: int [users], ascending.
-        items: int [users, depth], best first.
+        items: int [users, depth], best first; -1 where none is left.
         metrics: of `ranking_metrics`, [users] each.
     """
 
@@ -44,10 +45,19 @@ def rank_users(
     Args:
         recommender, representation: the model and what its `encode` returned.
         n_items: number of items.
-        relevant: the rows to find, e.g. the positives of test.
-        seen: rows whose items are excluded from their user's ranking, e.g. the positives of train.
-        ks: the cut-offs K; the largest is the depth.
+        relevant: the rows to find, e.g. the positives of test; each pair counts once.
+        seen: rows whose items are excluded from their user's ranking, e.g. the positives of train. One that is also
+            relevant can't be found.
+        ks: the cut-offs K; the largest is the depth. Items beyond those that are left, or whose score is not finite,
+            are no hits.
+
+    Raises:
+        InputError: no row is relevant.
     """
+    if not relevant.users.size:
+        raise InputError("ranking: no user has a relevant item to find")
+    pairs = np.unique(relevant.users.astype(np.int64) * n_items + relevant.items)
+    relevant = Interactions(*(x.astype(np.int32) for x in (pairs // n_items, pairs % n_items, np.ones(len(pairs)))))
     users, n_relevant = np.unique(relevant.users, return_counts=True)
     size = max(1, min(len(users), _SCORES_PER_BLOCK // n_items))
     blocks = [users[i : i + size] for i in range(0, len(users), size)]
@@ -73,9 +83,11 @@ def _top_hits(
     relevant: tuple[jax.Array, jax.Array],
     excluded: tuple[jax.Array, jax.Array],
 ) -> tuple[jax.Array, jax.Array]:
-    """Whether each of a user's `depth` best items is relevant, and which they are: [users, depth]."""
+    """Whether each of a user's `depth` best items is relevant, and which they are, -1 for none: [users, depth]."""
     scores = score_all_items(representation, users)
+    scores = jnp.where(jnp.isfinite(scores), scores, -jnp.inf)
     scores = scores.at[excluded[0], excluded[1]].set(-jnp.inf, mode="drop")
     is_relevant = jnp.zeros(scores.shape, bool).at[relevant[0], relevant[1]].set(True, mode="drop")
-    _, top = jax.lax.top_k(scores, depth)
-    return jnp.take_along_axis(is_relevant, top, axis=1), top
+    best, top = jax.lax.top_k(scores, depth)
+    left = best > -jnp.inf
+    return jnp.take_along_axis(is_relevant, top, axis=1) & left, jnp.where(left, top, -1)

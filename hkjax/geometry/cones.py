@@ -32,6 +32,11 @@ def half_aperture_of(square: Array, k: Scalar) -> jax.Array:
     return jnp.arcsin(jnp.clip(sine, 0, largest))
 
 
+def clipped_half_aperture_of(square: Array, k: Scalar, eps: float = APERTURE_MARGIN) -> jax.Array:
+    """`half_aperture_of` as HAKG's code computes it: c|x|^2 is cut at 1 - eps, so that it is K eps outside the ball."""
+    return half_aperture_of(jnp.minimum(square, 1 - eps), k)
+
+
 @pointwise("(d),(d),()->()")
 def angle_at_apex(x: Array, y: Array, c: Scalar) -> Array:
     """The angle at x between the axis of its cone and the geodesic to y, in [0, pi]: [d], [d] -> [].

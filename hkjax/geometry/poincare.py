@@ -140,7 +140,8 @@ def midpoint(points: Array, weights: Array, c: Scalar) -> Array:
 
         1/2 (x) (sum_i w_i lambda_i x_i / sum_i w_i (lambda_i - 1))
 
-    Weights are non-negative; where all are 0 the midpoint is 0.
+    Weights are non-negative; where all are 0 the midpoint is 0, and where one is negative, which may have no midpoint
+    in the ball, nan.
     """
     gaps = jnp.maximum(1 - c * jnp.sum(points**2, axis=-1), margin(points.dtype))
     # w (lambda - 1) = w (2 - a)/a and w lambda = 2 w/a; dividing both by sum w/a keeps them bounded.
@@ -151,7 +152,8 @@ def midpoint(points: Array, weights: Array, c: Scalar) -> Array:
     variance = weight_by_gap @ jnp.sum((points - mean) ** 2, axis=-1)
     # 1/2 (x) m = m / (1 + sqrt(1 - c|m|^2)) of m = 2 mean / (2 - gap), and 1 - c|m|^2 is
     # (gap^2 + 4c variance) / (2 - gap)^2.
-    return 2 * mean / (2 - gap + jnp.sqrt(jnp.where(total > 0, gap**2 + 4 * c * variance, 1)))
+    middle = 2 * mean / (2 - gap + jnp.sqrt(jnp.where(total > 0, gap**2 + 4 * c * variance, 1)))
+    return jnp.where((weights < 0).any(), jnp.nan, middle)
 
 
 @functools.partial(jax.jit, static_argnums=2)

@@ -30,7 +30,7 @@ def export_scores(
         folder: receives
 
             - score_all_items.stablehlo, by jax.export a function of (arrays, users int32 [B]) to scores [B, items]
-              for any B, and score_all_items.npz, those arrays;
+              for any B, nan for users that there are not, and score_all_items.npz, those arrays;
             - score_histories.stablehlo and .npz, if the model can fold users in: (arrays, items int32 [B, m],
               weights float32 [B, m]) to scores [B, items], for users of whom only a history is known;
             - names.json, the users' and the items' ids in the order of their numbers, and the items' titles;
@@ -45,7 +45,12 @@ def export_scores(
     folder.mkdir(parents=True, exist_ok=True)
     (batch,) = export.symbolic_shape("batch")
     users = jax.ShapeDtypeStruct((batch,), jnp.int32)
-    _export("score_all_items", recommender.score_all_items, representation, (users,), folder)
+
+    def score_all_items(representation: Representation, users: jax.Array) -> jax.Array:
+        known = (users >= 0) & (users < data.n_users)
+        return jnp.where(known[:, None], recommender.score_all_items(representation, users), jnp.nan)
+
+    _export("score_all_items", score_all_items, representation, (users,), folder)
     fold_in = recommender.fold_in
     if fold_in is not None:
         batch, room = export.symbolic_shape("batch, room")

@@ -35,7 +35,8 @@ def top_items(
         progress: called with the number of users done.
 
     Returns:
-        Scores, descending, and items: [users, min(top_k, items)] each; -inf where no item is left.
+        Scores, descending, and items: [users, min(top_k, items)] each; -inf where no item is left whose score is
+        finite.
     """
     k = min(top_k, len(allowed))
     if not len(users):
@@ -67,5 +68,6 @@ def _top_k(
     seen: tuple[jax.Array, jax.Array],
     forbidden: jax.Array,
 ) -> tuple[jax.Array, jax.Array]:
-    scores = jnp.where(forbidden, -jnp.inf, score_all_items(representation, users))
+    scores = score_all_items(representation, users)
+    scores = jnp.where(forbidden | ~jnp.isfinite(scores), -jnp.inf, scores)
     return jax.lax.top_k(scores.at[seen[0], seen[1]].set(-jnp.inf, mode="drop"), k)

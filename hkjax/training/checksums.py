@@ -17,11 +17,11 @@ def describe(tree: Any) -> dict[str, dict[str, Any]]:
     on zeros after its last row, with which a mesh pads tables. A change of one number always changes its array's sum,
     unless it is one of 2^32 changes; larger damage goes unseen with a probability of 2^-32.
     """
-    leaves = jax.tree_util.tree_flatten_with_path(tree)[0]
-    sums = to_host(_checksums([leaf for _, leaf in leaves]))
+    leaves = _by_name(tree)
+    sums = to_host(_checksums([*leaves.values()]))
     return {
-        jax.tree_util.keystr(path, simple=True, separator="/"): {"shape": list(leaf.shape), "dtype": str(leaf.dtype), "sum": f"{int(value):08x}"}
-        for (path, leaf), value in zip(leaves, sums, strict=True)
+        name: {"shape": list(leaf.shape), "dtype": str(leaf.dtype), "sum": f"{int(value):08x}"}
+        for (name, leaf), value in zip(leaves.items(), sums, strict=True)
     }
 
 
@@ -33,7 +33,7 @@ def difference(there: Mapping[str, Mapping[str, Any]], like: Any, padded: bool) 
         like: arrays, or their shapes.
         padded: whether the numbers of rows may differ.
     """
-    here = {jax.tree_util.keystr(path, simple=True, separator="/"): leaf for path, leaf in jax.tree_util.tree_flatten_with_path(like)[0]}
+    here = _by_name(like)
     for name in sorted({*there} ^ {*here}):
         return f"{name} is only {'there' if name in there else 'here'}"
     for name, leaf in here.items():
@@ -42,6 +42,11 @@ def difference(there: Mapping[str, Mapping[str, Any]], like: Any, padded: bool) 
             found = f"{there[name]['dtype']} {shape}"
             return f"{name} is {found} there, {leaf.dtype} {list(leaf.shape)} here"
     return None
+
+
+def _by_name(tree: Any) -> dict[str, Any]:
+    leaves, _ = jax.tree_util.tree_flatten_with_path(tree)
+    return {jax.tree_util.keystr(path, simple=True, separator="/"): leaf for path, leaf in leaves}
 
 
 @jax.jit

@@ -16,8 +16,19 @@ def epoch(batches, key):
 @pytest.mark.parametrize("sizes", [None, SIZES])
 def test_an_epoch_takes_every_example_once(sizes):
     batches = bucket_by_length({"row": np.arange(1003)}, 64, sizes)
-    taken = np.concatenate([np.asarray(b["row"])[np.asarray(b["weight"]) == 1] for b in epoch(batches, 0)])
+    taken = np.concatenate([np.asarray(b["row"])[np.asarray(b["weight"]) > 0] for b in epoch(batches, 0)])
     np.testing.assert_array_equal(np.sort(taken), np.arange(1003))
+
+
+@pytest.mark.parametrize("batch_size", [64, 59, 5000])
+@pytest.mark.parametrize("sizes", [None, SIZES])
+def test_the_mean_over_batches_is_the_mean_over_examples(sizes, batch_size):
+    values = np.random.default_rng(1).normal(size=1003).astype(np.float32)
+    batches = bucket_by_length({"value": values}, batch_size, sizes)
+    means = [float((batch["weight"] * batch["value"]).mean()) for batch in epoch(batches, 0)]
+    assert np.mean(means) == pytest.approx(values.mean(), rel=1e-4)
+    if batch_size == 59:
+        assert {float(weight) for batch in epoch(batches, 0) for weight in batch["weight"]} == {1.0}
 
 
 @pytest.mark.parametrize("sizes", [None, SIZES])
@@ -32,7 +43,7 @@ def test_every_row_has_room_for_its_example():
     batches = bucket_by_length({"size": SIZES}, 64, SIZES)
     room = np.bincount(np.asarray(batches.layout.row), minlength=64)
     for batch in epoch(batches, 0):
-        assert (np.asarray(batch["size"] * batch["weight"]) <= room).all()
+        assert (np.asarray(batch["size"] * (batch["weight"] > 0)) <= room).all()
 
 
 def test_rows_have_at_most_one_example_more_room_than_the_average_batch_needs():

@@ -59,5 +59,6 @@ def test_popular_items_follow_zipf():
 
 
 def test_impossible_sizes_are_refused():
-    with pytest.raises(InputError, match=r"data.synthetic"):
-        synthetic_dataset(dataclasses.replace(SIZES, branching=1), DataConfig(), seed=0)
+    for name, value in {"branching": 1, "n_users": 0, "n_items": -3, "coverage": float("nan")}.items():
+        with pytest.raises(InputError, match=f"{name}: expected"):
+            dataclasses.replace(SIZES, **{name: value})

@@ -61,3 +61,35 @@ def test_the_aperture_narrows_outwards_and_is_a_half_space_near_zero():
 def test_values_and_gradients_are_finite_everywhere():
     check_finite(lambda x, y: cones.angle_at_apex(x, y, 1.0), [1.0, 1.0], order=1)
     check_finite(lambda x: cones.half_aperture(x, 0.1, 1.0), [1.0], order=1)
+
+
+def official_angle_loss(x, y, k=0.1, eps=1e-6):
+    """HAKG's code, line by line: |x|^2 cut at 1 - eps in the sine, the distance from the difference."""
+    square = jnp.clip(x @ x, 0, 1 - eps)
+    aperture = jnp.arcsin(jnp.clip(k * (1 - square) / jnp.sqrt(square), -1 + eps, 1 - eps))
+    length, other, distance = jnp.linalg.norm(x), jnp.linalg.norm(y), jnp.linalg.norm(x - y)
+    above = (x @ y) * (1 + length**2) - length**2 * (1 + other**2)
+    below = length * distance * jnp.sqrt(1 + length**2 * other**2 - 2 * (x @ y)) + eps
+    return jax.nn.relu(jnp.arccos(jnp.clip(above / below, -1 + eps, 1 - eps)) - aperture)
+
+
+@pytest.mark.parametrize("scale", [0.1, 0.5, 1.0, 3.0, 30.0])
+def test_the_clipped_forms_are_the_official_ones_at_any_norm(scale):
+    def clipped(x, y):
+        squares = x @ x, x @ y, y @ y
+        return jax.nn.relu(cones.clipped_angle_of(*squares) - cones.clipped_half_aperture_of(squares[0], 0.1))
+
+    random = np.random.default_rng(0)
+    x, y = (jnp.asarray(random.normal(size=(64, 64)) * scale / 8) for _ in range(2))
+    (found, slope), (expected, expected_slope) = (
+        jax.vmap(jax.value_and_grad(f))(x, y) for f in (clipped, official_angle_loss)
+    )
+    np.testing.assert_allclose(found, expected, rtol=1e-12)
+    # Single entries near 0 carry the rounding of their row, in either form.
+    error = jnp.linalg.norm(slope - expected_slope, axis=1) / jnp.linalg.norm(expected_slope, axis=1)
+    assert error.max() < 1e-10
+
+
+def test_outside_the_ball_the_official_aperture_is_no_zero():
+    assert cones.clipped_half_aperture_of(jnp.float64(4.0), 0.1) == pytest.approx(1.0e-7, rel=1e-5)
+    assert cones.half_aperture_of(jnp.float64(4.0), 0.1) == 0

@@ -109,6 +109,12 @@ def test_project_is_the_identity_inside_and_lands_on_its_sphere_outside():
     close(ball.project(x, 1.0, 4e-3), jnp.array([[0.3, 0.4], [0.6 * 0.996, 0.8 * 0.996], [0.0, 0.0]]))
 
 
+def test_no_midpoint_is_made_up_for_weights_of_both_signs():
+    points = jnp.array([[0.5, 0.0], [0.0, 0.5]])
+    assert jnp.isnan(ball.midpoint(points, jnp.array([2.0, -1.0]), 1.0)).all()
+    assert jnp.isfinite(ball.midpoint(points, jnp.array([2.0, 0.0]), 1.0)).all()
+
+
 def test_whole_numbers_are_points_too():
     expected = np.tanh(1) / np.sqrt(2) * np.ones(2)
     np.testing.assert_allclose(ball.exp_map_zero(np.array([1, 1]), 0.5), np.tanh(1) * np.ones(2), rtol=1e-12)

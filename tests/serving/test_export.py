@@ -62,6 +62,16 @@ def test_a_server_leaves_out_what_was_seen_and_refuses_unknown_ids(exported):
         server.recommend_like(["nothing"])
 
 
+def test_there_is_no_answer_for_a_user_that_is_none(exported):
+    model, folder = exported
+    function = jax.export.deserialize(bytearray((folder / "score_all_items.stablehlo").read_bytes()))
+    with np.load(folder / "score_all_items.npz") as arrays:
+        leaves = [jax.numpy.asarray(arrays[f"arr_{k}"]) for k in range(len(arrays.files))]
+    scores = np.asarray(function.call(leaves, np.array([-1, 0, model.data.n_users], np.int32)))
+    assert np.isnan(scores[[0, 2]]).all()
+    assert np.isfinite(scores[1]).all()
+
+
 def test_a_server_stands_alone(exported):
     model, folder = exported
     modules = re.findall(r"^(?:import|from) (\w+)", (folder / "server.py").read_text(), re.MULTILINE)

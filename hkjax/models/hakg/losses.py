@@ -77,5 +77,7 @@ def cone_loss(config: HAKGConfig, x: jax.Array, pairs: Edges, key: jax.Array) ->
         key: draws the dimensions that count, if `config.angle_mask`.
     """
     xx, xy, yy = half_pair_gram(key, x, pairs) if config.angle_mask else pair_gram(x, pairs)
-    angle_of = cones.angle_at_apex_of if config.angle == "exact" else cones.clipped_angle_of
-    return edge_mean(angle_loss(angle_of(xx, xy, yy), cones.half_aperture_of(xx, config.aperture)), pairs)
+    exact = config.angle == "exact"
+    angles = (cones.angle_at_apex_of if exact else cones.clipped_angle_of)(xx, xy, yy)
+    apertures = (cones.half_aperture_of if exact else cones.clipped_half_aperture_of)(xx, config.aperture)
+    return edge_mean(angle_loss(angles, apertures), pairs)
