@@ -3,10 +3,7 @@
 As `hkjax train`, which also says how to train on tables of your own; without either, configs/synthetic.py is trained.
 """
 
-from functools import partial
-
-from hkjax.cli import train
-from hkjax.cli.run import run
+from hkjax.cli.main import enter
 
 if __name__ == "__main__":
-    run(partial(train.define_flags, "configs/synthetic.py"), train.main, __doc__, train.CONFIG, train.NEEDS)
+    enter("train", __doc__, default_config_file="configs/synthetic.py")

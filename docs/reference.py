@@ -43,7 +43,7 @@ def imported_names(package: str) -> list[str]:
     module = importlib.import_module(package)
     if not hasattr(module, "__path__"):
         return []
-    values = [inspect.unwrap(value) for name, value in vars(module).items() if not name.startswith("_")]
+    values = [inspect.unwrap(getattr(module, name)) for name in dir(module) if not name.startswith("_")]
     ours = [x for x in values if callable(x) and x.__module__.startswith("hkjax.")]
     return [f"{x.__module__}.{x.__qualname__}" for x in ours]
 

@@ -7,6 +7,7 @@ into such a dataclass and refuses what does not fit.
 
 import dataclasses
 import inspect
+import math
 import re
 import types
 import typing
@@ -18,6 +19,7 @@ from ml_collections import ConfigDict, config_dict
 from hkjax.errors import InputError, nearest
 
 T = TypeVar("T")
+_LARGEST = 3.4e38  # Of float32.
 
 
 def build(cls: type[T], mapping: Mapping[str, Any], where: str = "config") -> T:
@@ -147,10 +149,12 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
         return _convert_tuple(typing.get_args(hint), value, where)
     if kind is dict and isinstance(value, (Mapping, ConfigDict)):
         return {k: tuple(v) if isinstance(v, list) else v for k, v in value.items()}
-    if kind is float and isinstance(value, int) and not isinstance(value, bool):
-        return float(value)
+    if kind is float and isinstance(value, int) and not isinstance(value, bool) and abs(value) < _LARGEST:
+        value = float(value)
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise InputError(f"{where}: expected {kind.__name__}, found {value!r}")
+    if kind is float and _LARGEST < abs(value) < math.inf:
+        raise InputError(f"{where}: expected a number of float32, found {value}")
     if kind is int and abs(value) >= 2**63:
         raise InputError(f"{where}: expected a number of 64 bits, found {value}")
     return value

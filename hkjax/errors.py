@@ -32,6 +32,11 @@ class PeerError(Exception):
     """
 
 
+def printable(text: str) -> str:
+    """The text without what is no visible character: a foreign file may hold what a terminal would obey."""
+    return "".join(character if character.isprintable() else "?" for character in text)
+
+
 def nearest(word: str, candidates: Iterable[str]) -> str:
     """A hint at the candidate that is spelt most like the word; empty where none is."""
     near = difflib.get_close_matches(word, list(candidates), n=1)

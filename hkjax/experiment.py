@@ -37,7 +37,7 @@ from hkjax.training.hosts import barrier, is_first
 from hkjax.training.lock import lock_workdir
 from hkjax.training.loop import DivergenceError, TrainingConfig, fit
 from hkjax.training.partition import MeshShape, Partitioner, make_mesh
-from hkjax.training.progress import read_records
+from hkjax.training.progress import best_record, read_records
 from hkjax.training.recovery import restore_params
 from hkjax.training.state import OptimizerConfig, make_optimizer
 from hkjax.training.trainer import Parallel, Trainer, make_trainer
@@ -301,9 +301,9 @@ def evaluate_workdir(workdir: Path, export_to: Path | None = None, mesh: MeshSha
 def _training_lines(records: list[dict[str, Any]], experiment: Experiment) -> list[str]:
     """How long training took, and what of the configuration is no default."""
     lines = []
-    if records:
-        seconds, monitor = sum(record["seconds"] for record in records), experiment.training.monitor
-        best = max(records, key=lambda record: record[f"validation_{monitor}"])
+    monitor = experiment.training.monitor
+    if (best := best_record(records, monitor)) is not None:
+        seconds = sum(record.get("seconds", 0) for record in records)
         lines.append(f"- {len(records)} epochs in {seconds:,.0f} s; the best, by {monitor}, is epoch {best['epoch']}")
     defaults, chosen = default_config(type(experiment.model)()), to_config_dict(experiment)
     for key, value in flatten(chosen.to_dict()).items():

@@ -1,8 +1,9 @@
 """Files that are there whole or not at all, and sums that show damage."""
 
+import contextlib
 import hashlib
 import os
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from hkjax.errors import InputError
@@ -19,6 +20,15 @@ def write_whole(path: Path, text: str) -> None:
         file.flush()
         os.fsync(file.fileno())
     draft.replace(path)
+
+
+@contextlib.contextmanager
+def clear_errors(path: Path) -> Iterator[None]:
+    """Within, what can't be written is an InputError that names the path: a full disk does not say where."""
+    try:
+        yield
+    except OSError as error:
+        raise InputError(f"{path}: can't be written ({error.strerror or error})") from error
 
 
 def sha256(path: Path) -> str:

@@ -9,11 +9,10 @@ import jax.numpy as jnp
 import numpy as np
 import pyarrow as pa
 from absl import flags
-from rich.console import Console
 from rich.table import Table
 
-from hkjax.cli.output import check_output, write_table
-from hkjax.errors import InputError, nearest
+from hkjax.cli.output import check_output, make_console, write_table
+from hkjax.errors import InputError, nearest, printable
 from hkjax.experiment import load_workdir
 from hkjax.models.registry import MODELS
 from hkjax.serving.reasons import explain_pairs, neighbour_rows, reason_rows
@@ -42,14 +41,17 @@ def main() -> None:
     model = load_model(data, trained.recommender, trained.params)
     score = trained.recommender.score_pairs(model.representation, jnp.array([user]), jnp.array([item]))
     reasons = explain_pairs(model, np.array([user]), np.array([item]), [user_histories(data)[user]])
-    console = Console()
-    console.print(f"{names.entities[item]} for {names.users[user]}, score {float(score[0]):.3f}: {reasons[0].sentence}")
+    console = make_console()
+    title = f"{names.entities[item]} for {names.users[user]}, score {float(score[0]):.3f}: {reasons[0].sentence}"
+    console.print(printable(title))
     rows = pa.concat_tables([reason_rows(data, [user], [item], reasons), neighbour_rows(model, user, item)])
     if output:
         write_table(rows, output)
     table = Table("kind", "relation", "name", "contribution")
     for row in rows.to_pylist():
-        table.add_row(row["kind"], row["relation"], row["name"], f"{row['contribution']:.4f}")
+        table.add_row(
+            row["kind"], printable(row["relation"] or ""), printable(row["name"]), f"{row['contribution']:.4f}"
+        )
     console.print(table)
     console.print(
         "history: what the score loses without it, to first order; neighbour: what another user of the item adds to "

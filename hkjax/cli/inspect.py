@@ -8,15 +8,15 @@ from pathlib import Path
 from typing import Any
 
 from absl import flags
-from rich.console import Console
 from rich.table import Table
 
 from hkjax.choices import choose, tables_config
+from hkjax.cli.output import make_console
 from hkjax.cli.tables import data_config, define_table_flags, given_tables
 from hkjax.data.description import QUANTILES, Description, describe
 from hkjax.data.hyperbolicity import Hyperbolicity, estimate_hyperbolicity
 from hkjax.data.read import read_dataset
-from hkjax.errors import InputError
+from hkjax.errors import InputError, printable
 from hkjax.experiment import read_experiment
 from hkjax.models.registry import MODELS
 
@@ -51,7 +51,7 @@ def main() -> None:
 
 def print_description(description: Description, hyperbolicity: Hyperbolicity | None) -> None:
     """Prints what was found, as a person reads it."""
-    console = Console()
+    console = make_console()
     console.print(", ".join(f"{count:,} {name}" for name, count in description.rows.items() if count))
     console.print(f"one of {1 / description.density:,.0f} pairs of a user and an item is a positive\n")
     table = Table("positives", *(_QUANTILES[quantile] for quantile in QUANTILES))
@@ -62,7 +62,7 @@ def print_description(description: Description, hyperbolicity: Hyperbolicity | N
         table = Table("relation", "items with it", "values", "of one item alone")
         for relation in description.relations[:_MOST_RELATIONS]:
             share = f"{relation.items:,} ({relation.items / description.rows['items']:.0%})"
-            table.add_row(relation.name, share, f"{relation.values:,}", f"{relation.single:,}")
+            table.add_row(printable(relation.name), share, f"{relation.values:,}", f"{relation.single:,}")
         console.print(table)
     if hyperbolicity is not None:
         h = hyperbolicity
@@ -78,7 +78,7 @@ def print_description(description: Description, hyperbolicity: Hyperbolicity | N
     if description.hurts:
         console.print("\nworth knowing:")
         for sentence in description.hurts:
-            console.print(f"- {sentence}", highlight=False)
+            console.print(printable(f"- {sentence}"), highlight=False)
 
 
 def config_file(model: str, tables: dict[str, Any], choices: dict[str, Any]) -> str:

@@ -1,7 +1,12 @@
 """hkjax VERB --flag=value; hkjax VERB --help says more."""
 
+import contextlib
 import importlib
+import os
 import sys
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
 
 from hkjax.errors import nearest
 
@@ -18,20 +23,43 @@ VERBS = {
 
 def main() -> None:
     """The entry point of the command."""
-    verb = sys.argv[1] if len(sys.argv) > 1 else "--help"
-    if verb in ("--help", "-h", "help"):
-        print(f"{__doc__}\n")
-        for name, meaning in VERBS.items():
-            print(f"  {name:<10} {meaning}")
-        return
-    if verb not in VERBS:
-        print(f"error: unknown verb {verb!r}{nearest(verb, VERBS)}; hkjax --help lists all", file=sys.stderr)
-        sys.exit(2)
+    with _one_line():
+        verb = sys.argv[1] if len(sys.argv) > 1 else "--help"
+        if verb in ("--help", "-h", "help"):
+            print(f"{__doc__}\n")
+            for name, meaning in VERBS.items():
+                print(f"  {name:<10} {meaning}")
+            sys.stdout.flush()
+            return
+        if verb not in VERBS:
+            print(f"error: unknown verb {verb!r}{nearest(verb, VERBS)}; hkjax --help lists all", file=sys.stderr)
+            sys.exit(2)
     sys.argv = [f"hkjax {verb}", *sys.argv[2:]]
-    try:
+    enter(verb)
+
+
+def enter(verb: str, about: str | None = None, **defaults: Any) -> None:
+    """Runs a verb on sys.argv.
+
+    Args:
+        verb: of `VERBS`.
+        about: what --help says first; the verb's own text if absent.
+        defaults: for its `define_flags`.
+    """
+    with _one_line():
         run = importlib.import_module("hkjax.cli.run").run
         module = importlib.import_module(f"hkjax.cli.{verb}")
-    except KeyboardInterrupt:  # Imports take a second or two.
+    run(partial(module.define_flags, **defaults), module.main, about or module.__doc__, module.CONFIG, module.NEEDS)
+
+
+@contextlib.contextmanager
+def _one_line() -> Iterator[None]:
+    """Ends with one line on Ctrl-C, before `hkjax.cli.run` is imported and does so: that takes a second or two."""
+    try:
+        yield
+    except KeyboardInterrupt:
         print("stopped by SIGINT", file=sys.stderr)
         sys.exit(130)
-    run(module.define_flags, module.main, module.__doc__, module.CONFIG, module.NEEDS)
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Nobody reads stdout any more.
+        sys.exit(141)

@@ -13,7 +13,7 @@ from absl import flags
 from rich.progress import Progress
 
 from hkjax.cli.output import check_output, print_table, write_table
-from hkjax.errors import InputError, nearest
+from hkjax.errors import InputError, nearest, printable
 from hkjax.experiment import load_workdir
 from hkjax.serving.recommend import TrainedModel, load_model, recommend, recommend_like
 
@@ -60,9 +60,8 @@ def _recommend(model: TrainedModel, users: list[str], candidates: list[str], exc
     if unknown:
         listed = ", ".join(unknown[:5]) + (", ..." if len(unknown) > 5 else "")
         hint = nearest(unknown[0], model.data.names.users)
-        print(
-            f"{len(unknown)} of {len(users)} users are unknown and get popular items: {listed}{hint}", file=sys.stderr
-        )
+        notice = f"{len(unknown)} of {len(users)} users are unknown and get popular items: {listed}{hint}"
+        print(printable(notice), file=sys.stderr)
     with Progress(disable=not sys.stderr.isatty(), transient=True) as bar:
         task = bar.add_task("users", total=len(users))
         return recommend(

@@ -4,6 +4,7 @@ import os
 import re
 import sys
 import textwrap
+import threading
 import traceback
 import warnings
 from collections.abc import Callable, Sequence
@@ -12,7 +13,7 @@ import jax
 from absl import flags, logging
 
 from hkjax.config import settings
-from hkjax.errors import InputError, PeerError, TerminationError, nearest
+from hkjax.errors import InputError, PeerError, TerminationError, nearest, printable
 
 _NEEDED = {
     "workdir": "a work directory: --workdir=runs/NAME",
@@ -57,9 +58,10 @@ def run(
             print(_help(about, sorted({*flags.FLAGS} - before), config))
             return
         for name in needs:
-            if flags.FLAGS[name].value is None:
+            if not flags.FLAGS[name].value:
                 raise InputError(f"name {_NEEDED[name]}")
         main()
+        sys.stdout.flush()
     except InputError as error:
         _fail(error)
     except TerminationError as stop:
@@ -116,17 +118,18 @@ def _parse(define_flags: Callable[[], None], config: type | None) -> None:
         keys = {setting.key.split(".")[-1] for setting in settings(config)} if config else set()
         raise InputError(f"--config: unknown key {name!r}{nearest(name, keys)}; --help lists all keys") from error
     except (Exception, SystemExit) as error:  # Whatever the code of a configuration file raises.
-        raise InputError(f"--config: {_place(error)}: {type(error).__name__}: {error}") from error
+        raise InputError(f"--config: {_place(error)}{type(error).__name__}: {error}") from error
     if unused:
         raise InputError(f"unexpected argument {unused[0]!r}")
 
 
 def _place(error: BaseException) -> str:
-    """The file and line that an error comes from."""
-    if isinstance(error, SyntaxError) and error.filename:
-        return f"{error.filename}:{error.lineno}"
+    """The file and line that an error comes from, if not from a library."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{frame.filename}:{frame.lineno}"
+    file, line = frame.filename, frame.lineno
+    if isinstance(error, SyntaxError) and error.filename:
+        file, line = error.filename, error.lineno
+    return "" if "site-packages" in file else f"{file}:{line}: "
 
 
 def _help(about: str | None, names: Sequence[str], config: type | None) -> str:
@@ -151,10 +154,12 @@ def _entry(name: str, kind: str, meaning: str) -> list[str]:
 
 
 def _fail(message: object, code: int = 2) -> None:
-    words = " ".join(str(message).replace("\\n", " ").replace("\\", "").replace("'\"", "").split())
-    # A foreign file may hold control characters, which a terminal would obey.
-    line = "".join(x if x.isprintable() else "?" for x in words)
+    line = printable(" ".join(str(message).replace("\\n", " ").split()))
     print(f"error: {line}", file=sys.stderr, flush=True)
-    if jax.distributed.is_initialized():
-        os._exit(code)  # A usual exit would wait for the other processes, who wait for this one.
+    waits_for_others = any(
+        not thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread()
+    )
+    if jax.distributed.is_initialized() or waits_for_others:
+        # A usual exit would wait: for other processes, who wait for this one, or for orbax, whose write has failed.
+        os._exit(code)
     sys.exit(code)

@@ -25,6 +25,7 @@ from hkjax.errors import InputError
 from hkjax.experiment import Experiment, Settle, read_experiment, train_experiment
 from hkjax.models.registry import MODELS
 from hkjax.training.hosts import connect, is_first
+from hkjax.training.progress import best_record
 from hkjax.training.workdir import flatten, read_config
 
 CONFIG: type | None = Experiment
@@ -53,6 +54,8 @@ def define_flags(default_config_file: str | None = None) -> None:
     if "config" not in given and not {"from", "interactions"} & given.keys() and default_config_file:
         given["config"] = default_config_file
     if "config" in given:
+        if not Path(given["config"].partition(":")[0]).is_file():
+            raise InputError(f"--config={given['config']}: no such file")
         config_flags.DEFINE_config_file("config", given["config"], "The experiment, a file with get_config().")
     else:
         model = _CONFIGS.get(_model_name(given), next(iter(_CONFIGS.values())))
@@ -110,8 +113,8 @@ def _train(experiment: Experiment, workdir: Path, settle: Settle | None = None) 
     """Trains, and says how it ended."""
     records = train_experiment(experiment, workdir, settle)
     monitor = experiment.training.monitor
-    if records and is_first():
-        best = max(records, key=lambda record: record[f"validation_{monitor}"])
+    best = best_record(records, monitor)
+    if best is not None and is_first():
         print(
             f"best: epoch {best['epoch']} of {len(records)}, validation {monitor} {best[f'validation_{monitor}']:.4f}"
         )

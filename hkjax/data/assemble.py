@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from hkjax.data import splits, vocabulary
-from hkjax.data.checks import check_knowledge, coincidences, phantoms, spellings
+from hkjax.data.checks import check_knowledge, coincidences, is_far_beyond, phantoms, spellings
 from hkjax.data.config import DataConfig
 from hkjax.data.content import Content, Events, Labels
 from hkjax.data.dataset import Dataset, Interactions, Names, Parts
@@ -108,10 +108,13 @@ def build_dataset(
         seed: seed of the split.
 
     Raises:
-        InputError: no row, a label that is neither 0 nor 1, or ratios that leave a part empty.
+        InputError: no row, a number that is no integer, negative or far beyond how many there are, a label that is
+            neither 0 nor 1, or ratios that leave a part empty.
     """
     if not rows.size:
         raise InputError("data: no interactions")
+    for name, table in {"rows": rows, "given_test": given_test, "triples": triples}.items():
+        _check_numbers(name, np.asarray(table))
     both = np.concatenate([rows, given_test])
     n_users, n_items = int(both[:, 0].max()) + 1, int(both[:, 1].max()) + 1
     n_entities = max(n_items, int(triples[:, [0, 2]].max(initial=-1)) + 1)
@@ -119,6 +122,14 @@ def build_dataset(
     names = Names(*([str(i) for i in range(size)] for size in sizes))
     given = {"test": _numbered(given_test)} if given_test.size else {}
     return finish(_numbered(rows), given, triples, names, config, seed, fields=config.fields)
+
+
+def _check_numbers(name: str, table: np.ndarray) -> None:
+    if not np.issubdtype(table.dtype, np.integer):
+        raise InputError(f"{name}: expected integers, found {table.dtype}")
+    if table.min(initial=0) < 0 or is_far_beyond(int(table.max(initial=0)), len(table)):
+        wrong = table.min(initial=0) if table.min(initial=0) < 0 else table.max()
+        raise InputError(f"{name}: {wrong} is no number of the {len(table)} rows' users, items or entities, from 0 on")
 
 
 def _numbered(table: np.ndarray) -> Rows:

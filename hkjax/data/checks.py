@@ -75,3 +75,9 @@ def phantoms(column: Column, kind: str) -> list[str]:
     if of_zero * 10 > np.median(counts[numbers != 0]):
         return []
     return [f"{kind} 0 has {of_zero} rows, far fewer than the others: do ids start at 1, and is 0 for none?"]
+
+
+def is_far_beyond(number: int, count: int) -> bool:
+    """Whether an id is so large beside the count of ids, of which each may be followed by a thousand gaps, that it is
+    a mistake: what has a row for each number would not fit into memory."""
+    return number > 1000 * (count + 1)

@@ -77,6 +77,10 @@ def _resolve(field: str, relation: int | str, names: Sequence[str]) -> tuple[int
         if name not in names:
             raise InputError(f"data.fields.{field}: unknown relation {name!r}{nearest(name, names)}")
         return list(names).index(name), inverse
+    if isinstance(relation, bool) or not isinstance(relation, int | np.integer):
+        raise InputError(f"data.fields.{field}: expected a relation's name or number, found {relation!r}")
+    if not names:
+        raise InputError(f"data.fields.{field}: the graph has no relations")
     inverse, number = relation < 0, ~relation if relation < 0 else relation
     if number >= len(names):
         raise InputError(

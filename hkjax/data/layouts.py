@@ -3,11 +3,13 @@
 Every value is checked, in whole arrays.
 """
 
+import codecs
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
 
+from hkjax.data.checks import is_far_beyond
 from hkjax.data.config import DataConfig
 from hkjax.data.content import Content, Events, Facts, Labels
 from hkjax.data.vocabulary import encode
@@ -29,7 +31,8 @@ def read_layout(config: DataConfig) -> Content:
     than one of those. A number that occurs nowhere is nothing.
 
     Raises:
-        InputError: a missing file, a malformed row, an id out of range, or a name list that is too short.
+        InputError: a missing file, a malformed row, an id out of range or far beyond the others, a test part without
+            a row, or a name list that is too short.
     """
     folder = Path(config.path)
     if not folder.is_dir():
@@ -46,10 +49,12 @@ def read_layout(config: DataConfig) -> Content:
         if (folder / "test.txt").exists():
             tables.append(read_adjacency(folder / "test.txt"))
     triples = read_rows(folder / "kg_final.txt", "head relation tail")
+    _check_sizes(folder, config.format, tables)
     largest = {kind: max(int(table[:, k].max(initial=-1)) for table in tables) for k, kind in enumerate(_KINDS[:2])}
     labels = {kind: _read_labels(folder / f"{kind}_list.txt", kind, largest.get(kind, -1)) for kind in _KINDS}
     named = {kind: label for kind, label in labels.items() if label is not None}
-    n_items = max(largest["item"] + 1, len(named["item"].ids) if "item" in named else 0)
+    named_items = named["item"].ids.cast(pa.int64()).to_numpy() if "item" in named else np.zeros(0, np.int64)
+    n_items = max(largest["item"], int(named_items.max(initial=-1))) + 1
     entities = triples[:, [0, 2]]
     catalogue = encode(pa.array(entities[entities < n_items])).values
     if "item" in named:
@@ -64,6 +69,21 @@ def read_layout(config: DataConfig) -> Content:
     )
 
 
+def _check_sizes(folder: Path, layout: str, tables: list[np.ndarray]) -> None:
+    """Refuses a test part without a row, and an item's id so large that entities would count as items for it."""
+    if layout == "kgat" and len(tables) > 1 and not tables[1].size:
+        raise InputError(
+            f"{folder}/test.txt: holds no item; delete the file for a test part that is cut from train.txt"
+        )
+    names = ("train.txt", "test.txt") if layout == "kgat" else ("ratings_final",)
+    for table, name in zip(tables, names, strict=False):
+        items = table[:, 1]
+        n_distinct, largest = len(np.unique(items)), int(items.max(initial=-1))
+        if is_far_beyond(largest, n_distinct):
+            others = f"the {n_distinct} items of this file"
+            raise InputError(f"{folder}/{name}: item {largest} is far beyond {others}, which are numbered from 0 on")
+
+
 def _events(table: np.ndarray, name: str) -> Events:
     rating = table[:, 2].astype(np.float64) if table.shape[1] == 3 else None
     return Events(encode(pa.array(table[:, 0])), encode(pa.array(table[:, 1])), rating, None, name)
@@ -73,9 +93,9 @@ def _read_labels(path: Path, kind: str, largest: int) -> Labels | None:
     names = read_names(path)
     if names is None:
         return None
-    if len(names) <= largest:
+    if max(names, default=-1) < largest:
         raise InputError(f"{path}: names {len(names)} {kind}s, but the data hold {kind} id {largest}: out of range")
-    return Labels(pa.array(range(len(names))).cast(pa.string()), pa.array(names, pa.string()))
+    return Labels(pa.array(sorted(names)).cast(pa.string()), pa.array([names[k] for k in sorted(names)], pa.string()))
 
 
 def read_rows(path: Path, columns: str) -> np.ndarray:
@@ -118,17 +138,19 @@ def read_adjacency(path: Path) -> np.ndarray:
     return np.stack([users[is_item], values[is_item]], axis=1)
 
 
-def read_names(path: Path) -> list[str] | None:
-    """Reads `org_id remap_id` lines into a list indexed by remap_id; None where the file is absent."""
+def read_names(path: Path) -> dict[int, str] | None:
+    """Reads `org_id remap_id` lines, below a header, into names by remap_id; None where the file is absent.
+
+    Raises:
+        InputError: the file is not UTF-8, has no header, a line is malformed, or a remap_id is far beyond the lines.
+    """
     if not path.exists():
         return None
     names: dict[int, str] = {}
-    try:
-        header, *lines = path.read_text(encoding="utf-8-sig").splitlines() or [""]
-    except UnicodeDecodeError as error:
-        place = path.read_bytes()[: error.start].count(b"\n") + 1
-        raise InputError(f"{path}:{place}: not UTF-8; convert it, for instance by iconv -f latin1 -t utf-8") from error
+    header, *lines = _read_text(path).split("\n")
     titles = header.split()
+    if titles and titles[-1].isdecimal():
+        raise InputError(f"{path}:1: expected a header such as 'org_id remap_id', found {header.strip()!r}")
     # KGAT's lists may have further columns; a name may hold blanks where it has none.
     column = titles.index("remap_id") if "remap_id" in titles and len(titles) > 2 else None
     for number, line in enumerate(lines, start=2):
@@ -141,15 +163,32 @@ def read_names(path: Path) -> list[str] | None:
             name, index = words[0], words[column] if len(words) > column else ""
         if not name or not (index.isascii() and index.isdecimal()):
             raise InputError(f"{path}:{number}: expected 'org_id remap_id', found {line.strip()!r}")
+        if is_far_beyond(int(index), len(lines)):
+            raise InputError(f"{path}:{number}: id {index} is far beyond the {len(lines)} lines of the list")
         names[int(index)] = name
-    return [names.get(i, str(i)) for i in range(max(names, default=-1) + 1)]
+    return names
+
+
+def _read_text(path: Path) -> str:
+    content = path.read_bytes()
+    if content[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) or b"\0" in content[:200]:
+        raise InputError(f"{path}: not UTF-8; convert it, for instance by iconv -f utf-16 -t utf-8")
+    try:
+        # Only these end a line: other characters that Unicode counts as ends may stand in a name.
+        return content.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+    except UnicodeDecodeError as error:
+        place = content[: error.start].count(b"\n") + 1
+        raise InputError(f"{path}:{place}: not UTF-8; convert it, for instance by iconv -f latin1 -t utf-8") from error
 
 
 def _read_integers(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Returns the integers of a text file and the 1-based line of each."""
     if not path.is_file():
         raise InputError(f"{path}: no such file")
-    text = np.frombuffer(path.read_bytes(), np.uint8)
+    content = path.read_bytes().removeprefix(codecs.BOM_UTF8)
+    if b"\n" not in content:  # As old Macs wrote it.
+        content = content.replace(b"\r", b"\n")
+    text = np.frombuffer(content, np.uint8)
     is_newline = text == ord("\n")
     is_digit = (text >= ord("0")) & (text <= ord("9"))
     allowed = is_digit | is_newline | (text == ord(" ")) | (text == ord("\t")) | (text == ord("\r"))
@@ -176,9 +215,14 @@ def _read_integers(path: Path) -> tuple[np.ndarray, np.ndarray]:
 
 def _read_npy(path: Path, columns: str) -> np.ndarray:
     try:
-        table = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError, OSError) as error:
-        raise InputError(f"{path}: not a whole .npy file of numbers: {str(error).splitlines()[0]}") from error
+        table = np.load(path, mmap_mode="r", allow_pickle=False)
+        if not isinstance(table, np.ndarray):
+            raise ValueError("an archive of several")
+    except OSError:
+        raise
+    except Exception as error:  # NumPy parses the header as Python, and raises what that does.
+        reason = (str(error).splitlines() or [type(error).__name__])[0][:100]
+        raise InputError(f"{path}: not a whole .npy file of numbers: {reason}") from error
     width = len(columns.split())
     if table.ndim != 2 or table.shape[1] != width or not np.issubdtype(table.dtype, np.integer):
         raise InputError(

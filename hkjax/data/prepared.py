@@ -22,7 +22,7 @@ import pyarrow.parquet
 
 from hkjax.data.dataset import Dataset, Interactions, Names, Parts
 from hkjax.errors import InputError
-from hkjax.files import check_sums, sha256, write_sums
+from hkjax.files import check_sums, clear_errors, sha256, write_sums
 
 _PARTS = ("train", "validation", "test")
 
@@ -40,6 +40,11 @@ def save_dataset(data: Dataset, folder: Path, sources: Sequence[Path] = (), sett
         sources: the files that it was read from.
         settings: what else it follows from.
     """
+    with clear_errors(folder):
+        _save(data, folder, sources, settings)
+
+
+def _save(data: Dataset, folder: Path, sources: Sequence[Path], settings: str) -> None:
     draft = folder.with_name(f".{folder.name}.tmp")
     shutil.rmtree(draft, ignore_errors=True)
     draft.mkdir(parents=True)

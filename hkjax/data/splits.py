@@ -155,6 +155,6 @@ def k_core(users: np.ndarray, items: np.ndarray, positive: np.ndarray, k: int) -
 
 def _fractions(ratios: Sequence[float]) -> np.ndarray:
     array = np.asarray(ratios, np.float64)
-    if array.ndim != 1 or array.size < 2 or (array < 0).any() or array.sum() <= 0:
+    if array.ndim != 1 or array.size < 2 or not (array >= 0).all() or not 0 < array.sum() < np.inf:
         raise InputError(f"data.ratios: expected non-negative proportions such as (6, 2, 2), found {tuple(ratios)}")
     return array / array.sum()

@@ -31,7 +31,7 @@ class SyntheticConfig(Checked):
     n_items: Annotated[int, Range(low=2)] = 300
     n_fields: Count = 4
     n_values: Count = 6
-    positives: Annotated[float, Range(above=0, below=math.inf)] = 30.0
+    positives: Annotated[float, Range(above=0, high=1e9)] = 30.0
     zipf: Annotated[float, Range(above=-math.inf, below=math.inf)] = 0.6
     preference: Annotated[float, Range(above=-math.inf, below=math.inf)] = 3.0
     coverage: Annotated[float, Range(low=0, high=1)] = 0.9

@@ -92,6 +92,8 @@ def read_names(source: Any) -> Labels:
     """Reads a table of (id, name): its columns of these names, or its first two."""
     table = read_table(source, what="names")
     columns = table.data.column_names
+    if any(name.isdecimal() for name in columns):
+        raise InputError(f"{table.name}: expected a header such as id,name; found {', '.join(columns)}")
     if len(columns) < 2:
         raise InputError(f"{table.name}: expected two columns, id and name; found {', '.join(columns)}")
     key = find_column(table, "id", also=("item", "relation"))

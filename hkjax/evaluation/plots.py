@@ -1,5 +1,6 @@
 """The pictures of a report, and how one is drawn into a file."""
 
+import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -7,6 +8,7 @@ from typing import Any
 from matplotlib import rc_context
 from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
+from matplotlib.font_manager import get_font_names
 
 from hkjax.models.base import Picture
 
@@ -14,12 +16,20 @@ from hkjax.models.base import Picture
 _COLOURS = ("#c1432e", "#3b6ea5", "#7a9e46", "#8c6bb1", "#d08c2b")
 
 
+# Tried in turn for each character, if installed.
+_FONTS = ("DejaVu Sans", "Noto Sans CJK JP", "Noto Sans CJK SC", "WenQuanYi Zen Hei", "Hiragino Sans", "Yu Gothic")
+
+
 def save_picture(picture: Picture, folder: Path) -> None:
     """Draws a picture into a PNG file of its name in the folder."""
     from cycler import cycler
 
     folder.mkdir(parents=True, exist_ok=True)
-    with rc_context({"axes.prop_cycle": cycler(color=_COLOURS)}):
+    fonts = [name for name in _FONTS if name in get_font_names()]
+    # Names are no formulas, whatever signs they hold; what no font has is drawn as a box.
+    style: dict[Any, Any] = {"axes.prop_cycle": cycler(color=_COLOURS), "text.parse_math": False, "font.family": fonts}
+    with rc_context(style), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Glyph .* missing from")
         figure = Figure(figsize=picture.size)
         FigureCanvasAgg(figure)
         picture.draw(figure)
@@ -29,6 +39,7 @@ def save_picture(picture: Picture, folder: Path) -> None:
 
 def training_curves(records: Sequence[Mapping[str, Any]], monitor: str) -> Picture:
     """The train loss and the monitored validation metric against epochs."""
+    records = [record for record in records if {"train_loss", f"validation_{monitor}"} <= record.keys()]
     epochs = [record["epoch"] for record in records]
     monitored = [record[f"validation_{monitor}"] for record in records]
 

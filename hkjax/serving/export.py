@@ -13,9 +13,12 @@ from jax import export
 
 from hkjax.data.dataset import Dataset
 from hkjax.errors import InputError
+from hkjax.files import clear_errors
 from hkjax.models.base import Params, Recommender, Representation
 
 _SERVER = Path(__file__).with_name("server.py")
+_FILES = {f"score_{what}.{suffix}" for what in ("all_items", "histories") for suffix in ("stablehlo", "npz")}
+_FILES |= {"names.json", "seen.npz", "server.py", "__pycache__"}
 
 
 def export_scores(
@@ -40,8 +43,15 @@ def export_scores(
     Raises:
         InputError: the folder holds something else.
     """
-    if folder.exists() and any(folder.iterdir()) and not (folder / "score_all_items.stablehlo").exists():
+    if folder.exists() and {path.name for path in folder.iterdir()} - _FILES:
         raise InputError(f"{folder}: holds something else than an export; choose another folder")
+    with clear_errors(folder):
+        _write(recommender, params, representation, data, folder)
+
+
+def _write(
+    recommender: Recommender, params: Params, representation: Representation, data: Dataset, folder: Path
+) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     (batch,) = export.symbolic_shape("batch")
     users = jax.ShapeDtypeStruct((batch,), jnp.int32)

@@ -1,6 +1,7 @@
 """Several processes that train as one, and what ends them: a signal, or the loss of a peer."""
 
 import contextlib
+import re
 import signal
 import threading
 from collections.abc import Iterator
@@ -33,6 +34,8 @@ def connect(coordinator: str | None, num_processes: int | None, process_id: int 
         return
     named: dict[str, Any] = {} if coordinator == "auto" else {"coordinator_address": coordinator}
     if named:
+        if not re.fullmatch(r"[^:\s]+:[1-9]\d{0,4}|\[[\da-fA-F:]+\]:[1-9]\d{0,4}", coordinator):
+            raise InputError(f"--coordinator={coordinator}: expected HOST:PORT")
         if num_processes is None or process_id is None or not 0 <= process_id < num_processes:
             raise InputError(
                 f"--coordinator={coordinator} needs --num_processes=N and --process_id from 0 to N - 1, "

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from hkjax.errors import InputError
+from hkjax.files import clear_errors
 
 NAME = "lock"
 
@@ -24,14 +25,15 @@ def lock_workdir(workdir: Path) -> Iterator[None]:
         InputError: another process holds it, or the directory can't be written.
     """
     path = workdir / NAME
-    try:
+    with clear_errors(workdir):
         workdir.mkdir(parents=True, exist_ok=True)
-        file = _acquire(path)
-    except BlockingIOError as error:
-        holder = path.read_text(errors="replace").strip() or "another process"
-        raise InputError(f"{workdir}: {holder} trains here; wait for its end, or choose another --workdir") from error
-    except OSError as error:
-        raise InputError(f"{workdir}: can't be written ({error.strerror})") from error
+        try:
+            file = _acquire(path)
+        except BlockingIOError as error:
+            holder = path.read_text(errors="replace").strip() or "another process"
+            raise InputError(
+                f"{workdir}: {holder} trains here; wait for its end, or choose another --workdir"
+            ) from error
     try:
         yield
     finally:

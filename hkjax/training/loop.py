@@ -15,7 +15,7 @@ from hkjax.errors import InputError, TerminationError
 from hkjax.models.base import Params
 from hkjax.ranges import Checked, Count
 from hkjax.training.hosts import Termination, broadcast_int, is_first, lost_peers
-from hkjax.training.progress import EpochBar, EventLog
+from hkjax.training.progress import EpochBar, EventLog, best_record
 from hkjax.training.recovery import restore_state
 from hkjax.training.state import TrainState
 from hkjax.training.trainer import Trainer
@@ -188,7 +188,5 @@ def _all_finite(tree: Any) -> jax.Array:
 def _finished(n_epochs: int, records: list[dict[str, Any]], training: TrainingConfig) -> bool:
     if n_epochs >= training.epochs:
         return True
-    if not records:
-        return False
-    best = max(records, key=lambda record: record[f"validation_{training.monitor}"])
-    return n_epochs - best["epoch"] >= training.patience
+    best = best_record(records, training.monitor)
+    return best is not None and n_epochs - best["epoch"] >= training.patience

@@ -5,6 +5,7 @@ import math
 import sys
 import time
 import zlib
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -56,7 +57,7 @@ def read_records(workdir: Path) -> list[dict[str, Any]]:
     for number, line in enumerate(text.split("\n")[:-1], start=1):
         try:
             record = json.loads(line)
-            right = {"epoch", "step"} <= record.keys() and record.pop("crc32", None) in (None, _crc32(record))
+            right = record.pop("crc32", None) in (None, _crc32(record)) and _is_record(record)
         except (ValueError, AttributeError, RecursionError):
             right = False
         if not right:
@@ -66,6 +67,18 @@ def read_records(workdir: Path) -> list[dict[str, Any]]:
             )
         records.append(record)
     return records
+
+
+def _is_record(record: dict[str, Any]) -> bool:
+    return type(record.get("epoch")) is type(record.get("step")) is int and all(
+        value is None or (isinstance(value, int | float) and math.isfinite(value)) for value in record.values()
+    )
+
+
+def best_record(records: Sequence[Mapping[str, Any]], monitor: str) -> Mapping[str, Any] | None:
+    """The first record with the highest value of the monitored metric, or None."""
+    having = [record for record in records if record.get(f"validation_{monitor}") is not None]
+    return max(having, key=lambda record: record[f"validation_{monitor}"], default=None)
 
 
 def _crc32(record: dict[str, Any]) -> str:

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hkjax.errors import InputError
-from hkjax.files import check_sums, write_sums, write_whole
+from hkjax.files import check_sums, clear_errors, write_sums, write_whole
 
 _DATA = "data.sha256"
 
@@ -35,12 +35,10 @@ def claim_workdir(workdir: Path, experiment: Any, data: str, read: Callable[[dic
             raise InputError(f"{workdir}: belongs to another configuration ({differences}); choose another --workdir")
         check_data(workdir, data)
         return
-    try:
+    with clear_errors(workdir):
         write_whole(workdir / _DATA, data + "\n")
         write_whole(path, json.dumps(dataclasses.asdict(experiment), indent=2) + "\n")
         write_sums(workdir, [path.name, _DATA])
-    except OSError as error:
-        raise InputError(f"{workdir}: can't be written ({error.strerror})") from error
 
 
 def check_data(workdir: Path, data: str) -> None:
@@ -73,9 +71,9 @@ def read_config(workdir: Path) -> dict[str, Any]:
         raise InputError(f"{error}; put it back, or train in another --workdir") from error
     try:
         config = json.loads(path.read_text(encoding="utf-8"))
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not JSON ({error})") from error
-    if not isinstance(config, dict):
+    if not (isinstance(config, dict) and isinstance(config.get("model"), dict) and "name" in config["model"]):
         raise InputError(f"{path}: expected the keys of a configuration, found {str(config)[:40]!r}")
     return config
 

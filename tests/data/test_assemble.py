@@ -255,5 +255,7 @@ def test_a_broken_folder_of_prepared_data_is_named(tmp_path):
     save_dataset(data, tmp_path / "data")
     assert fingerprint(load_dataset(tmp_path / "data")) == fingerprint(data)
     (tmp_path / "data/triples.npy").write_bytes(b"")
-    with pytest.raises(InputError, match="data: the prepared data are incomplete"):
+    with pytest.raises(
+        InputError, match=r"data: the data kept here are damaged \(.*triples.npy: not as it was written"
+    ):
         load_dataset(tmp_path / "data")

@@ -1,7 +1,8 @@
 import numpy as np
 import pytest
 
-from hkjax.data.layouts import read_adjacency, read_names, read_rows
+from hkjax.data.config import DataConfig
+from hkjax.data.layouts import read_adjacency, read_layout, read_names, read_rows
 from hkjax.errors import InputError
 
 COLUMNS = "user item label"
@@ -76,7 +77,7 @@ def test_adjacency_lines_become_pairs(tmp_path):
 
 def test_names_are_listed_by_their_id(tmp_path):
     path = write(tmp_path, "org_id remap_id\nfilm star 1\nfilm\t0\n", "relation_list.txt")
-    assert read_names(path) == ["film", "film star"]
+    assert read_names(path) == {0: "film", 1: "film star"}
     assert read_names(tmp_path / "absent.txt") is None
     with pytest.raises(InputError, match=r"relation_list.txt:2: expected 'org_id remap_id'"):
         read_names(write(tmp_path, "org_id remap_id\nlonely\n", "relation_list.txt"))
@@ -86,10 +87,44 @@ def test_the_lists_of_kgat_may_have_further_columns(tmp_path):
     path = write(
         tmp_path, "org_id remap_id freebase_id\n0553092626 1 m.045wq1q\n0393045218 0 m.03_7vl\n", "item_list.txt"
     )
-    assert read_names(path) == ["0393045218", "0553092626"]
+    assert read_names(path) == {0: "0393045218", 1: "0553092626"}
     path.write_bytes(b"org_id remap_id\ncaf\xe9 0\n")
     with pytest.raises(InputError, match=r"item_list.txt:2: not UTF-8"):
         read_names(path)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"film 0\nstar 1\n", r":1: expected a header such as 'org_id remap_id', found 'film 0'"),
+        ("org_id remap_id\nfilm 0\n".encode("utf-16"), "not UTF-8; convert it, for instance by iconv -f utf-16"),
+        (b"org_id remap_id\nfilm 1000000000\n", r":2: id 1000000000 is far beyond the 2 lines"),
+    ],
+)
+def test_a_list_that_would_lose_names_or_memory_is_refused(tmp_path, content, message):
+    path = tmp_path / "item_list.txt"
+    path.write_bytes(content)
+    with pytest.raises(InputError, match=message):
+        read_names(path)
+
+
+def test_other_ends_of_lines_stand_in_names_and_old_macs_are_read(tmp_path):
+    (tmp_path / "item_list.txt").write_bytes("org_id remap_id\rfi\u2028lm 0\rstar\x0c 1\r".encode())
+    assert read_names(tmp_path / "item_list.txt") == {0: "fi\u2028lm", 1: "star\x0c"}
+    (tmp_path / "train.txt").write_bytes(b"0 5 6\r1\r3 5\r")
+    np.testing.assert_array_equal(read_adjacency(tmp_path / "train.txt"), [[0, 5], [0, 6], [3, 5]])
+
+
+def test_an_empty_test_part_and_an_id_far_beyond_are_refused(tmp_path):
+    write(tmp_path, "0 1 2\n1 0 2\n", "train.txt")
+    write(tmp_path, "0 0 3\n", "kg_final.txt")
+    config = DataConfig("kgat", str(tmp_path))
+    write(tmp_path, "0\n1\n", "test.txt")
+    with pytest.raises(InputError, match=r"test.txt: holds no item; delete the file for a test part that is cut"):
+        read_layout(config)
+    write(tmp_path, "0 1000000000\n", "test.txt")
+    with pytest.raises(InputError, match=r"test.txt: item 1000000000 is far beyond the 1 items"):
+        read_layout(config)
 
 
 def test_a_broken_npy_is_refused(tmp_path):

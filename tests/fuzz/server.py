@@ -44,11 +44,11 @@ def serve() -> None:
 
 def _be(request: dict, out: int, err: int) -> None:
     """Makes the process that of the command."""
+    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     os.dup2(out, 1)
     os.dup2(err, 2)
     for number in request.get("closed", ()):
         os.close(number)
-    os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
     sys.stdin = open(0)  # noqa: SIM115
     sys.stdout = None if 1 in request.get("closed", ()) else open(1, "w")  # noqa: SIM115
     sys.stderr = None if 2 in request.get("closed", ()) else open(2, "w")  # noqa: SIM115

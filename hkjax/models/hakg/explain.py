@@ -56,6 +56,8 @@ def distance_by_popularity(distance: np.ndarray, popularity: np.ndarray) -> Pict
         medians = [float(np.median(1 + popularity[group])) for group in groups]
         axes.plot(medians, [distance[group].mean() for group in groups], marker="o", color="C0", label="mean")
         axes.set(xscale="log", xlabel="1 + positives of the item", ylabel="distance to the origin")
+        axes.xaxis.set_major_formatter("{x:g}")
+        axes.minorticks_off()
         axes.legend(frameon=False)
 
     return Picture("Distance to the origin against popularity", "distance", (5.4, 3.8), draw)

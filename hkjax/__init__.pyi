@@ -1,0 +1,23 @@
+from .data.assemble import build_dataset as build_dataset
+from .data.batching import epoch_order as epoch_order
+from .data.batching import get_batch as get_batch
+from .data.config import DataConfig as DataConfig
+from .data.config import TablesConfig as TablesConfig
+from .data.dataset import Dataset as Dataset
+from .data.dataset import Interactions as Interactions
+from .data.read import dataset_from_tables as dataset_from_tables
+from .data.read import read_dataset as read_dataset
+from .data.synthetic import SyntheticConfig as SyntheticConfig
+from .data.synthetic import synthetic_dataset as synthetic_dataset
+from .errors import InputError as InputError
+from .models.base import Recommender as Recommender
+from .models.hakg.config import HAKGConfig as HAKGConfig
+from .models.hakg.model import hakg as hakg
+from .models.hkrm.config import HKRMConfig as HKRMConfig
+from .models.hkrm.model import hkrm as hkrm
+from .models.lightgcn import LightGCNConfig as LightGCNConfig
+from .models.lightgcn import lightgcn as lightgcn
+from .models.popularity import balance_and_popularity as balance_and_popularity
+from .models.popularity import popularity as popularity
+
+__version__: str
