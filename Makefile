@@ -1,7 +1,7 @@
 PYTHON ?= python3
 BIN := .venv/bin
 
-.PHONY: demo docs test
+.PHONY: demo docs fuzz test
 
 # Trains, evaluates and draws the pictures on generated data; see runs/synthetic/report.md.
 demo: .venv/installed
@@ -14,6 +14,12 @@ test: .venv/installed
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/pytest -n 2 --dist worksteal
+
+# Thousands of flawed tables, settings, signals and damaged runs, in about an hour; what came of them, by kind.
+fuzz: .venv/installed
+	rm -f runs/fuzz.jsonl && mkdir -p runs
+	HKJAX_FUZZ=long HKJAX_FUZZ_LOG=$(CURDIR)/runs/fuzz.jsonl $(BIN)/pytest -n 2 --dist worksteal tests/fuzz
+	$(BIN)/python tests/fuzz/summary.py runs/fuzz.jsonl
 
 # The documentation, guide and API reference, in docs/_build/html; warnings are errors.
 docs: .venv/installed

@@ -174,7 +174,7 @@ def _by_name(union: types.UnionType, value: Any, where: str) -> type:
         raise InputError(f"{where}: expected a mapping, found {value!r}")
     by_name = {arm.name: arm for arm in typing.get_args(union)}
     name = value.get("name", next(iter(by_name)))
-    if name not in by_name:
+    if not isinstance(name, str) or name not in by_name:
         raise InputError(f"{where}.name: unknown value {name!r}; choose one of {', '.join(by_name)}")
     keys = {arm_name: {field.name for field in dataclasses.fields(arm)} for arm_name, arm in by_name.items()}
     for other, of_other in keys.items():

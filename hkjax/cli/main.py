@@ -3,6 +3,7 @@
 import contextlib
 import importlib
 import os
+import signal
 import sys
 from collections.abc import Iterator
 from functools import partial
@@ -50,6 +51,7 @@ def enter(verb: str, about: str | None = None, **defaults: Any) -> None:
         run = importlib.import_module("hkjax.cli.run").run
         module = importlib.import_module(f"hkjax.cli.{verb}")
     run(partial(module.define_flags, **defaults), module.main, about or module.__doc__, module.CONFIG, module.NEEDS)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # All is done: what is left is Python's own end.
 
 
 @contextlib.contextmanager

@@ -106,6 +106,8 @@ def _parse(define_flags: Callable[[], None], config: type | None) -> None:
             warnings.filterwarnings("ignore", "the load_module", DeprecationWarning)
             define_flags()
             unused = flags.FLAGS(sys.argv)[1:]
+    except InputError:
+        raise
     except flags.Error as error:
         # ml_collections puts the whole traceback of a configuration file into its message: its last line says why.
         lines = str(error).strip().splitlines()

@@ -77,10 +77,9 @@ def main() -> None:
     before = workdir if (workdir / "config.json").exists() else Path(start) if start else None
     if before is not None:
         mapping = read_config(before)
-        if flags.FLAGS.model not in (None, mapping["model"]["name"]):
-            raise InputError(
-                f"{before}: is of {mapping['model']['name']}; choose another --workdir for another --model"
-            )
+        name = mapping["model"].get("name")
+        if flags.FLAGS.model not in (None, name):
+            raise InputError(f"{before}: is of {name}; choose another --workdir for another --model")
         if start:
             overrides["training.initialize_from"] = start
         _train(_with_tables(read_experiment(_override(mapping, overrides)), tables), workdir)
@@ -141,7 +140,7 @@ def _model_name(given: dict[str, str]) -> str:
     """The model of the command line or of the work directory that training goes on from."""
     for name in ("workdir", "from"):
         if name in given and (Path(given[name]) / "config.json").exists():
-            return read_config(Path(given[name]))["model"]["name"]
+            return str(read_config(Path(given[name]))["model"].get("name", ""))
     return given.get("model", "")
 
 

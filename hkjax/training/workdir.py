@@ -73,7 +73,7 @@ def read_config(workdir: Path) -> dict[str, Any]:
         config = json.loads(path.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         raise InputError(f"{path}: not JSON ({error})") from error
-    if not (isinstance(config, dict) and isinstance(config.get("model"), dict) and "name" in config["model"]):
+    if not (isinstance(config, dict) and isinstance(config.get("model"), dict)):
         raise InputError(f"{path}: expected the keys of a configuration, found {str(config)[:40]!r}")
     return config
 

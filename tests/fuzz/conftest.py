@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.fuzz.promise import Commands
+from tests.fuzz.promise import Commands, is_long
 from tests.fuzz.trained import train_in_part
 
 
@@ -17,6 +17,6 @@ def commands():
     found.close()
 
 
-@pytest.fixture(scope="session", params=["hkrm", "hakg"])
+@pytest.fixture(scope="session", params=["hkrm", "hakg"] if is_long() else ["hkrm"])
 def trained(request, commands, tmp_path_factory):
     return train_in_part(request.param, commands, tmp_path_factory.mktemp(request.param))

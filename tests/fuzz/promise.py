@@ -96,10 +96,15 @@ def is_notice(line: str) -> bool:
     return line.startswith("error: ") or any(notice in line for notice in notices)
 
 
+def is_long() -> bool:
+    """Whether `make fuzz` runs, and not the suite."""
+    return os.environ.get("HKJAX_FUZZ") == "long"
+
+
 def examples(short: int, long: int) -> Callable[[Any], Any]:
     """How many cases a test tries: by `make fuzz` the larger number."""
     profile = hypothesis.settings(
-        max_examples=long if os.environ.get("HKJAX_FUZZ") == "long" else short,
+        max_examples=long if is_long() else short,
         deadline=None,
         database=None,
         derandomize=True,

@@ -97,7 +97,7 @@ class Flaw:
 
 LINES = ("cell", "line", "deleted line", "doubled line", "torn", "no header", "swapped lines")
 BYTES = ("flipped bit", "empty", "deleted", "latin-1", "utf-16", "zeros", "random bytes", "a folder")
-HARMLESS = ("windows line ends", "byte order mark", "no last newline")
+HARMLESS = ("no last newline", "windows line ends", "byte order mark")
 
 
 def flaws(kinds: tuple[str, ...]) -> st.SearchStrategy[Flaw]:

@@ -27,7 +27,7 @@ def test_closed_streams(closed, verb, trained, commands):
             json.loads(path.read_text())
 
 
-@examples(short=2, long=100)
+@examples(short=1, long=40)
 @hypothesis.given(number=st.sampled_from([signal.SIGINT, signal.SIGTERM, signal.SIGKILL]), after=st.integers(0, 40))
 def test_a_signal_at_any_moment(number, after, trained, commands):
     with tempfile.TemporaryDirectory() as folder:

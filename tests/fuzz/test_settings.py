@@ -76,7 +76,7 @@ FILES = (
 )
 
 
-@examples(short=2, long=350)
+@examples(short=2, long=300)
 @hypothesis.given(key=st.sampled_from(KEYS), value=st.sampled_from(VALUES))
 def test_one_odd_setting(key, value, commands):
     with tempfile.TemporaryDirectory() as folder:
@@ -85,7 +85,7 @@ def test_one_odd_setting(key, value, commands):
         commands.run(*args, kind="setting", folder=folder)
 
 
-@examples(short=2, long=250)
+@examples(short=2, long=120)
 @hypothesis.given(verb=st.sampled_from(sorted(FLAGS)), which=st.lists(st.integers(0, 9), max_size=3), values=st.data())
 def test_odd_flags(verb, which, values, trained, commands):
     names = {FLAGS[verb][k % len(FLAGS[verb])] for k in which}
@@ -102,7 +102,7 @@ def test_odd_flags(verb, which, values, trained, commands):
         commands.run(verb, *usual, *odd, kind="flags", folder=folder)
 
 
-@examples(short=2, long=18)
+@examples(short=1, long=18)
 @hypothesis.given(text=st.sampled_from(FILES))
 def test_odd_configuration_files(text, commands):
     with tempfile.TemporaryDirectory() as folder:

@@ -14,7 +14,7 @@ from tests.fuzz.trained import recommend, records_of, steps_of, sums_of, train
 KINDS = ("truncated", "empty", "deleted", "flipped bit", "zeros", "random bytes", "garbage at the end")
 
 
-@examples(short=3, long=400)
+@examples(short=2, long=220)
 @hypothesis.given(place=st.integers(0, 9999), flaw=sources.flaws(KINDS), trains=st.booleans())
 def test_one_damaged_file(place, flaw, trains, trained, commands):
     with tempfile.TemporaryDirectory() as folder:
