@@ -31,9 +31,8 @@ def define_flags() -> None:
 def main() -> None:
     if flags.FLAGS.gigabytes:
         n_rows = int(flags.FLAGS.gigabytes * 1e9 / 3 / 4 / 64)
-        state = {name: jax.random.normal(jax.random.key(k), (n_rows, 64)) for k, name in enumerate(("table", "m", "v"))}
-        n_bytes = sum(leaf.nbytes for leaf in state.values())
-        print(f"{n_bytes / 1e9:.2f} GB: {median(lambda: describe(state)):.2f} s")
+        tables = [jax.random.normal(jax.random.key(k), (n_rows, 64)) for k in range(3)]
+        print(f"{sum(x.nbytes for x in tables) / 1e9:.2f} GB: {median(lambda: describe(tables)):.2f} s")
         return
     experiment = read_experiment(flags.FLAGS.config)
     recommender = build_model(experiment, load_data(experiment))

@@ -8,6 +8,7 @@ import threading
 import traceback
 import warnings
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import jax
 from absl import flags, logging
@@ -60,6 +61,8 @@ def run(
         for name in needs:
             if not flags.FLAGS[name].value:
                 raise InputError(f"name {_NEEDED[name]}")
+        if "workdir" in needs:
+            _keep_compiled(Path(flags.FLAGS.workdir))
         main()
         sys.stdout.flush()
     except InputError as error:
@@ -91,6 +94,16 @@ def _open_standard_streams() -> None:
         pass
     os.close(file)
     sys.stdout, sys.stderr = sys.stdout or open(1, "w"), sys.stderr or open(2, "w")  # noqa: SIM115
+
+
+def _keep_compiled(workdir: Path) -> None:
+    """Keeps compiled programs for the next run: in $HKJAX_CACHE, by default beside the work directory."""
+    folder = os.environ.get("HKJAX_CACHE", str(workdir.parent / ".hkjax_cache"))
+    if folder and "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+        jax.config.update("jax_compilation_cache_dir", folder)
+        jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
+        # Where nothing can be written or what is there is damaged, programs are compiled as without it.
+        warnings.filterwarnings("ignore", "Error (reading|writing) persistent compilation cache")
 
 
 def _report_unraisable(unraisable: "sys.UnraisableHookArgs") -> None:

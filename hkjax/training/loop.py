@@ -1,5 +1,6 @@
 """The training loop: epochs on the device, early stopping, checkpoints and logs."""
 
+import contextlib
 import dataclasses
 import math
 import time
@@ -15,7 +16,7 @@ from hkjax.errors import InputError, TerminationError
 from hkjax.models.base import Params
 from hkjax.ranges import Checked, Count
 from hkjax.training.hosts import Termination, broadcast_int, is_first, lost_peers
-from hkjax.training.progress import EpochBar, EventLog, best_record
+from hkjax.training.progress import EpochBar, EventLog, best_record, compiling
 from hkjax.training.recovery import restore_state
 from hkjax.training.state import TrainState
 from hkjax.training.trainer import Trainer
@@ -124,6 +125,12 @@ def _epochs(
     # The state says how far training is; a record that was lost changes nothing but the history.
     epoch = int(state.step) // steps_per_epoch
     log.warn_of_missing(epoch)
+    if _finished(epoch, log.records, training):
+        return log.records
+    with compiling("the training step"):  # Taking no step compiles it, and changes nothing.
+        order = trainer.epoch_order(jax.random.fold_in(order_key, epoch))
+        state = jax.block_until_ready(trainer.train_steps(state, order, jnp.int32(0), step_key))
+    validating: contextlib.AbstractContextManager[None] = compiling("validation")
     while not _finished(epoch, log.records, training):
         order = trainer.epoch_order(jax.random.fold_in(order_key, epoch))
         with EpochBar(epoch, steps_per_epoch, batch_size) as bar:
@@ -134,7 +141,9 @@ def _epochs(
             save(state)
             raise _farewell(state, termination)
         means = {f"train_{k}": float(v) / steps_per_epoch for k, v in state.metric_sums.items()}
-        metrics = validate(trainer.params(state))
+        with validating:
+            metrics = validate(trainer.params(state))
+        validating = contextlib.nullcontext()
         monitored = {training.monitor: metrics[training.monitor]}
         _refuse_divergence(monitored, int(state.step))
         state = state.replace(metric_sums=jax.tree.map(jnp.zeros_like, state.metric_sums))

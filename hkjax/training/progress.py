@@ -1,20 +1,52 @@
 """What a run shows while it trains, and what it leaves in files for later."""
 
+import contextlib
 import json
 import math
 import sys
+import threading
 import time
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from tensorboardX import SummaryWriter
 
 from hkjax.errors import InputError
 from hkjax.files import write_whole
+
+_SECONDS_UNTIL_SAID = 2.0
+
+
+@contextlib.contextmanager
+def compiling(what: str) -> Iterator[None]:
+    """Within, `what` is compiled: if that takes more than two seconds, says so, and how long it took.
+
+    With a terminal a clock runs meanwhile.
+    """
+    columns = (TextColumn("compiling {task.description} (first time)"), TimeElapsedColumn())
+    start, said = time.perf_counter(), threading.Event()
+
+    def say() -> None:
+        said.set()
+        print(f"compiling {what} (first time) ...", flush=True)
+
+    is_seen = sys.stderr.isatty()
+    timer = threading.Timer(_SECONDS_UNTIL_SAID, say)
+    timer.daemon = True
+    with Progress(*columns, disable=not is_seen, transient=True) as bar:
+        bar.add_task(what)
+        if not is_seen:
+            timer.start()
+        try:
+            yield
+        finally:
+            timer.cancel()
+    if said.is_set():
+        print(f"compiled {what} in {time.perf_counter() - start:.0f} s", flush=True)
 
 
 class EpochBar:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from absl import flags
 
+from hkjax.cli import main
 from hkjax.config import settings
 from hkjax.experiment import Experiment
 
@@ -75,7 +76,13 @@ def test_train_and_evaluate_leave_a_whole_work_directory(tmp_path):
             ["--config.model.name=hakg"],
             "config.model.name: hakg has other keys than hkrm; choose a --config file for hakg",
         ),
-        (["--config=configs/nowhere.py"], "configs/nowhere.py"),
+        (["--config=configs/nowhere.py"], "--config=configs/nowhere.py: no such file"),
+        (["--config.'nope=1"], "Could not parse"),
+        (["--config.evaluation.ks=()"], "evaluation.ks: expected numbers of at least 1, found ()"),
+        (["--config.seed=-1"], "seed: expected at least 0 and below 4.29497e+09, found -1"),
+        (["--config.synthetic.coverage=nan"], "coverage: expected at least 0 and at most 1, found nan"),
+        (["--config.data.path=\x1b[31m", "--config.data.format=kgat"], "?[31m: no such data folder"),
+        (["--coordinator=localhost"], "--coordinator=localhost: expected HOST:PORT"),
         (["--config.data.format=ripplenet", "--config.data.path=nowhere"], "nowhere: no such data folder"),
         (["--config.training.monitor=auk"], "training.monitor: unknown metric 'auk'"),
         (["stray"], "unexpected argument 'stray'"),
@@ -85,6 +92,49 @@ def test_a_mistake_is_one_line_and_writes_nothing(call_here, tmp_path, arguments
     workdir = tmp_path / "run"
     assert_one_line(*call_here("train.py", *arguments, f"--workdir={workdir}"), message)
     assert not workdir.exists()
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        ("1 +", ":1: SyntaxError: invalid syntax"),
+        ("def get_config():\n    return 1 / 0", ":2: ZeroDivisionError: division by zero"),
+        ("def get_config():\n    raise ValueError('no')", "ValueError: no"),
+        ("import nowhere", ":1: ModuleNotFoundError: No module named 'nowhere'"),
+        ("raise SystemExit(0)", ":1: SystemExit: 0"),
+        ("x = 1", "the file defines no function get_config()"),
+        ("def get_config():\n    return None", "expected the keys of a configuration, found None"),
+    ],
+)
+def test_a_broken_configuration_file_is_one_line(call_here, tmp_path, content, message):
+    config = tmp_path / f"config_{len(content)}.py"  # Python keeps a module by its name.
+    config.write_text(content)
+    assert_one_line(*call_here("train.py", f"--config={config}", f"--workdir={tmp_path}/run"), message)
+    assert not (tmp_path / "run").exists()
+
+
+@pytest.mark.parametrize(
+    "content", ["", "nope", "null", "[]", "{}", '{"model": null}', '{"model": {"name": [1]}}', "\x1b"]
+)
+def test_a_broken_config_json_is_one_line(call_here, tmp_path, content):
+    (tmp_path / "config.json").write_text(content)
+    assert_one_line(*call_here("evaluate.py", f"--workdir={tmp_path}"), "")
+    assert_one_line(*call_here("train.py", f"--workdir={tmp_path}"), "config")
+
+
+def test_an_empty_work_directory_is_not_the_current_one(call_here):
+    for door in ("train.py", "evaluate.py"):
+        assert_one_line(*call_here(door, "--workdir="), "name a work directory")
+
+
+def test_ctrl_c_while_hkjax_is_imported_is_one_line(monkeypatch, capsys):
+    def interrupted(name):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("importlib.import_module", interrupted)
+    with pytest.raises(SystemExit) as stopped:
+        main.enter("train")
+    assert (stopped.value.code, capsys.readouterr().err) == (130, "stopped by SIGINT\n")
 
 
 def test_evaluating_what_was_never_trained_is_one_line(call_here, tmp_path):

@@ -1,5 +1,7 @@
 """A work directory belongs to one configuration and to the data that it was trained on."""
 
+import shutil
+
 import numpy as np
 import pytest
 
@@ -9,6 +11,7 @@ from hkjax.data.prepared import load_dataset
 from hkjax.errors import InputError
 from hkjax.experiment import Experiment, evaluate_workdir, load_workdir, train_experiment
 from hkjax.models.lightgcn import LightGCNConfig
+from hkjax.training.lock import lock_workdir
 from hkjax.training.loop import TrainingConfig
 
 RANDOM = np.random.default_rng(0)
@@ -102,3 +105,64 @@ def test_a_run_whose_records_are_lost_is_evaluated_all_the_same(trained):
     assert "recall@20" in evaluate_workdir(folder / "run")["test"]
     assert "training.png" not in (folder / "run/report.md").read_text()
     records.write_text(text)
+
+
+def copy_of(trained, tmp_path):
+    experiment, folder = trained
+    return experiment, shutil.copytree(folder / "run", tmp_path / "run")
+
+
+@pytest.mark.parametrize("name", ["interactions.parquet", "triples.npy", "items.parquet", "data.json", "SHA256SUMS"])
+def test_damaged_data_are_read_anew_from_their_sources(trained, tmp_path, capsys, name):
+    experiment, workdir = copy_of(trained, tmp_path)
+    before = fingerprint(load_workdir(workdir).data)
+    path = workdir / "data" / name
+    content = path.read_bytes()
+    path.write_bytes(content[:-8] + bytes(8))
+    capsys.readouterr()
+    assert fingerprint(load_workdir(workdir).data) == before
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"{workdir}/data: the data kept here are damaged (")
+    assert line.endswith("; read anew from their sources")
+    train_experiment(experiment, workdir)
+    assert (workdir / "data" / name).read_bytes() == content or name in ("data.json", "SHA256SUMS")
+    capsys.readouterr()
+    load_workdir(workdir)
+    assert capsys.readouterr().err == ""
+
+
+def test_damaged_data_whose_sources_are_gone_are_no_data(trained, tmp_path):
+    _, folder = trained
+    _, workdir = copy_of(trained, tmp_path)
+    (workdir / "data/triples.npy").write_bytes(b"")
+    (folder / "data").rename(folder / "gone")
+    with pytest.raises(InputError, match=r"damaged .*; and from their sources: .*no such data folder"):
+        load_workdir(workdir)
+    (folder / "gone").rename(folder / "data")
+
+
+def test_a_configuration_that_was_changed_is_not_believed(trained, tmp_path):
+    experiment, workdir = copy_of(trained, tmp_path)
+    path = workdir / "config.json"
+    path.write_text(path.read_text().replace('"seed": 0', '"seed": 1'))
+    for use in (load_workdir, lambda folder: train_experiment(experiment, folder)):
+        with pytest.raises(InputError, match=r"config.json: not as it was written; put it back, or train in another"):
+            use(workdir)
+
+
+def test_the_report_says_where_the_best_is_missing(trained, tmp_path):
+    _, workdir = copy_of(trained, tmp_path)
+    steps = sorted(int(path.name) for path in (workdir / "checkpoints").iterdir())
+    shutil.copytree(workdir / f"checkpoints/{steps[-1]}", workdir / f"checkpoints/{steps[-1] + 1}")
+    shutil.rmtree(workdir / f"checkpoints/{steps[-1]}")
+    report = evaluate_workdir(workdir)
+    (notice,) = (warning for warning in report["warnings"] if "missing" in warning)
+    assert notice.endswith(f"missing; this is of step {steps[-1] + 1}, not of the best")
+    assert notice in (workdir / "report.md").read_text()
+
+
+def test_only_one_trains(trained, tmp_path):
+    experiment, workdir = copy_of(trained, tmp_path)
+    with lock_workdir(workdir), pytest.raises(InputError, match="trains here"):
+        train_experiment(experiment, workdir)
+    evaluate_workdir(workdir)
