@@ -1,0 +1,145 @@
+"""What a TPU's or GPU's compiler makes of a training step, without a TPU or GPU; see benchmarks/README.md.
+
+python benchmarks/compile_for.py --target=v5e:2x2 --config=configs/hakg_official_book_crossing.py
+python benchmarks/compile_for.py --target=h100 --config=configs/hkrm_book_crossing.py --json=runs/h100.json
+"""
+
+import collections
+import json
+import re
+import resource
+import time
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import hlo
+import jax
+import jax.numpy as jnp
+from absl import flags
+from jax.experimental import topologies
+from jax.sharding import SingleDeviceSharding
+from ml_collections import config_flags
+from rich.console import Console
+from rich.table import Table
+
+from hkjax.cli.run import run
+from hkjax.data.batching import epoch_order
+from hkjax.experiment import build_model, load_data, read_experiment
+from hkjax.training.state import create_state, make_optimizer
+from hkjax.training.step import train_steps
+
+# By the first name of a function of hkjax that occurs in an instruction's place.
+_PARTS = {
+    "drawing negatives": "sample_negatives|randint|_draw",
+    "edge sampling": "subsample_edges|random_subset|select_edges",
+    "dropout": "dropout",
+    "angle loss": "cone_loss|masked_gram|angle",
+    "ranking loss": "score_samples|cosines|contrastive|ranking",
+    "propagation": "propagate|spmm|messages|relational",
+    "optimiser": "adam|update",
+}
+_GPUS = {"h100": Path(__file__).with_name("h100.textproto")}
+
+
+def define_flags() -> None:
+    flags.DEFINE_string("target", "v5e:2x2", "A slice of TPUs, such as v5e:2x2 or v5p:2x2x1, or a GPU: h100.")
+    flags.DEFINE_string("json", None, "A file for the figures.")
+    flags.DEFINE_string("text", None, "A file for the program itself.")
+    config_flags.DEFINE_config_file("config", None, "The experiment.")
+
+
+def main() -> None:
+    device, platform = target_device(flags.FLAGS.target)
+    experiment = read_experiment(flags.FLAGS.config)
+    figures, text = compile_step(experiment, device, platform)
+    Console(width=120).print(as_table(figures, f"{experiment.model.name} for one {flags.FLAGS.target}"))
+    if flags.FLAGS.json:
+        Path(flags.FLAGS.json).write_text(json.dumps(figures, indent=2) + "\n")
+    if flags.FLAGS.text:
+        Path(flags.FLAGS.text).write_text(text)
+
+
+def target_device(target: str) -> tuple[Any, str]:
+    """The first device of a slice or GPU that need not be here, and its platform."""
+    if target in _GPUS:
+        options = {"topology": "1x1x1", "target_config": _GPUS[target].read_text()}
+        return topologies.get_topology_desc("cuda", target, **options).devices[0], "cuda"
+    return topologies.get_topology_desc(platform="tpu", topology_name=target).devices[0], "tpu"
+
+
+def compile_step(experiment: Any, device: Any, platform: str) -> tuple[dict[str, Any], str]:
+    """Compiles the training step; returns the figures and the program's text."""
+    recommender = build_model(experiment, load_data(experiment))
+    optimizer = make_optimizer(experiment.optimizer, recommender.batches.steps_per_epoch)
+    key = jax.random.key(0)
+
+    def there(tree: Any) -> Any:
+        on = SingleDeviceSharding(device)
+        return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=on), tree)
+
+    shapes = (
+        jax.eval_shape(partial(create_state, recommender, optimizer), key),
+        *(recommender.inputs, recommender.batches),
+        jax.eval_shape(epoch_order, recommender.batches, key),
+        *(jnp.int32(1), key),
+    )
+    step = partial(train_steps, gradient=jax.grad(recommender.loss, has_aux=True), optimizer=optimizer)
+    lowered = jax.jit(step, donate_argnums=0).trace(*map(there, shapes)).lower(lowering_platforms=(platform,))
+    start, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF)
+    compiled = lowered.compile()
+    after = resource.getrusage(resource.RUSAGE_SELF)
+    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
+    memory, text = compiled.memory_analysis(), compiled.as_text()
+    return {
+        "compile seconds": time.perf_counter() - start,
+        "compile CPU seconds": cpu,
+        "argument MB": memory.argument_size_in_bytes / 1e6,
+        "temporary MB": memory.temp_size_in_bytes / 1e6,
+        **figures_of(hlo.parse(text)),
+    }, text
+
+
+def figures_of(program: hlo.Program) -> dict[str, Any]:
+    """What the program does in a step: totals, and by part."""
+    indices, kinds = collections.Counter[str](), collections.Counter[str]()
+    for (kind, place), count in hlo.indices(program).items():
+        indices[part_of(place)] += count
+        kinds[kind] += count
+    moved = collections.Counter[str]()
+    for place, size in hlo.traffic(program).items():
+        moved[part_of(place)] += size
+    return {
+        "M indices": sum(indices.values()) / 1e6,
+        "HBM GB": sum(moved.values()) / 1e9,
+        "M cycles": hlo.cycles(program) / 1e6,
+        "M indices by kind": {kind: count / 1e6 for kind, count in kinds.most_common()},
+        "M indices by part": {part: count / 1e6 for part, count in indices.most_common()},
+        "HBM GB by part": {part: size / 1e9 for part, size in moved.most_common()},
+        "collectives": {kind: [count, size / 1e6] for kind, (count, size) in hlo.collectives(program).items()},
+    }
+
+
+def part_of(place: str) -> str:
+    """The part of the step that an instruction belongs to, by the functions that it comes from."""
+    part = next((part for part, pattern in _PARTS.items() if re.search(pattern, place)), "other")
+    return f"{part}, backwards" if "transpose(" in place else part
+
+
+def as_table(figures: dict[str, Any], title: str) -> Table:
+    """The totals, and below them the parts."""
+    table = Table("", "M indices", "HBM GB", title=title, title_justify="left")
+    for part in sorted({*figures["M indices by part"], *figures["HBM GB by part"]}):
+        cells = (figures[name].get(part, 0.0) for name in ("M indices by part", "HBM GB by part"))
+        table.add_row(part, *(f"{cell:.2f}" for cell in cells))
+    table.add_section()
+    table.add_row("all", f"{figures['M indices']:.2f}", f"{figures['HBM GB']:.2f}")
+    for name in ("compile CPU seconds", "argument MB", "temporary MB", "M cycles"):
+        table.add_row(f"{name}: {figures[name]:,.0f}")
+    for kind, count in figures["M indices by kind"].items():
+        table.add_row(f"{kind}: {count:.2f} M indices")
+    return table
+
+
+if __name__ == "__main__":
+    run(define_flags, main, __doc__)
