@@ -51,10 +51,10 @@ def make_exclusions(users: np.ndarray, items: np.ndarray, n_users: int, n_items:
 def sample_negatives(
     key: jax.Array, exclusions: Histories, users: jax.Array, examples: jax.Array, n_draws: int, n_items: int
 ) -> jax.Array:
-    """Draws items outside the users' histories, as uniformly as jax.random.randint and without rejection.
+    """Draws items outside the users' histories, uniformly up to n_items / 2^32, and without rejection.
 
     A user with m excluded items p_0 < p_1 < ... has n_items - m others. The one of rank r among them is r + k, where k
-    counts the excluded items with p_k - k <= r. Bisection finds k.
+    counts the excluded items with p_k - k <= r. The rank is the high word of a random word times n_items - m.
 
     Args:
         key: PRNG key.
@@ -69,19 +69,52 @@ def sample_negatives(
         int32 [B, n_draws].
     """
     keys = jax.vmap(jax.random.fold_in, (None, 0))(key, examples)
-    start, length = exclusions.start[users][:, None], exclusions.length[users][:, None]
-    draw = jax.vmap(lambda key, n_others: jax.random.randint(key, (n_draws,), 0, n_others, jnp.int32))
-    rank = draw(keys, n_items - length[:, 0])
+    words = jax.vmap(lambda key: jax.random.bits(key, (n_draws,), jnp.uint32))(keys)
+    start, length = exclusions.start[users], exclusions.length[users]
+    rank = _multiply_high(words, (n_items - length)[:, None].astype(jnp.uint32)).astype(jnp.int32)
+    # Bisection looks at few items, one after another; accelerators count many at once sooner.
+    below = jax.lax.platform_dependent(
+        exclusions.items, start, length, rank, cpu=_excluded_below, default=_excluded_below_by_count
+    )
+    return rank + below
+
+
+def _multiply_high(a: jax.Array, b: jax.Array) -> jax.Array:
+    """The high words of products: floor(a b / 2^32) of uint32 arrays."""
+    a1, a0, b1, b0 = a >> 16, a & 0xFFFF, b >> 16, b & 0xFFFF
+    middle = a1 * b0 + (a0 * b0 >> 16)
+    return a1 * b1 + (middle >> 16) + (a0 * b1 + (middle & 0xFFFF) >> 16)
+
+
+def _excluded_below(items: jax.Array, start: jax.Array, length: jax.Array, rank: jax.Array) -> jax.Array:
+    """How many of each user's items p_0 < p_1 < ... have p_k - k <= rank, by bisection: [B], [B], [B, n] -> [B, n]."""
+    start, length = start[:, None], length[:, None]
 
     def halve(_: int, bounds: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
         low, high = bounds
         middle = (low + high) // 2
-        passed = (low < high) & (exclusions.items[start + jnp.minimum(middle, length - 1)] - middle <= rank)
+        passed = (low < high) & (items[start + jnp.minimum(middle, length - 1)] - middle <= rank)
         return jnp.where(passed, middle + 1, low), jnp.where(passed, high, middle)
 
-    n_halvings = int(exclusions.items.shape[0]).bit_length()
-    low, _ = jax.lax.fori_loop(0, n_halvings, halve, (jnp.zeros_like(rank), jnp.broadcast_to(length, rank.shape)))
-    return rank + low
+    n_halvings = int(items.shape[0]).bit_length()
+    bounds = jnp.zeros_like(rank), jnp.broadcast_to(length, rank.shape)
+    return jax.lax.fori_loop(0, n_halvings, halve, bounds)[0]
+
+
+def _excluded_below_by_count(items: jax.Array, start: jax.Array, length: jax.Array, rank: jax.Array) -> jax.Array:
+    """`_excluded_below` by comparing each rank with all of the user's items, 128 at a time."""
+    width = 128
+    padded = jnp.pad(items, (0, width))
+
+    def count(block: jax.Array, found: jax.Array) -> jax.Array:
+        place = block * width + jnp.arange(width)
+        first = jnp.minimum(start + block * width, items.shape[0])
+        rows = jax.vmap(lambda at: jax.lax.dynamic_slice(padded, (at,), (width,)))(first)
+        bound = jnp.where(place < length[:, None], rows - place, jnp.iinfo(jnp.int32).max)
+        return found + jnp.sum(bound[:, None, :] <= rank[:, :, None], axis=-1, dtype=jnp.int32)
+
+    n_blocks = -(-jnp.max(length, initial=0) // width)
+    return jax.lax.fori_loop(0, n_blocks, count, jnp.zeros_like(rank))
 
 
 def subsample_edges(key: jax.Array, edges: Edges, fraction: float) -> Edges:

@@ -2,8 +2,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from hkjax.errors import InputError
+from hkjax.ops import sampling
 from hkjax.ops.sampling import dropout, make_exclusions, make_histories, random_subset, sample_negatives
 
 
@@ -46,6 +49,27 @@ def test_the_draws_of_an_example_do_not_depend_on_its_batch():
         sample_negatives(jax.random.key(0), exclusions, users[1::2], examples[1::2], 20, 9), whole[1::2]
     )
     assert (whole[0] != whole[2]).any()
+
+
+def test_counting_finds_what_bisection_finds():
+    random = np.random.default_rng(0)
+    lengths = np.array([0, 1, 127, 128, 129, 300, 5])
+    histories = [np.sort(random.choice(400, size=n, replace=False)) for n in lengths]
+    users = np.repeat(np.arange(len(lengths)), lengths)
+    exclusions = make_exclusions(users, np.concatenate(histories), len(lengths), 401)
+    rank = jnp.asarray(random.integers(0, 401 - lengths[:, None], size=(len(lengths), 200)), jnp.int32)
+    args = exclusions.items, exclusions.start, exclusions.length, rank
+    expected = [
+        [int((history - np.arange(len(history)) <= r).sum()) for r in row]
+        for history, row in zip(histories, rank, strict=True)
+    ]
+    np.testing.assert_array_equal(sampling._excluded_below(*args), expected)
+    np.testing.assert_array_equal(sampling._excluded_below_by_count(*args), expected)
+
+
+@given(a=st.integers(0, 2**32 - 1), b=st.integers(0, 2**32 - 1))
+def test_the_high_word_of_a_product(a, b):
+    assert int(sampling._multiply_high(jnp.uint32(a), jnp.uint32(b))) == a * b >> 32
 
 
 def test_a_user_with_every_item_is_refused():
