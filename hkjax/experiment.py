@@ -4,7 +4,6 @@ import contextlib
 import dataclasses
 import json
 import os
-import shutil
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
@@ -132,7 +131,6 @@ def prepare_data(experiment: Experiment, workdir: Path) -> Dataset:
             return load_dataset(kept)
     except DamagedDataError as error:
         _say(f"{error}; read anew from their sources")
-        shutil.rmtree(kept)
     return load_data(experiment)
 
 
@@ -158,6 +156,14 @@ def kept_data(experiment: Experiment, workdir: Path) -> Dataset:
         raise InputError(f"{damage}; and from their sources: {error}" if damage else error) from error
     _say(f"{damage}; read anew from their sources" if damage else "")
     return data
+
+
+def _keeps(kept: Path, experiment: Experiment) -> bool:
+    """Whether the folder holds the experiment's data, whole."""
+    try:
+        return is_prepared(kept, _data_settings(experiment))
+    except DamagedDataError:
+        return False
 
 
 def _changes(experiment: Experiment, kept: Path) -> str:
@@ -215,7 +221,7 @@ def train_experiment(experiment: Experiment, workdir: Path, settle: Settle | Non
         validate = make_validator(usual.recommender, data, e.training.monitor)
         if is_first():
             claim_workdir(workdir, e, fingerprint(data), read_experiment)
-            if not is_prepared(workdir / "data", _data_settings(e)):
+            if not _keeps(workdir / "data", e):
                 save_dataset(data, workdir / "data", source_files(e.data), _data_settings(e))
         barrier("workdir")
         try:

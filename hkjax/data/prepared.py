@@ -120,8 +120,12 @@ def is_prepared(folder: Path, settings: str | None = None) -> bool:
     """Whether the folder holds a data set, of these settings if any are given.
 
     Raises:
-        DamagedDataError: it does, but its data.json is not as it was written.
+        DamagedDataError: it does, but not as it was written.
     """
+    try:
+        check_sums(folder)
+    except InputError as error:
+        raise _damaged(folder, error) from error
     return (folder / "data.json").exists() and settings in (None, _read_facts(folder)["settings"])
 
 

@@ -10,6 +10,7 @@ from hkjax.ops._bilinear import bilinear_primitives
 from hkjax.ops._blocks import add_rows, map_rows, row_dot
 from hkjax.ops._columns import sum_columns
 from hkjax.ops.collectives import all_gather, device_key
+from hkjax.ops.sampling import random_words
 from hkjax.ops.sparse import Edges, local_sddmm
 
 _BLOCK = 8
@@ -43,7 +44,7 @@ def pair_gram(x: jax.Array, pairs: Edges) -> tuple[jax.Array, jax.Array, jax.Arr
 def half_pair_gram(key: jax.Array, x: jax.Array, pairs: Edges) -> tuple[jax.Array, jax.Array, jax.Array]:
     """`pair_gram` over a random half of the dimensions: each counts with probability 1/2, drawn anew for each pair."""
     d, n_pairs = x.shape[-1], pairs.rows.shape[0]
-    bits = jax.random.bits(device_key(key), (n_pairs, -(-d // 32)), jnp.uint32)
+    bits = random_words(device_key(key), (n_pairs, -(-d // 32)))
 
     def gram(x: jax.Array, dimensions: jax.Array) -> jax.Array:
         return masked_gram(x, pairs.rows, pairs.columns, bits, dimensions)

@@ -145,7 +145,7 @@ def select_edges(edges: Edges, kept: jax.Array, size: int) -> Edges:
 
 def random_subset(key: jax.Array, n: int, size: int) -> jax.Array:
     """A uniform random subset of exactly `size` of n things, as a mask: bool [n], without sorting."""
-    words = jax.random.bits(key, (n,), jnp.uint32)
+    words = random_words(key, (n,))
 
     # Those with the smallest words; their bound is found bit by bit.
     def refine(i: jax.Array, bound: jax.Array) -> jax.Array:
@@ -155,6 +155,22 @@ def random_subset(key: jax.Array, n: int, size: int) -> jax.Array:
     bound = jax.lax.fori_loop(jnp.uint32(0), jnp.uint32(32), refine, jnp.uint32(0))
     below, tied = words < bound, words == bound
     return below | (tied & (jnp.cumsum(tied) <= size - below.sum()))
+
+
+def random_words(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+    """Random words for masks, uint32 of the shape: on CPUs those of the key's generator, as everywhere else.
+
+    On accelerators they are those of the machine's own generator, which compiles and runs sooner. What is drawn so may
+    differ between kinds of accelerators, not between runs on one.
+    """
+
+    def of_machine(words: jax.Array) -> jax.Array:
+        return jax.lax.rng_bit_generator(jnp.resize(words, 4), shape, jnp.uint32)[1]
+
+    def of_key(words: jax.Array) -> jax.Array:
+        return jax.random.bits(jax.random.wrap_key_data(words, impl=jax.random.key_impl(key)), shape, jnp.uint32)
+
+    return jax.lax.platform_dependent(jax.random.key_data(key), cpu=of_key, default=of_machine)
 
 
 def dropout(key: jax.Array, x: jax.Array, rate: float) -> jax.Array:
@@ -168,7 +184,7 @@ def dropout(key: jax.Array, x: jax.Array, rate: float) -> jax.Array:
     Returns:
         [rows, d].
     """
-    words = jax.random.bits(rows_key(key), (x.shape[0], -(-x.shape[1] // 2)), jnp.uint32)
+    words = random_words(rows_key(key), (x.shape[0], -(-x.shape[1] // 2)))
     bits = jax.lax.bitcast_convert_type(words, jnp.uint16).reshape(x.shape[0], -1)[:, : x.shape[1]]
     threshold = min(round(rate * 65536), 65535)
     return jnp.where(bits >= threshold, x / (1 - threshold / 65536), 0)
