@@ -90,7 +90,7 @@ def read_records(workdir: Path) -> list[dict[str, Any]]:
         try:
             record = json.loads(line)
             right = record.pop("crc32", None) in (None, _crc32(record)) and _is_record(record)
-        except (ValueError, AttributeError, RecursionError):
+        except (ValueError, TypeError, AttributeError, RecursionError):
             right = False
         if not right:
             raise InputError(
