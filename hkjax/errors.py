@@ -11,6 +11,10 @@ class InputError(ValueError):
     """
 
 
+class DivergenceError(InputError):
+    """The loss, the monitored metric, a parameter or a moment is no longer finite; all processes raise it together."""
+
+
 class TerminationError(Exception):
     """SIGTERM or Ctrl-C came; the state is saved, and the same command goes on.
 

@@ -20,7 +20,7 @@ from hkjax.data.negatives import draw_negatives
 from hkjax.data.prepared import DamagedDataError, changed_sources, is_prepared, load_dataset, save_dataset
 from hkjax.data.read import read_dataset, source_files
 from hkjax.data.synthetic import SyntheticConfig, synthetic_dataset
-from hkjax.errors import InputError
+from hkjax.errors import DivergenceError, InputError
 from hkjax.evaluation.evaluate import EvaluationConfig, make_validator
 from hkjax.evaluation.report import make_report, print_report, write_report
 from hkjax.models.base import Params, Recommender
@@ -34,7 +34,7 @@ from hkjax.serving.recommend import TrainedModel
 from hkjax.training.checkpoint import Checkpoints
 from hkjax.training.hosts import barrier, is_first
 from hkjax.training.lock import lock_workdir
-from hkjax.training.loop import DivergenceError, TrainingConfig, fit
+from hkjax.training.loop import TrainingConfig, fit
 from hkjax.training.partition import MeshShape, Partitioner, make_mesh
 from hkjax.training.progress import best_record, read_records
 from hkjax.training.recovery import restore_params

@@ -13,13 +13,18 @@ SUMS = "SHA256SUMS"
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Writes a file, or leaves what was there: a process that is killed while it writes leaves no half of it."""
+    """Writes a file, or leaves what was there: a process that is killed while it writes leaves no half of it.
+
+    Raises:
+        InputError: it can't be written.
+    """
     draft = path.with_name(f".{path.name}.tmp")
-    with draft.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    draft.replace(path)
+    with clear_errors(path):
+        with draft.open("w", encoding="utf-8") as file:
+            file.write(text)
+            file.flush()
+            os.fsync(file.fileno())
+        draft.replace(path)
 
 
 @contextlib.contextmanager

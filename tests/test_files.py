@@ -59,6 +59,6 @@ def test_what_can_not_be_written_is_named(tmp_path):
 def test_a_failed_write_leaves_what_was_there(tmp_path, monkeypatch):
     write_whole(tmp_path / "x", "old")
     monkeypatch.setattr("os.fsync", lambda _: (_ for _ in ()).throw(OSError(28, "full")))
-    with pytest.raises(OSError, match="full"):
+    with pytest.raises(InputError, match=r"x: can't be written .full."):
         write_whole(tmp_path / "x", "new")
     assert (tmp_path / "x").read_text() == "old"

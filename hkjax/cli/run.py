@@ -1,5 +1,7 @@
 """What all command lines share: flags, help, and an error that ends them with one line on stderr."""
 
+import contextlib
+import io
 import os
 import re
 import sys
@@ -71,8 +73,8 @@ def run(
         print(stop, file=sys.stderr)
         sys.exit(stop.code)
     except KeyboardInterrupt:
-        print("stopped by SIGINT", file=sys.stderr, flush=True)
-        os._exit(130)  # A usual exit would wait for work in other threads.
+        print("stopped by SIGINT", file=sys.stderr)
+        _leave(130)
     except BrokenPipeError:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Nobody reads stdout any more; nor is it flushed at the exit.
         sys.exit(141)
@@ -82,10 +84,14 @@ def run(
         _fail(_OUT_OF_MEMORY.format(error))
     except jax.errors.JaxRuntimeError as error:
         if "RESOURCE_EXHAUSTED" not in str(error):
-            raise
+            traceback.print_exc()
+            _leave(1)
         _fail(_OUT_OF_MEMORY.format(str(error).splitlines()[0]))
     except OSError as error:
         _fail(f"{error.filename}: {error.strerror}" if error.filename else error)
+    except Exception:  # A mistake of ours.
+        traceback.print_exc()
+        _leave(1)
 
 
 def _open_standard_streams() -> None:
@@ -94,6 +100,9 @@ def _open_standard_streams() -> None:
         pass
     os.close(file)
     sys.stdout, sys.stderr = sys.stdout or open(1, "w"), sys.stderr or open(2, "w")  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # A name that the terminal's encoding lacks is no failure.
 
 
 def _keep_compiled(workdir: Path) -> None:
@@ -171,10 +180,15 @@ def _entry(name: str, kind: str, meaning: str) -> list[str]:
 def _fail(message: object, code: int = 2) -> None:
     line = printable(" ".join(str(message).replace("\\n", " ").split()))
     print(f"error: {line}", file=sys.stderr, flush=True)
-    waits_for_others = any(
-        not thread.daemon for thread in threading.enumerate() if thread is not threading.main_thread()
-    )
-    if jax.distributed.is_initialized() or waits_for_others:
-        # A usual exit would wait: for other processes, who wait for this one, or for orbax, whose write has failed.
+    _leave(code)
+
+
+def _leave(code: int) -> None:
+    """Exits, even where a usual exit would wait: for other processes, who wait for this one, or for a failed write."""
+    others = [thread for thread in threading.enumerate() if thread is not threading.main_thread()]
+    if jax.distributed.is_initialized() or any(not thread.daemon for thread in others):
+        with contextlib.suppress(OSError, ValueError):
+            sys.stdout.flush()
+            sys.stderr.flush()
         os._exit(code)
     sys.exit(code)

@@ -9,6 +9,7 @@
 | SHA256SUMS | sums of all these files |
 """
 
+import errno
 import json
 import shutil
 from collections.abc import Sequence
@@ -80,7 +81,11 @@ def load_dataset(folder: Path) -> Dataset:
     try:
         check_sums(folder)
         return _load(folder)
+    except MemoryError:
+        raise
     except (OSError, ValueError, KeyError, TypeError, EOFError, pa.ArrowException) as error:
+        if isinstance(error, OSError) and error.errno not in (None, errno.ENOENT):
+            raise
         raise _damaged(folder, error) from error
 
 

@@ -10,6 +10,7 @@ from matplotlib.backends.backend_agg import FigureCanvasAgg
 from matplotlib.figure import Figure
 from matplotlib.font_manager import get_font_names
 
+from hkjax.files import clear_errors
 from hkjax.models.base import Picture
 
 # C0 is the model's, or what matters most; the others are baselines and background.
@@ -24,11 +25,11 @@ def save_picture(picture: Picture, folder: Path) -> None:
     """Draws a picture into a PNG file of its name in the folder."""
     from cycler import cycler
 
-    folder.mkdir(parents=True, exist_ok=True)
     fonts = [name for name in _FONTS if name in get_font_names()]
     # Names are no formulas, whatever signs they hold; what no font has is drawn as a box.
     style: dict[Any, Any] = {"axes.prop_cycle": cycler(color=_COLOURS), "text.parse_math": False, "font.family": fonts}
-    with rc_context(style), warnings.catch_warnings():
+    with clear_errors(folder), rc_context(style), warnings.catch_warnings():
+        folder.mkdir(parents=True, exist_ok=True)
         warnings.filterwarnings("ignore", "Glyph .* missing from")
         figure = Figure(figsize=picture.size)
         FigureCanvasAgg(figure)
@@ -39,7 +40,6 @@ def save_picture(picture: Picture, folder: Path) -> None:
 
 def training_curves(records: Sequence[Mapping[str, Any]], monitor: str) -> Picture:
     """The train loss and the monitored validation metric against epochs."""
-    records = [record for record in records if {"train_loss", f"validation_{monitor}"} <= record.keys()]
     epochs = [record["epoch"] for record in records]
     monitored = [record[f"validation_{monitor}"] for record in records]
 

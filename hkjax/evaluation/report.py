@@ -14,6 +14,7 @@ from hkjax.data.dataset import Dataset
 from hkjax.evaluation.evaluate import EvaluationConfig, evaluate
 from hkjax.evaluation.markdown import report_text
 from hkjax.evaluation.verdict import CALLED, verdict
+from hkjax.files import write_whole
 from hkjax.models.base import Insight, Params, Picture, Recommender, Representation
 
 _SHOWN_KS = (5, 20)
@@ -96,13 +97,14 @@ def write_report(
     from hkjax.evaluation import plots  # Only now: it imports matplotlib.
 
     rankings = {report["model"]: report["test"], **report["baselines"]}
-    curves = [plots.training_curves(records, monitor)] if records else []
+    monitored = [x for x in records if x.get("train_loss") is not None and x.get(f"validation_{monitor}") is not None]
+    curves = [plots.training_curves(monitored, monitor)] if monitored else []
     drawn = [*curves, plots.top_k_curves(rankings, config.ks), *pictures]
     for picture in drawn:
         plots.save_picture(picture, workdir / "plots")
-    (workdir / "report.json").write_text(json.dumps(report, indent=2) + "\n")
+    write_whole(workdir / "report.json", json.dumps(report, indent=2) + "\n")
     text = report_text(report, {x.title: f"{x.name}.png" for x in drawn}, shown_metrics(report), sections)
-    (workdir / "report.md").write_text(text)
+    write_whole(workdir / "report.md", text)
 
 
 def print_report(report: Mapping[str, Any]) -> None:

@@ -165,7 +165,7 @@ def random_words(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
     """
 
     def of_machine(words: jax.Array) -> jax.Array:
-        return jax.lax.rng_bit_generator(jnp.resize(words, 4), shape, jnp.uint32)[1]
+        return jax.lax.rng_bit_generator(jnp.resize(words, (4,)), shape, jnp.uint32)[1]
 
     def of_key(words: jax.Array) -> jax.Array:
         return jax.random.bits(jax.random.wrap_key_data(words, impl=jax.random.key_impl(key)), shape, jnp.uint32)

@@ -3,8 +3,9 @@
 import contextlib
 import hashlib
 import json
+import re
 import textwrap
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -16,6 +17,9 @@ from hkjax.models.base import Params
 from hkjax.training.checksums import describe, difference
 from hkjax.training.state import TrainState
 
+# What TensorStore says, as a ValueError, where the files may be whole.
+_PASSING = "PERMISSION_DENIED|RESOURCE_EXHAUSTED|UNAVAILABLE|DEADLINE_EXCEEDED|Too many open files|Input/output error"
+
 
 class DamagedError(InputError):
     """A checkpoint is incomplete, or its numbers are not those that were saved."""
@@ -26,14 +30,14 @@ class Record(NamedTuple):
 
     Attributes:
         arrays: of `hkjax.training.checksums.describe`; None in a checkpoint of hkjax 0.3 or before.
-        metrics: the monitored metric by its name; empty in the middle of an epoch.
-        best: the step of the best checkpoint when this one was saved, or None.
+        best: the step of the best checkpoint when this one was saved, or None before the end of an epoch.
+        best_value: the monitored metric of that one, or None.
         halvings: how many times the learning rate had been halved (see `TrainingConfig.on_divergence`).
     """
 
     arrays: dict[str, dict[str, Any]] | None
-    metrics: dict[str, float]
     best: int | None = None
+    best_value: float | None = None
     halvings: int = 0
 
 
@@ -64,33 +68,39 @@ class Checkpoints:
 
     @property
     def best(self) -> int | None:
-        """The step of the first checkpoint with the highest value of the monitored metric, or None."""
-        return best_of(self.values())
-
-    def values(self) -> dict[int, float]:
-        """The monitored metric that each checkpoint says it reached, where it says so."""
-        values: dict[int, float] = {}
-        for step in self.steps:
-            with contextlib.suppress(DamagedError):
-                metrics = self.record(step).metrics
-                values |= {step: metrics[self.monitor]} if self.monitor in metrics else {}
-        return values
+        """The step that was the best when the last checkpoint that can be read was saved, or None."""
+        for step in reversed(self.steps):
+            try:
+                return self.record(step).best
+            except DamagedError:
+                continue
+        return self.latest
 
     def record(self, step: int) -> Record:
         """Reads what a checkpoint says of itself.
 
         Raises:
-            DamagedError: it can't be read, or is not as it was written.
+            DamagedError: it is incomplete, or not as it was written.
+            InputError: it can't be read.
         """
         with self._damage(step):
             folder = self.directory / str(step)
-            if (folder / "params").is_dir() and not (folder / "record").is_dir():
-                metrics = folder / "metrics/metrics"
-                return Record(None, json.loads(metrics.read_text()) if metrics.exists() else {})
+            if not (folder / "record").is_dir() and '"record"' not in (folder / "_CHECKPOINT_METADATA").read_text():
+                return self._early_record(step)
             content = json.loads((folder / "record/metadata").read_text())
             if seal(content["record"]) != content["sha256"]:
                 raise ValueError("its record is not as it was written")
-            return Record(**content["record"])
+            return Record(**{name: content["record"][name] for name in Record._fields})
+
+    def _early_record(self, step: int) -> Record:
+        """What a checkpoint of hkjax 0.3 or before, which has a metric and no record, would say of itself."""
+        values = {}
+        for other in self.steps:
+            path = self.directory / str(other) / "metrics/metrics"
+            if other <= step and path.exists():
+                values[other] = float(json.loads(path.read_text())[self.monitor])
+        best = max(values, key=lambda step: (values[step], -step), default=None)
+        return Record(None, best, None if best is None else values[best])
 
     def restore(self, step: int, like: TrainState) -> TrainState:
         """Restores the whole state of a step; `like` gives its shapes and devices.
@@ -139,24 +149,24 @@ class Checkpoints:
 
     @contextlib.contextmanager
     def _damage(self, step: int) -> Iterator[None]:
+        """Within, what shows damage is a DamagedError; what may pass, such as a lack of rights, is none."""
+        folder = self.directory / str(step)
         try:
             yield
-        except (MemoryError, PermissionError, jax.errors.JaxRuntimeError, DamagedError):
+        except (MemoryError, jax.errors.JaxRuntimeError, InputError):
             raise
         except Exception as error:  # Orbax and TensorStore raise many kinds for a file that is not as they wrote it.
             reason = textwrap.shorten(str(error).split(" [")[0] or type(error).__name__, 120)
-            raise DamagedError(f"{self.directory / str(step)}: damaged ({reason})") from error
+            missing = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
+            if (isinstance(error, OSError) and not isinstance(error, missing)) or re.search(_PASSING, str(error)):
+                raise InputError(f"{folder}: can't be read ({reason})") from error
+            raise DamagedError(f"{folder}: damaged ({reason})") from error
 
 
 def items_of(state: TrainState) -> dict[str, Any]:
     """The items of a checkpoint: the parameters, and the rest of the state."""
     rest = {"step": state.step, "opt_state": state.opt_state, "metric_sums": state.metric_sums}
     return {"params": state.params, "rest": rest}
-
-
-def best_of(values: Mapping[int, float]) -> int | None:
-    """The first step with the highest value, or None."""
-    return max(values, key=lambda step: (values[step], -step), default=None)
 
 
 def seal(record: dict[str, Any]) -> str:

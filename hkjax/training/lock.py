@@ -1,9 +1,11 @@
 """One process trains in a work directory at a time."""
 
 import contextlib
+import errno
 import fcntl
 import os
 import socket
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,15 +26,16 @@ def lock_workdir(workdir: Path) -> Iterator[None]:
     Raises:
         InputError: another process holds it, or the directory can't be written.
     """
-    path = workdir / NAME
+    path, holder = workdir / NAME, ""
     with clear_errors(workdir):
         workdir.mkdir(parents=True, exist_ok=True)
         try:
             file = _acquire(path)
         except BlockingIOError as error:
-            holder = path.read_text(errors="replace").strip() or "another process"
+            with contextlib.suppress(FileNotFoundError):
+                holder = path.read_text(errors="replace").strip()
             raise InputError(
-                f"{workdir}: {holder} trains here; wait for its end, or choose another --workdir"
+                f"{workdir}: {holder or 'another process'} trains here; wait for its end, or choose another --workdir"
             ) from error
     try:
         yield
@@ -45,11 +48,15 @@ def lock_workdir(workdir: Path) -> Iterator[None]:
 
 def _acquire(path: Path) -> int:
     while True:
-        file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
         try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            file = os.open(path, os.O_RDWR | os.O_CREAT, 0o666)
+        except FileNotFoundError:  # Its last holder has just removed the empty directory.
+            path.parent.mkdir(parents=True, exist_ok=True)
+            continue
+        try:
+            _lock(file, path)
             # Its last holder may have removed the file between the two calls above.
-            if path.exists() and os.path.samestat(os.fstat(file), path.stat()):
+            if _is_at(file, path):
                 os.ftruncate(file, 0)
                 os.write(file, f"process {os.getpid()} on {socket.gethostname()}\n".encode())
                 return file
@@ -57,3 +64,19 @@ def _acquire(path: Path) -> int:
             os.close(file)
             raise
         os.close(file)
+
+
+def _lock(file: int, path: Path) -> None:
+    try:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError as error:
+        if error.errno not in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP):
+            raise
+        print(f"{path}: this file system has no locks; see to it that one process alone trains here", file=sys.stderr)
+
+
+def _is_at(file: int, path: Path) -> bool:
+    try:
+        return os.path.samestat(os.fstat(file), path.stat())
+    except FileNotFoundError:
+        return False

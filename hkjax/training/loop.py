@@ -12,11 +12,11 @@ from typing import Any, Literal
 import jax
 import jax.numpy as jnp
 
-from hkjax.errors import InputError, TerminationError
+from hkjax.errors import DivergenceError, InputError, TerminationError
 from hkjax.models.base import Params
 from hkjax.ranges import Checked, Count
 from hkjax.training.hosts import Termination, broadcast_int, is_first, lost_peers
-from hkjax.training.progress import EpochBar, EventLog, best_record, compiling
+from hkjax.training.progress import EpochBar, EventLog, compiling, read_records
 from hkjax.training.recovery import restore_state
 from hkjax.training.state import TrainState
 from hkjax.training.trainer import Trainer
@@ -25,10 +25,6 @@ from hkjax.training.writer import CheckpointWriter
 _SECONDS_PER_CALL = 1.0
 # A loss that is no number at a thousandth of the learning rate has another cause.
 _MOST_HALVINGS = 10
-
-
-class DivergenceError(InputError):
-    """The loss, the monitored metric or a parameter is no longer finite."""
 
 
 @dataclasses.dataclass(frozen=True)
@@ -95,10 +91,12 @@ def fit(
             state, saved_halvings = restore_state(checkpoints, fresh) or (fresh, 0)
             halvings = saved_halvings if halvings is None else halvings
             used = slower(halvings) if halvings and slower else trainer
+            if not int(state.step):
+                _refuse_lost_checkpoints(workdir)
             log = EventLog(workdir, after_step=int(state.step), writes=is_first())
             save = partial(checkpoints.save, halvings=halvings)
             try:
-                return _epochs(state, used, validate, training, keys, log, save, termination)
+                return _epochs(state, used, validate, training, keys, log, checkpoints, save, termination)
             except DivergenceError as error:
                 halvings += 1
                 if training.on_divergence == "stop" or slower is None or halvings > _MOST_HALVINGS:
@@ -116,6 +114,7 @@ def _epochs(
     training: TrainingConfig,
     keys: list[jax.Array],
     log: EventLog,
+    checkpoints: CheckpointWriter,
     save: Callable[..., None],
     termination: Termination,
 ) -> list[dict[str, Any]]:
@@ -125,13 +124,17 @@ def _epochs(
     # The state says how far training is; a record that was lost changes nothing but the history.
     epoch = int(state.step) // steps_per_epoch
     log.warn_of_missing(epoch)
-    if _finished(epoch, log.records, training):
+
+    def ended(n_epochs: int) -> bool:
+        return _finished(n_epochs, (checkpoints.best_so_far or 0) // steps_per_epoch, training)
+
+    if ended(epoch):
         return log.records
     with compiling("the training step"):  # Taking no step compiles it, and changes nothing.
         order = trainer.epoch_order(jax.random.fold_in(order_key, epoch))
         state = jax.block_until_ready(trainer.train_steps(state, order, jnp.int32(0), step_key))
     validating: contextlib.AbstractContextManager[None] = compiling("validation")
-    while not _finished(epoch, log.records, training):
+    while not ended(epoch):
         order = trainer.epoch_order(jax.random.fold_in(order_key, epoch))
         with EpochBar(epoch, steps_per_epoch, batch_size) as bar:
             state = _run_epoch(state, trainer, order, step_key, bar, termination)
@@ -151,7 +154,9 @@ def _epochs(
         log.write({"epoch": epoch + 1, "step": int(state.step), "seconds": bar.seconds, **means, **validation})
         save(state, monitored)
         epoch += 1
-        if termination.should_stop(int(state.step)) and not _finished(epoch, log.records, training):
+        if termination.should_stop(int(state.step)) and not _finished(
+            epoch, (checkpoints.best_so_far or 0) // steps_per_epoch, training
+        ):
             raise _farewell(state, termination)
     return log.records
 
@@ -194,8 +199,16 @@ def _all_finite(tree: Any) -> jax.Array:
     return jnp.stack([jnp.isfinite(leaf).all() for leaf in jax.tree.leaves(tree)]).all()
 
 
-def _finished(n_epochs: int, records: list[dict[str, Any]], training: TrainingConfig) -> bool:
-    if n_epochs >= training.epochs:
-        return True
-    best = best_record(records, training.monitor)
-    return best is not None and n_epochs - best["epoch"] >= training.patience
+def _refuse_lost_checkpoints(workdir: Path) -> None:
+    # Of a run that was killed, two records may be ahead of the first checkpoint, which is written meanwhile.
+    n_records = len(read_records(workdir))
+    if n_records > 2 or (workdir / "damaged").exists():
+        raise InputError(
+            f"{workdir}/checkpoints: holds none, though {n_records} epochs were trained; put them back, or choose "
+            "another --workdir"
+        )
+
+
+def _finished(n_epochs: int, best_epoch: int, training: TrainingConfig) -> bool:
+    """Whether training ends; the best epoch is 0 before there is one."""
+    return n_epochs >= training.epochs or (best_epoch > 0 and n_epochs - best_epoch >= training.patience)

@@ -14,33 +14,39 @@ from hkjax.training.state import TrainState
 from hkjax.training.writer import CheckpointWriter
 
 # A run that trains removes old checkpoints while others read: after so long they look again at what is there.
-_SECONDS_TO_SETTLE = 0.5
+_SECONDS_TO_SETTLE, _ROUNDS = 0.5, 5
 
 
 def restore_state(checkpoints: CheckpointWriter, like: TrainState) -> tuple[TrainState, int] | None:
     """The latest state that is whole, and how many times its learning rate was halved; None where nothing was saved.
 
-    Damaged checkpoints are moved to damaged/ in the work directory, with a line on stderr.
+    Damaged checkpoints after it are moved to damaged/ in the work directory, with a line on stderr.
 
     Args:
         checkpoints: what training saved.
         like: a state, for shapes and devices.
 
     Raises:
-        InputError: what was saved is of another model, or all of it is damaged; of several processes none moves
-            anything, and the first damage is an error.
+        InputError: what was saved is of another model, can't be read, or all of it is damaged, and nothing is moved; of
+            several processes none moves anything, and the first damage is an error.
     """
-    damage: DamagedError | None = None
+    damaged: dict[int, DamagedError] = {}
     for step in reversed(checkpoints.steps):
         try:
-            return checkpoints.restore(step, like), checkpoints.record(step).halvings
+            state, record = checkpoints.restore(step, like), checkpoints.record(step)
         except DamagedError as error:
             if jax.process_count() > 1:
                 raise InputError(f"{error}; move it away, and the same commands go on from the one before") from error
-            damage = error
-            print(f"{error}; moved to {checkpoints.set_aside(step)}", file=sys.stderr)
-    if damage is not None:
-        raise InputError(f"{damage}; no other checkpoint is left: choose a new --workdir") from damage
+            damaged[step] = error
+            continue
+        for other, damage in damaged.items():
+            print(f"{damage}; moved to {checkpoints.set_aside(other)}", file=sys.stderr)
+        if damaged:
+            checkpoints.reload()
+        checkpoints.go_on_from(record)
+        return state, record.halvings
+    if damaged:
+        raise InputError(f"{next(iter(damaged.values()))}; no other checkpoint is left: choose a new --workdir")
     return None
 
 
@@ -68,7 +74,8 @@ def restore_params(checkpoints: Checkpoints, like: Params, best: bool) -> Restor
     Raises:
         InputError: what was saved is of another model, or all of it is damaged.
     """
-    while True:
+    found: Restored | DamagedError | None = None
+    for _ in range(_ROUNDS):
         steps = checkpoints.steps
         found = _attempt(checkpoints, steps, like, best)
         if found is None or (isinstance(found, Restored) and not found.notice):
@@ -78,13 +85,13 @@ def restore_params(checkpoints: Checkpoints, like: Params, best: bool) -> Restor
             break
     if isinstance(found, DamagedError):
         raise InputError(f"{found}; no other checkpoint is left: train in a new --workdir") from found
-    if is_first():
+    if is_first() and found is not None:
         print(found.notice, file=sys.stderr)
     return found
 
 
 def _attempt(checkpoints: Checkpoints, steps: list[int], like: Params, best: bool) -> Restored | DamagedError | None:
-    wanted = _best(checkpoints, steps) if best else max(steps, default=None)
+    wanted = checkpoints.best if best else max(steps, default=None)
     if wanted is None:
         return None
     reason: Exception | str | None = None if wanted in steps else f"{checkpoints.directory / str(wanted)}: missing"
@@ -100,13 +107,3 @@ def _attempt(checkpoints: Checkpoints, steps: list[int], like: Params, best: boo
         which = "best" if best else "latest"
         return Restored(params, step, f"{reason}; this is of step {step}, not of the {which}" if reason else "")
     return damage
-
-
-def _best(checkpoints: Checkpoints, steps: list[int]) -> int | None:
-    """The step that was the best when the last of the steps that can be read was saved."""
-    for step in reversed(steps):
-        try:
-            return checkpoints.record(step).best or checkpoints.best
-        except DamagedError:
-            continue
-    return max(steps, default=None)

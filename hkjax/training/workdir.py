@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from hkjax.errors import InputError
-from hkjax.files import check_sums, clear_errors, write_sums, write_whole
+from hkjax.files import SUMS, check_sums, clear_errors, write_sums, write_whole
 
 _DATA = "data.sha256"
 
@@ -34,7 +34,12 @@ def claim_workdir(workdir: Path, experiment: Any, data: str, read: Callable[[dic
             differences = ", ".join(f"{k}: {old.get(k)!r} there, {new.get(k)!r} here" for k in changed)
             raise InputError(f"{workdir}: belongs to another configuration ({differences}); choose another --workdir")
         check_data(workdir, data)
+        if not (workdir / SUMS).exists():
+            write_sums(workdir, [path.name, _DATA])
         return
+    left = [name for name in (SUMS, "metrics.jsonl", "checkpoints") if (workdir / name).exists()]
+    if left:
+        raise InputError(f"{path}: missing, though {left[0]} is there; put it back, or choose another --workdir")
     with clear_errors(workdir):
         write_whole(workdir / _DATA, data + "\n")
         write_whole(path, json.dumps(dataclasses.asdict(experiment), indent=2) + "\n")

@@ -9,8 +9,8 @@ from typing import Any
 import jax
 import orbax.checkpoint as ocp
 
-from hkjax.errors import InputError, TerminationError
-from hkjax.training.checkpoint import Checkpoints, Record, best_of, items_of, seal
+from hkjax.errors import DivergenceError, InputError, TerminationError
+from hkjax.training.checkpoint import Checkpoints, Record, items_of, seal
 from hkjax.training.checksums import describe
 from hkjax.training.state import TrainState
 
@@ -24,12 +24,17 @@ class CheckpointWriter(Checkpoints):
 
     Args:
         directory, monitor, padded: as of `Checkpoints`; the directory is created where absent.
+
+    Attributes:
+        best_so_far: the step of the first checkpoint with the highest value of the monitored metric, or None. It stays
+            the best until a higher value comes, even if it is lost.
     """
 
     def __init__(self, directory: Path, monitor: str, padded: bool = False):
         super().__init__(directory, monitor, padded)
-        self._values = self.values()
-        options = ocp.CheckpointManagerOptions(preservation_policy=_LatestTwoAndBest(self._values))
+        self.best_so_far: int | None = None
+        self._best_value: float | None = None
+        options = ocp.CheckpointManagerOptions(preservation_policy=_LatestTwoAndBest(self))
         with self._clear_errors():
             self._manager = ocp.CheckpointManager(directory, options=options)
 
@@ -39,7 +44,7 @@ class CheckpointWriter(Checkpoints):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if jax.process_count() > 1 and not isinstance(error, TerminationError | None):
+        if jax.process_count() > 1 and not isinstance(error, TerminationError | DivergenceError | None):
             return  # Closing would wait for processes that may be lost.
         with self._clear_errors():
             self._manager.close()
@@ -57,13 +62,17 @@ class CheckpointWriter(Checkpoints):
     def save(self, state: TrainState, metrics: dict[str, float] | None = None, halvings: int = 0) -> None:
         """Saves the state, with the monitored metric that it reached at the end of an epoch."""
         step, items = int(state.step), items_of(state)
-        if metrics is not None:
-            self._values[step] = metrics[self.monitor]
-        record = Record(describe(items), metrics or {}, best_of(self._values), halvings)._asdict()
+        if metrics is not None and (self._best_value is None or metrics[self.monitor] > self._best_value):
+            self.best_so_far, self._best_value = step, metrics[self.monitor]
+        record = Record(describe(items), self.best_so_far, self._best_value, halvings)._asdict()
         args = {name: ocp.args.StandardSave(tree) for name, tree in items.items()}
         args["record"] = ocp.args.JsonSave({"record": record, "sha256": seal(record)})
         with self._clear_errors():
             self._manager.save(step, args=ocp.args.Composite(**args))
+
+    def go_on_from(self, record: Record) -> None:
+        """Takes over which checkpoint is the best; to be called with the record of the one that was restored."""
+        self.best_so_far, self._best_value = record.best, record.best_value
 
     def wait(self) -> None:
         """Waits until all that was saved is on disk."""
@@ -77,17 +86,19 @@ class CheckpointWriter(Checkpoints):
         taken = len([*folder.glob(f"{step}*")])
         target = folder / (f"{step}-{taken}" if taken else str(step))
         (self.directory / str(step)).rename(target)
-        self._values.pop(step, None)
-        self._manager.reload()
         return target
+
+    def reload(self) -> None:
+        """Makes orbax look again at what is there."""
+        self._manager.reload()
 
 
 class _LatestTwoAndBest:
     """Orbax's policy of what stays: should the latest be damaged, there is one before it."""
 
-    def __init__(self, values: dict[int, float]):
-        self._values = values
+    def __init__(self, checkpoints: CheckpointWriter):
+        self._checkpoints = checkpoints
 
     def should_preserve(self, checkpoints: Sequence[Any], *, context: Any) -> list[bool]:
-        kept = {checkpoint.step for checkpoint in checkpoints[-2:]} | {best_of(self._values)}
+        kept = {checkpoint.step for checkpoint in checkpoints[-2:]} | {self._checkpoints.best_so_far}
         return [checkpoint.step in kept for checkpoint in checkpoints]

@@ -40,7 +40,7 @@ def get_config():
 
 
 @pytest.mark.parametrize("form", FORMS)
-@examples(short=1, long=200)
+@examples(short=1, long=210)
 @hypothesis.given(which=st.integers(0, 2), flaw=sources.flaws(KINDS), trains=st.integers(0, 9))
 def test_one_flawed_source(form, which, flaw, trains, commands):
     with tempfile.TemporaryDirectory() as folder:

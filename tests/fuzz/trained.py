@@ -26,18 +26,24 @@ class TrainedRun(NamedTuple):
     """The run, and what undisturbed commands give.
 
     Attributes:
+        model: its model.
         workdir: the run, to be copied.
         steps: of its checkpoints.
         recommended: stdout of `recommend`, by the only checkpoint there, and of all of them by 0.
         final: the checksums of the parameters after the last epoch.
         records: those of all epochs, without their seconds.
+        recommended_after: stdout of `recommend` after them.
+        measured: the test metrics of `evaluate` before them.
     """
 
+    model: str
     workdir: Path
     steps: list[int]
     recommended: dict[int, str]
     final: dict[str, str]
     records: list[dict[str, Any]]
+    recommended_after: str
+    measured: dict[str, float]
 
 
 def train_in_part(model: str, commands: Commands, folder: Path) -> TrainedRun:
@@ -60,8 +66,11 @@ def train_in_part(model: str, commands: Commands, folder: Path) -> TrainedRun:
                 shutil.rmtree(copy / f"checkpoints/{other}")
         recommended[step] = recommend(commands, copy).out
     whole = shutil.copytree(workdir, folder / "whole")
+    evaluate(commands, whole)
+    measured = measured_of(whole)
     train(commands, whole)
-    return TrainedRun(workdir, steps, recommended, sums_of(whole), records_of(whole))
+    after = recommend(commands, whole).out
+    return TrainedRun(model, workdir, steps, recommended, sums_of(whole), records_of(whole), after, measured)
 
 
 def recommend(commands: Commands, workdir: Path) -> Any:
@@ -70,6 +79,15 @@ def recommend(commands: Commands, workdir: Path) -> Any:
 
 def train(commands: Commands, workdir: Path) -> Any:
     return commands.run("train", f"--workdir={workdir}", kind="damaged run")
+
+
+def evaluate(commands: Commands, workdir: Path) -> Any:
+    return commands.run("evaluate", f"--workdir={workdir}", kind="damaged run")
+
+
+def measured_of(workdir: Path) -> dict[str, float]:
+    """The test metrics of a report."""
+    return json.loads((workdir / "report.json").read_text())["test"]
 
 
 def steps_of(workdir: Path) -> list[int]:

@@ -84,6 +84,24 @@ def test_a_record_without_its_checkpoint_is_taken_again(recommender, tiny_data, 
     assert [r["epoch"] for r in run(recommender, tiny_data, tmp_path, 3)] == [1, 2, 3]
 
 
+def test_lost_records_do_not_change_when_training_ends(recommender, tiny_data, tmp_path):
+    metrics = {1: 0.5, 2: 0.7, 3: 0.6, 4: 0.65, 5: 0.6, 6: 0.9}
+    training, steps = TrainingConfig(32, 10, patience=3), recommender.batches.steps_per_epoch
+
+    def fit_until(epochs):
+        values = iter(list(metrics.values())[last_epoch(tmp_path, steps) :])
+        limited = TrainingConfig(32, epochs, patience=3)
+        return fit(trainer_of(recommender), lambda params: {"auc": next(values)}, limited, 0, tmp_path)
+
+    fit_until(3)
+    (tmp_path / "metrics.jsonl").unlink()
+    assert [record["epoch"] for record in fit_until(training.epochs)] == [4, 5]
+
+
+def last_epoch(workdir, steps_per_epoch):
+    return (Checkpoints(workdir / "checkpoints", "auc").latest or 0) // steps_per_epoch
+
+
 DAMAGE = {
     "missing": lambda lines: lines[1:],
     "doubled": lambda lines: [*lines, lines[-1]],

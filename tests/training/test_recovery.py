@@ -47,9 +47,10 @@ DAMAGE = {
     "other numbers": garble,
     "no record": lambda folder: (folder / "record/metadata").unlink(),
     "an empty record": lambda folder: (folder / "record/metadata").write_text(""),
-    "another metric": lambda folder: (folder / "record/metadata").write_text(
-        (folder / "record/metadata").read_text().replace('"auc": 0.', '"auc": 1.')
+    "another best": lambda folder: (folder / "record/metadata").write_text(
+        (folder / "record/metadata").read_text().replace('"best": 20', '"best": 40')
     ),
+    "no record folder": lambda folder: shutil.rmtree(folder / "record"),
     "no arrays": lambda folder: [path.unlink() for path in folder.rglob("*") if path.parent.name == "d"],
     "no parameters": lambda folder: shutil.rmtree(folder / "params"),
     "nothing": lambda folder: [shutil.rmtree(path) for path in folder.iterdir() if path.is_dir()],
@@ -74,6 +75,7 @@ def test_training_goes_on_from_the_last_that_is_whole(kind, directory, capsys):
     DAMAGE[kind](directory / "50")
     with CheckpointWriter(directory, "auc") as checkpoints:
         state, halvings = restore_state(checkpoints, state_of(0))
+        assert checkpoints.best_so_far == 20
         assert (int(state.step), halvings) == (40, 2)
         np.testing.assert_array_equal(state.params["user"], PARAMS["user"] + 40)
         checkpoints.save(state_of(50), {"auc": 0.95})
@@ -115,6 +117,50 @@ def test_where_all_are_damaged_nothing_is_guessed(directory):
         restore_params(Checkpoints(directory, "auc"), PARAMS, best=True)
     with CheckpointWriter(directory, "auc") as checkpoints, pytest.raises(InputError, match="choose a new --workdir"):
         restore_state(checkpoints, state_of(0))
+    assert Checkpoints(directory, "auc").steps == [20, 40, 50]
+    assert not (directory.parent / "damaged").exists()
+
+
+@pytest.mark.parametrize("kind", DAMAGE)
+def test_a_damaged_best_is_remembered_until_there_is_a_better_one(kind, directory):
+    DAMAGE[kind](directory / "20")
+    with CheckpointWriter(directory, "auc") as checkpoints:
+        restore_state(checkpoints, state_of(0))
+        checkpoints.save(state_of(60), {"auc": 0.89})
+        checkpoints.wait()
+        assert (checkpoints.steps, checkpoints.best) == ([20, 50, 60], 20)
+        assert restore_params(checkpoints, PARAMS, best=True).step == 60
+        checkpoints.save(state_of(70), {"auc": 0.91})
+        checkpoints.wait()
+        assert restore_params(checkpoints, PARAMS, best=True)[1:] == (70, "")
+
+
+@pytest.mark.parametrize(
+    "error", [OSError(24, "Too many open files"), OSError(5, "I/O error"), PermissionError(13, "no")]
+)
+def test_what_may_pass_is_no_damage(error, directory, monkeypatch):
+    def fails(*_, **__):
+        raise error
+
+    with CheckpointWriter(directory, "auc") as checkpoints:
+        monkeypatch.setattr("orbax.checkpoint.Checkpointer.restore", fails)
+        with pytest.raises(InputError, match="50: can't be read") as found:
+            restore_state(checkpoints, state_of(0))
+    assert not isinstance(found.value, DamagedError)
+    assert Checkpoints(directory, "auc").steps == [20, 40, 50]
+
+
+def test_a_reader_ends_though_the_list_always_changes(directory, monkeypatch):
+    DAMAGE["other numbers"](directory / "20")
+    steps, added = Checkpoints.steps.fget, iter(range(100, 200))
+
+    def changing(self):
+        shutil.copytree(directory / "50", directory / str(next(added)))
+        return steps(self)
+
+    monkeypatch.setattr(Checkpoints, "steps", property(changing))
+    monkeypatch.setattr("hkjax.training.recovery._SECONDS_TO_SETTLE", 0.0)
+    assert restore_params(Checkpoints(directory, "auc"), PARAMS, best=True).notice.endswith("not of the best")
 
 
 def test_another_model_is_no_damage(directory):
@@ -128,6 +174,8 @@ def test_checkpoints_without_a_record_are_read(directory):
     """Those of hkjax 0.3 and before: metrics beside, no sums."""
     for step, value in ((20, 0.9), (40, 0.8), (50, 0.6)):
         shutil.rmtree(directory / f"{step}/record")
+        metadata = directory / f"{step}/_CHECKPOINT_METADATA"
+        metadata.write_text(metadata.read_text().replace('"record"', '"metrics"'))
         (directory / f"{step}/metrics").mkdir()
         (directory / f"{step}/metrics/metrics").write_text(f'{{"auc": {value}}}')
     checkpoints = Checkpoints(directory, "auc")

@@ -1,5 +1,7 @@
 """A work directory belongs to one configuration and to the data that it was trained on."""
 
+import dataclasses
+import json
 import shutil
 
 import numpy as np
@@ -166,3 +168,29 @@ def test_only_one_trains(trained, tmp_path):
     with lock_workdir(workdir), pytest.raises(InputError, match="trains here"):
         train_experiment(experiment, workdir)
     evaluate_workdir(workdir)
+
+
+def test_a_run_without_its_configuration_is_not_taken_over(trained, tmp_path):
+    experiment, workdir = copy_of(trained, tmp_path)
+    (workdir / "config.json").unlink()
+    with pytest.raises(InputError, match=r"config.json: missing, though SHA256SUMS is there; put it back"):
+        train_experiment(dataclasses.replace(experiment, seed=7), workdir)
+
+
+def test_sums_that_a_kill_left_out_are_written_by_the_next_start(trained, tmp_path):
+    experiment, workdir = copy_of(trained, tmp_path)
+    sums = (workdir / "SHA256SUMS").read_text()
+    (workdir / "SHA256SUMS").unlink()
+    train_experiment(experiment, workdir)
+    assert (workdir / "SHA256SUMS").read_text() == sums
+
+
+def test_a_run_whose_checkpoints_are_lost_does_not_begin_anew(trained, tmp_path):
+    experiment, workdir = copy_of(trained, tmp_path)
+    shutil.rmtree(workdir / "checkpoints")
+    line = (workdir / "metrics.jsonl").read_text().splitlines()[0]
+    record = {key: value for key, value in json.loads(line).items() if key != "crc32"}
+    records = [json.dumps({**record, "epoch": k}) + "\n" for k in (1, 2, 3)]
+    (workdir / "metrics.jsonl").write_text("".join(records))
+    with pytest.raises(InputError, match="holds none, though 3 epochs were trained"):
+        train_experiment(experiment, workdir)
