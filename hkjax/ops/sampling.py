@@ -48,6 +48,7 @@ def make_exclusions(users: np.ndarray, items: np.ndarray, n_users: int, n_items:
     return histories
 
 
+@jax.named_scope("drawing negatives")
 def sample_negatives(
     key: jax.Array, exclusions: Histories, users: jax.Array, examples: jax.Array, n_draws: int, n_items: int
 ) -> jax.Array:
@@ -117,6 +118,7 @@ def _excluded_below_by_count(items: jax.Array, start: jax.Array, length: jax.Arr
     return jax.lax.fori_loop(0, n_blocks, count, jnp.zeros_like(rank))
 
 
+@jax.named_scope("edge sampling")
 def subsample_edges(key: jax.Array, edges: Edges, fraction: float) -> Edges:
     """Keeps a fraction of the edges, in their order and without sorting.
 
@@ -173,6 +175,7 @@ def random_words(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
     return jax.lax.platform_dependent(jax.random.key_data(key), cpu=of_key, default=of_machine)
 
 
+@jax.named_scope("dropout")
 def dropout(key: jax.Array, x: jax.Array, rate: float) -> jax.Array:
     """Zeroes entries of a table at random and scales the others by 1 / (1 - rate), so that the mean stays.
 

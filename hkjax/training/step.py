@@ -33,8 +33,9 @@ def train_step(
         optimizer: the optax transformation.
     """
     gradients, metrics = gradient(state.params, inputs, batch, jax.random.fold_in(key, state.step))
-    updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)
-    params = optax.apply_updates(state.params, updates)
+    with jax.named_scope("optimiser"):
+        updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)
+        params = optax.apply_updates(state.params, updates)
     return TrainState(state.step + 1, params, opt_state, jax.tree.map(jnp.add, state.metric_sums, metrics))
 
 

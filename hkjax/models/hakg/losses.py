@@ -67,6 +67,7 @@ def angle_loss(angles: jax.Array, half_apertures: jax.Array) -> jax.Array:
     return jax.nn.relu(angles - half_apertures)
 
 
+@jax.named_scope("angle loss")
 def cone_loss(config: HAKGConfig, x: jax.Array, pairs: Edges, key: jax.Array) -> jax.Array:
     """The mean angle loss over pairs: what lies in the entailment cone of its apex costs nothing.
 

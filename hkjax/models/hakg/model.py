@@ -30,6 +30,7 @@ from hkjax.ops.sampling import sample_negatives
 from hkjax.precision import full_precision
 
 
+@jax.named_scope("ranking loss")
 def ranking_loss(config: HAKGConfig, x: Embeddings, inputs: HAKGInputs, batch: Batch, key: jax.Array) -> jax.Array:
     """The contrastive loss of the rows' positive items against sampled negatives."""
     users, n_items = batch["user"], inputs.item_degree.size

@@ -75,6 +75,7 @@ def layer(config: HAKGConfig, relation: jax.Array, gates: Gates, x: Embeddings, 
     return Embeddings(user, entity, item)
 
 
+@jax.named_scope("propagation")
 def propagate(config: HAKGConfig, p: HAKGParameters, inputs: HAKGInputs, key: jax.Array | None) -> Embeddings:
     """The sum of layers 0 to L. With a key, edges and interactions are sampled, and entries dropped out."""
     sample, keys = Sample(inputs, 1.0), None

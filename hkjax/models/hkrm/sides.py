@@ -42,6 +42,7 @@ def softmax_mask(config: HKRMConfig, inputs: HKRMInputs, items: jax.Array) -> ja
     return mask if config.missing_fields == "mask" else jnp.ones_like(mask)
 
 
+@jax.named_scope("target")
 def target(
     config: HKRMConfig, p: HKRMParameters, inputs: HKRMInputs, values: jax.Array, items: jax.Array
 ) -> tuple[Side, jax.Array]:
@@ -53,6 +54,7 @@ def target(
     return Side(vector, proximity_softmax(logits, mask)), proximity_log_softmax(logits, mask)
 
 
+@jax.named_scope("query")
 def query(config: HKRMConfig, p: HKRMParameters, inputs: HKRMInputs, values: jax.Array, history: History) -> Side:
     """The side of the histories, q_s (eq. 1) and P(A|q) (eq. 4); `values` [items * n, d] holds every o."""
     n_rows, n_fields = history.n_kept.shape[0], inputs.field_mask.shape[1]
