@@ -12,7 +12,7 @@ derivatives of either mode and any order, without the unordered scatters and the
 automatic differentiation would make of their loops.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -24,7 +24,11 @@ Implementation = Callable[..., jax.Array]
 
 
 def bilinear_primitives(
-    name: str, by_weights: Implementation, by_rows: Implementation, by_columns: Implementation
+    name: str,
+    by_weights: Implementation,
+    by_rows: Implementation,
+    by_columns: Implementation,
+    on_tpu: Sequence[Implementation | None] = (None, None, None),
 ) -> tuple[Implementation, Implementation, Implementation]:
     """Makes primitives of the three partial derivatives of a trilinear form.
 
@@ -33,13 +37,16 @@ def bilinear_primitives(
         by_weights, by_rows, by_columns: (a, b, *layout, n) -> array with leading axis n. a and b are the
             form's other two arguments, in the order weights, rows, columns; layout are integer arrays
             that say where its edges are.
+        on_tpu: what TPUs run instead of each; the same functions, up to rounding.
 
     Returns:
         The three primitives in that order, called in the same way, n by keyword.
     """
     w, y, x = (
-        _primitive(f"{name}_by_{part}", function)
-        for part, function in (("weights", by_weights), ("rows", by_rows), ("columns", by_columns))
+        _primitive(f"{name}_by_{part}", function, other)
+        for part, function, other in zip(
+            ("weights", "rows", "columns"), (by_weights, by_rows, by_columns), on_tpu, strict=True
+        )
     )
     _define_derivatives(w, left=y.bind, right=x.bind)
     _define_derivatives(y, left=w.bind, right=_swapped(x.bind))
@@ -51,7 +58,7 @@ def _swapped(function: Implementation) -> Implementation:
     return lambda a, b, *layout, n: function(b, a, *layout, n=n)
 
 
-def _primitive(name: str, function: Implementation) -> Primitive:
+def _primitive(name: str, function: Implementation, on_tpu: Implementation | None) -> Primitive:
     primitive = Primitive(name)
     primitive.def_impl(jax.jit(function, static_argnames="n"))
 
@@ -64,6 +71,8 @@ def _primitive(name: str, function: Implementation) -> Primitive:
 
     primitive.def_abstract_eval(shape)
     mlir.register_lowering(primitive, mlir.lower_fun(function, multiple_results=False))
+    if on_tpu is not None:
+        mlir.register_lowering(primitive, mlir.lower_fun(on_tpu, multiple_results=False), platform="tpu")
     batching.primitive_batchers[primitive] = batch
     return primitive
 

@@ -6,12 +6,13 @@ import chex
 import jax
 import jax.numpy as jnp
 
+from hkjax.ops import _dense_samples
 from hkjax.ops._bilinear import bilinear_primitives
 from hkjax.ops._blocks import add_rows, map_rows, row_dot
 from hkjax.ops._columns import sum_columns
 from hkjax.ops.collectives import all_gather, device_key
 from hkjax.ops.sampling import random_words
-from hkjax.ops.sparse import Edges, local_sddmm
+from hkjax.ops.sparse import PADDING_ROW, Edges, local_sddmm
 
 _BLOCK = 8
 
@@ -59,7 +60,7 @@ def masked_gram(x: jax.Array, first: jax.Array, second: jax.Array, bits: jax.Arr
 
     Args:
         x: columns of a table, with all its rows, [N, d].
-        first, second: int [pairs].
+        first, second: int [pairs]; the first ascend.
         bits: uint32 [pairs, words]; bit k of word w says whether dimension 32 w + k counts.
         dimensions: int [d], which of the table's dimensions the columns are.
 
@@ -110,7 +111,8 @@ def _table_sums(weights: jax.Array, rows: jax.Array, ids: jax.Array, n: int) -> 
     return jax.lax.scan(add, zeros, (_column_blocks(weights), _column_blocks(ids)))[0]
 
 
-_score, _, _ = bilinear_primitives("score", _products, _row_sums, _table_sums)
+_on_tpu = (_dense_samples.products, _dense_samples.row_sums, _dense_samples.table_sums)
+_score, _, _ = bilinear_primitives("score", _products, _row_sums, _table_sums, _on_tpu)
 
 
 def _column_blocks(x: jax.Array) -> jax.Array:
@@ -146,10 +148,10 @@ def _masked_sums(
         w, first, second, bits = block
         mask = unpack_bits(bits, dimensions).astype(y.dtype)
         c, d, half = mask * y[first], mask * y[second], w[:, 1:2] / 2
-        total = total.at[first].add(w[:, 0:1] * c + half * d)
+        total = total.at[first].add(w[:, 0:1] * c + half * d, indices_are_sorted=True, mode="drop")
         return total.at[second].add(half * c + w[:, 2:3] * d)
 
-    return add_rows(add, jnp.zeros((n, y.shape[1]), y.dtype), (weights, first, second, bits), (0, 0, 0, 0))
+    return add_rows(add, jnp.zeros((n, y.shape[1]), y.dtype), (weights, first, second, bits), (0, PADDING_ROW, 0, 0))
 
 
 _masked, _, _ = bilinear_primitives("masked", _masked_products, _masked_sums, _masked_sums)

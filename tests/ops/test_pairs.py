@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 from jax.test_util import check_grads
 
-from hkjax.ops import _blocks, pairs
+from hkjax.ops import _blocks, _dense_samples, pairs
 
 
 @pytest.fixture(autouse=True)
@@ -41,3 +41,17 @@ def test_masked_gram_counts_the_dimensions_whose_bit_is_set(monkeypatch):
     np.testing.assert_allclose(sum(parts), expected, rtol=1e-12)
     loss = jax.jit(lambda x: jnp.sum(jnp.sin(gram(x, dimensions=jnp.arange(40)))))
     check_grads(loss, (x,), order=2, rtol=1e-5)
+
+
+@pytest.mark.parametrize(("n_rows", "n_table", "n_draws"), [(5, 7, 3), (16, 128, 4), (33, 300, 9)])
+def test_matrix_units_find_the_same_products_and_sums(n_rows, n_table, n_draws):
+    random = np.random.default_rng(0)
+    rows, table = (jnp.asarray(random.normal(size=(n, 6))) for n in (n_rows, n_table))
+    ids = jnp.asarray(random.integers(n_table, size=(n_rows, n_draws)))
+    weights = jnp.asarray(random.normal(size=ids.shape))
+    for dense, sparse, args in (
+        (_dense_samples.products, pairs._products, (rows, table, ids, n_rows)),
+        (_dense_samples.row_sums, pairs._row_sums, (weights, table, ids, n_rows)),
+        (_dense_samples.table_sums, pairs._table_sums, (weights, rows, ids, n_table)),
+    ):
+        np.testing.assert_allclose(dense(*args), sparse(*args), rtol=1e-12, atol=1e-12)
