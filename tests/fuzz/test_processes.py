@@ -34,5 +34,5 @@ def test_a_signal_at_any_moment(number, after, trained, commands):
         workdir = shutil.copytree(trained.workdir, Path(folder) / "run")
         commands.run("train", f"--workdir={workdir}", kind="signal", signal=int(number), after=after / 10)
         assert train(commands, workdir).code == 0
-        assert sums_of(workdir) == trained.final
-        assert records_of(workdir) == trained.records
+        assert sums_of(workdir) == sums_of(trained.whole())
+        assert records_of(workdir) == records_of(trained.whole())

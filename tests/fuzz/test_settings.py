@@ -56,7 +56,6 @@ from hkjax.models.lightgcn import LightGCNConfig
 def get_config():
     config = default_config(LightGCNConfig())
     config.synthetic.n_users, config.synthetic.n_items, config.synthetic.positives = 30, 20, 4.0
-    return config
 """
 FLAGS = {
     "recommend": ("users", "like", "top_k", "candidates", "exclude", "include_seen", "output", "workdir", "nope"),
@@ -70,7 +69,7 @@ FLAGS = {
 FILES = (
     *("", "x = 1", "def get_config(", "raise ValueError('no')", "def get_config(): return None", "\x00", "é" * 5),
     *("def get_config(): return {}", "def get_config(): return 1 / 0", "import nope", "def get_config(a, b): pass"),
-    *("from hkjax.experiment import default_config as get_config", "get_config = 3", "raise SystemExit(0)", "1 +"),
+    *(f"{CONFIG}    config.training.epochs = 1\n    return config", "get_config = 3", "raise SystemExit(0)", "1 +"),
     *("from ml_collections import ConfigDict\ndef get_config(): return ConfigDict({'seed': 'x'})", "while"),
     *("from ml_collections import ConfigDict\ndef get_config(): return ConfigDict({'nope': 1})", "import hkjax.nope"),
 )
@@ -80,7 +79,7 @@ FILES = (
 @hypothesis.given(key=st.sampled_from(KEYS), value=st.sampled_from(VALUES))
 def test_one_odd_setting(key, value, commands):
     with tempfile.TemporaryDirectory() as folder:
-        (Path(folder) / "config.py").write_text(CONFIG)
+        (Path(folder) / "config.py").write_text(f"{CONFIG}    return config\n")
         args = ("train", "--config=config.py", *SMALL, f"--config.{key}={value}")
         commands.run(*args, kind="setting", folder=folder)
 

@@ -29,16 +29,16 @@ def check(trained, commands, name, flaw, verb):
         if result.code:
             return
         if verb == "train":
-            assert sums_of(workdir) == trained.final, f"{name} {flaw}"
+            assert sums_of(workdir) == sums_of(trained.whole()), f"{name} {flaw}"
             assert steps_of(workdir)[-1] > trained.steps[-1]
             if name.name != "metrics.jsonl":
-                assert records_of(workdir) == trained.records
+                assert records_of(workdir) == records_of(trained.whole())
             after = recommend(commands, workdir)
-            assert after.out == trained.recommended_after or "this is of step" in after.err, f"{name} {flaw}"
+            assert after.out == trained.recommended_after() or "this is of step" in after.err, f"{name} {flaw}"
         elif verb == "recommend":
-            assert result.out == trained.recommended[used], f"{name} {flaw}"
+            assert result.out == trained.recommended(used), f"{name} {flaw}"
         else:
-            assert used or measured_of(workdir) == trained.measured, f"{name} {flaw}"
+            assert used or measured_of(workdir) == trained.measured(), f"{name} {flaw}"
 
 
 def files_of(trained):

@@ -1,7 +1,9 @@
 """A run that was stopped in its fourth epoch of six, and what commands say of it while nothing is damaged."""
 
+import functools
 import json
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any, NamedTuple
 from unittest import mock
@@ -23,27 +25,25 @@ _EPOCHS, _STOPS_AT, _BATCH = 6, 20, {"hkrm": 16, "hakg": 4}
 
 
 class TrainedRun(NamedTuple):
-    """The run, and what undisturbed commands give.
+    """The run, and what undisturbed commands give, each computed when it is asked for.
 
     Attributes:
         model: its model.
         workdir: the run, to be copied.
         steps: of its checkpoints.
-        recommended: stdout of `recommend`, by the only checkpoint there, and of all of them by 0.
-        final: the checksums of the parameters after the last epoch.
-        records: those of all epochs, without their seconds.
-        recommended_after: stdout of `recommend` after them.
-        measured: the test metrics of `evaluate` before them.
+        recommended: (step) -> stdout of `recommend` where only that checkpoint is there; of 0, all of them.
+        measured: () -> the test metrics of `evaluate`.
+        whole: () -> a copy of the run, trained to its end.
+        recommended_after: () -> stdout of `recommend` on that.
     """
 
     model: str
     workdir: Path
     steps: list[int]
-    recommended: dict[int, str]
-    final: dict[str, str]
-    records: list[dict[str, Any]]
-    recommended_after: str
-    measured: dict[str, float]
+    recommended: Callable[[int], str]
+    measured: Callable[[], dict[str, float]]
+    whole: Callable[[], Path]
+    recommended_after: Callable[[], str]
 
 
 def train_in_part(model: str, commands: Commands, folder: Path) -> TrainedRun:
@@ -58,19 +58,32 @@ def train_in_part(model: str, commands: Commands, folder: Path) -> TrainedRun:
     with stops, pytest.raises(TerminationError):
         train_experiment(read_experiment({**config, "mesh": (1, 1)}), workdir)
     steps = steps_of(workdir)
-    recommended = {}
-    for step in (0, *steps):
+
+    @functools.cache
+    def recommended(step: int) -> str:
         copy = shutil.copytree(workdir, folder / f"only-{step}")
         for other in steps if step else []:
             if other != step:
                 shutil.rmtree(copy / f"checkpoints/{other}")
-        recommended[step] = recommend(commands, copy).out
-    whole = shutil.copytree(workdir, folder / "whole")
-    evaluate(commands, whole)
-    measured = measured_of(whole)
-    train(commands, whole)
-    after = recommend(commands, whole).out
-    return TrainedRun(model, workdir, steps, recommended, sums_of(whole), records_of(whole), after, measured)
+        return recommend(commands, copy).out
+
+    @functools.cache
+    def measured() -> dict[str, float]:
+        copy = shutil.copytree(workdir, folder / "measured")
+        evaluate(commands, copy)
+        return measured_of(copy)
+
+    @functools.cache
+    def whole() -> Path:
+        copy = shutil.copytree(workdir, folder / "whole")
+        train(commands, copy)
+        return copy
+
+    @functools.cache
+    def recommended_after() -> str:
+        return recommend(commands, whole()).out
+
+    return TrainedRun(model, workdir, steps, recommended, measured, whole, recommended_after)
 
 
 def recommend(commands: Commands, workdir: Path) -> Any:

@@ -25,12 +25,23 @@ def state_of(step):
     return TrainState(jnp.int32(step), params, moments, {"loss": jnp.float32(step)})
 
 
-@pytest.fixture
-def directory(tmp_path):
-    with CheckpointWriter(tmp_path / "checkpoints", "auc") as checkpoints:
+@pytest.fixture(autouse=True)
+def without_waiting(monkeypatch):
+    monkeypatch.setattr("hkjax.training.recovery._SECONDS_TO_SETTLE", 0.0)
+
+
+@pytest.fixture(scope="module")
+def saved(tmp_path_factory):
+    folder = tmp_path_factory.mktemp("saved") / "checkpoints"
+    with CheckpointWriter(folder, "auc") as checkpoints:
         for step, value in VALUES.items():
             checkpoints.save(state_of(step), {"auc": value}, halvings=step // 20)
-    return tmp_path / "checkpoints"
+    return folder
+
+
+@pytest.fixture
+def directory(saved, tmp_path):
+    return shutil.copytree(saved, tmp_path / "checkpoints")
 
 
 def garble(folder):
@@ -159,7 +170,6 @@ def test_a_reader_ends_though_the_list_always_changes(directory, monkeypatch):
         return steps(self)
 
     monkeypatch.setattr(Checkpoints, "steps", property(changing))
-    monkeypatch.setattr("hkjax.training.recovery._SECONDS_TO_SETTLE", 0.0)
     assert restore_params(Checkpoints(directory, "auc"), PARAMS, best=True).notice.endswith("not of the best")
 
 
@@ -195,6 +205,5 @@ def test_readers_look_again_while_a_run_removes_what_they_read(directory, monkey
         return restore(self, step, like)
 
     monkeypatch.setattr(Checkpoints, "restore_params", removed_meanwhile)
-    monkeypatch.setattr("hkjax.training.recovery._SECONDS_TO_SETTLE", 0.0)
     assert restore_params(checkpoints, PARAMS, best=False).step in (50, 60)
     assert capsys.readouterr().err == ""
