@@ -1,8 +1,8 @@
 """What an optimised HLO program does, read from its text: indices, bytes and collectives, times the trips of loops.
 
 A rough model, not checked on hardware. Bytes are those of the operands and results of instructions outside of fusions,
-tile padding included, that lie in the device's main memory; a gather or slice counts what it takes, a scatter what it
-adds. A loop's trips are the largest constant of its condition, where XLA does not say them.
+tile padding included, that lie in the device's main memory and not in the fast one beside the arithmetic units, which
+layouts call S(1); a gather or slice counts what it takes, a scatter what it adds. A loop's trips are the largest constant of its condition, where XLA does not say them.
 """
 
 import collections
@@ -20,6 +20,8 @@ _BYTES = {
 }
 _SHAPE = re.compile(r"(\w+)\[([\d,]*)\](?:\{([\d,]*)(?::([^}]*))?\})?")
 _COLLECTIVES = ("all-reduce", "all-gather", "reduce-scatter", "all-to-all", "collective-permute")
+# Custom calls that only rename memory.
+_NOTHING = "ConcatBitcast|AllocateBuffer|AssumeGather"
 # These move nothing by themselves, or what they move is counted where it arrives.
 _FREE = {
     *("parameter", "constant", "get-tuple-element", "bitcast", "tuple", "after-all", "partition-id", "opt-barrier"),
@@ -149,6 +151,10 @@ def cycles(program: Program) -> int:
 
 
 def _moved(program: Program, name: str, instruction: Instruction) -> float:
+    if instruction.operation.endswith("-done"):  # One way between the memories; its start is counted here.
+        return sum(_sizes(instruction.type, fast_memory=True))
+    if re.search(_NOTHING, instruction.rest):
+        return 0.0
     takes, adds = (
         instruction.operation in ("gather", "dynamic-slice"),
         instruction.operation
@@ -226,11 +232,11 @@ def _dimensions(kind: str) -> list[int]:
     return [int(x) for x in shape[2].split(",") if x] if shape else []
 
 
-def _sizes(kind: str) -> list[float]:
-    """The bytes of each array of a type that lies in main memory, padded to tiles."""
+def _sizes(kind: str, fast_memory: bool = False) -> list[float]:
+    """The bytes of each array of a type, padded to tiles; of those in the fast memory only if asked for."""
     sizes = []
     for element, dimensions, order, layout in _SHAPE.findall(kind):
-        if element not in _BYTES or "S(1)" in layout:  # S(1) is the fast memory beside the arithmetic units.
+        if element not in _BYTES or ("S(1)" in layout and not fast_memory):
             continue
         shape = [int(x) for x in dimensions.split(",") if x]
         tiles = re.search(r"T\(([\d,]+)\)", layout)
