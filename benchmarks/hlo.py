@@ -2,7 +2,8 @@
 
 A rough model, not checked on hardware. Bytes are those of the operands and results of instructions outside of fusions,
 tile padding included, that lie in the device's main memory and not in the fast one beside the arithmetic units, which
-layouts call S(1); a gather or slice counts what it takes, a scatter what it adds. A loop's trips are the largest constant of its condition, where XLA does not say them.
+layouts call S(1); a gather or slice counts what it takes, a scatter what it adds. A loop's trips are the largest
+constant of its condition, where XLA does not say them.
 """
 
 import collections
