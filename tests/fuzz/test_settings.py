@@ -66,9 +66,15 @@ FLAGS = {
     "export": ("export", "workdir"),
     "evaluate": ("mesh", "export", "workdir"),
 }
+SMALL_DICT = {"synthetic": {"n_users": 30, "n_items": 20, "positives": 4.0}, "training": {"epochs": 1}}
 FILES = (
     *("", "x = 1", "def get_config(", "raise ValueError('no')", "def get_config(): return None", "\x00", "é" * 5),
-    *("def get_config(): return {}", "def get_config(): return 1 / 0", "import nope", "def get_config(a, b): pass"),
+    *(
+        f"def get_config(): return {SMALL_DICT}",
+        "def get_config(): return 1 / 0",
+        "import nope",
+        "def get_config(a, b): pass",
+    ),
     *(f"{CONFIG}    config.training.epochs = 1\n    return config", "get_config = 3", "raise SystemExit(0)", "1 +"),
     *("from ml_collections import ConfigDict\ndef get_config(): return ConfigDict({'seed': 'x'})", "while"),
     *("from ml_collections import ConfigDict\ndef get_config(): return ConfigDict({'nope': 1})", "import hkjax.nope"),
