@@ -1,6 +1,7 @@
 """What all command lines share: flags, help, and an error that ends them with one line on stderr."""
 
 import contextlib
+import inspect
 import io
 import os
 import re
@@ -117,7 +118,7 @@ def _keep_compiled(workdir: Path) -> None:
 
 def _report_unraisable(unraisable: "sys.UnraisableHookArgs") -> None:
     # Where one array of a checkpoint can't be read, orbax stops waiting for the others, and they complain.
-    if str(unraisable.exc_value) != "Event loop is closed":
+    if str(unraisable.exc_value) != "Event loop is closed" and not inspect.iscoroutine(unraisable.object):
         sys.__unraisablehook__(unraisable)
 
 
