@@ -38,10 +38,14 @@ def call_here(monkeypatch, capsys):
         monkeypatch.chdir(ROOT)
         monkeypatch.setattr(sys, "argv", [door, *arguments])
         before = set(flags.FLAGS)
-        with pytest.raises(SystemExit) as stopped:
-            runpy.run_path(door, run_name="__main__")
-        flags.FLAGS.remove_flag_values(set(flags.FLAGS) - before)
-        flags.FLAGS.unparse_flags()
+        try:
+            with pytest.raises(SystemExit) as stopped:
+                runpy.run_path(door, run_name="__main__")
+        finally:
+            flags.FLAGS.remove_flag_values(set(flags.FLAGS) - before)
+            flags.FLAGS.unparse_flags()
+            # A configuration file would find the names of the one before, whose module has the same name.
+            sys.modules.pop("config_config", None)
         return stopped.value.code, capsys.readouterr().err
 
     return call
@@ -94,7 +98,6 @@ def test_a_mistake_is_one_line_and_writes_nothing(call_here, tmp_path, arguments
     assert not workdir.exists()
 
 
-# In one process a file finds the names of the one before, so that the one without a function comes first.
 @pytest.mark.parametrize(
     ("content", "message"),
     [
