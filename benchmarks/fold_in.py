@@ -86,7 +86,7 @@ def main() -> None:
 def train(experiment: Experiment, data: Dataset, name: str) -> Trained:
     """Trains on the data, and loads the best checkpoint."""
     print(f"-- {name}", flush=True)
-    train_experiment(experiment, Path(flags.FLAGS.workdir) / name, lambda experiment, _: (experiment, data))
+    train_experiment(experiment, Path(flags.FLAGS.workdir) / name, data)
     return load_workdir(Path(flags.FLAGS.workdir) / name)
 
 

@@ -188,12 +188,15 @@ def _data_settings(experiment: Experiment) -> str:
     return json.dumps(parts, sort_keys=True)
 
 
-def train_experiment(experiment: Experiment, workdir: Path, settle: Settle | None = None) -> list[dict[str, Any]]:
+def train_experiment(
+    experiment: Experiment, workdir: Path, data: Dataset | None = None, settle: Settle | None = None
+) -> list[dict[str, Any]]:
     """Trains in the work directory, or resumes there.
 
     Args:
         experiment: its configuration.
         workdir: keeps all that comes of it, and the data; no other process trains there meanwhile.
+        data: what to train on, if not what the experiment names.
         settle: (experiment, data) -> both, for choices that depend on the data.
 
     Returns:
@@ -201,7 +204,7 @@ def train_experiment(experiment: Experiment, workdir: Path, settle: Settle | Non
     """
     # With several processes the first locks for all.
     with lock_workdir(workdir) if is_first() else contextlib.nullcontext():
-        data = prepare_data(experiment, workdir)
+        data = data or prepare_data(experiment, workdir)
         e, data = settle(experiment, data) if settle else (experiment, data)
         for warning in data.warnings if is_first() else ():
             print(warning)

@@ -110,7 +110,7 @@ def _train_on_tables(config: dict[str, Any], tables: dict[str, Any], overrides: 
 
 def _train(experiment: Experiment, workdir: Path, settle: Settle | None = None) -> None:
     """Trains, and says how it ended."""
-    records = train_experiment(experiment, workdir, settle)
+    records = train_experiment(experiment, workdir, settle=settle)
     monitor = experiment.training.monitor
     best = best_record(records, monitor)
     if best is not None and is_first():
