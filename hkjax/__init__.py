@@ -7,5 +7,5 @@ import importlib.metadata
 
 import lazy_loader
 
-__getattr__, __dir__, __all__ = lazy_loader.attach_stub(__name__, __file__)
+__getattr__, __dir__, _ = lazy_loader.attach_stub(__name__, __file__)
 __version__ = importlib.metadata.version("hkjax")
