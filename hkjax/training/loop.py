@@ -126,7 +126,8 @@ def _epochs(
     log.warn_of_missing(epoch)
 
     def ended(n_epochs: int) -> bool:
-        return _finished(n_epochs, (checkpoints.best_so_far or 0) // steps_per_epoch, training)
+        best_epoch = (checkpoints.best_so_far or 0) // steps_per_epoch
+        return n_epochs >= training.epochs or (best_epoch > 0 and n_epochs - best_epoch >= training.patience)
 
     if ended(epoch):
         return log.records
@@ -154,9 +155,7 @@ def _epochs(
         log.write({"epoch": epoch + 1, "step": int(state.step), "seconds": bar.seconds, **means, **validation})
         save(state, monitored)
         epoch += 1
-        if termination.should_stop(int(state.step)) and not _finished(
-            epoch, (checkpoints.best_so_far or 0) // steps_per_epoch, training
-        ):
+        if termination.should_stop(int(state.step)) and not ended(epoch):
             raise _farewell(state, termination)
     return log.records
 
@@ -207,8 +206,3 @@ def _refuse_lost_checkpoints(workdir: Path) -> None:
             f"{workdir}/checkpoints: holds none, though {n_records} epochs were trained; put them back, or choose "
             "another --workdir"
         )
-
-
-def _finished(n_epochs: int, best_epoch: int, training: TrainingConfig) -> bool:
-    """Whether training ends; the best epoch is 0 before there is one."""
-    return n_epochs >= training.epochs or (best_epoch > 0 and n_epochs - best_epoch >= training.patience)
