@@ -18,8 +18,9 @@ from absl import flags
 
 from hkjax.cli.run import run
 from hkjax.data.dataset import Dataset
-from hkjax.experiment import build_model, load_workdir
+from hkjax.experiment import build_model
 from hkjax.models.base import Recommender
+from hkjax.runs import load_workdir
 from hkjax.serving.contributions import history_contributions
 from hkjax.serving.recommend import load_model, user_histories
 from hkjax.serving.top_items import top_items

@@ -21,17 +21,10 @@ from ml_collections import config_flags
 from hkjax.cli.run import run
 from hkjax.data.dataset import Dataset, Interactions
 from hkjax.evaluation.ranking import rank_users
-from hkjax.experiment import (
-    Experiment,
-    Trained,
-    build_model,
-    load_data,
-    load_workdir,
-    read_experiment,
-    train_experiment,
-)
+from hkjax.experiment import Experiment, build_model, load_data, read_experiment
 from hkjax.models.base import Params, Recommender, Representation
 from hkjax.models.popularity import popularity
+from hkjax.runs import Trained, load_workdir, train_experiment
 from hkjax.serving.recommend import user_histories
 from hkjax.training.warm_start import warm_start
 

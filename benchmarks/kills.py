@@ -19,7 +19,7 @@ from absl import flags
 
 from hkjax.cli.run import run
 from hkjax.errors import InputError
-from hkjax.experiment import load_workdir
+from hkjax.runs import load_workdir
 from hkjax.training.checkpoint import Checkpoints
 from hkjax.training.progress import read_records
 

@@ -15,7 +15,8 @@ from absl import flags
 from ml_collections import config_flags
 
 from hkjax.cli.run import run
-from hkjax.experiment import evaluate_workdir, read_experiment, train_experiment
+from hkjax.experiment import read_experiment
+from hkjax.runs import evaluate_workdir, train_experiment
 
 
 def define_flags() -> None:

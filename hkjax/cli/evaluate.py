@@ -7,7 +7,7 @@ from pathlib import Path
 
 from absl import flags
 
-from hkjax.experiment import evaluate_workdir
+from hkjax.runs import evaluate_workdir
 from hkjax.training.partition import parse_mesh_shape
 
 CONFIG: type | None = None

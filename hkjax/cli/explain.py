@@ -13,8 +13,8 @@ from rich.table import Table
 
 from hkjax.cli.output import check_output, make_console, write_table
 from hkjax.errors import InputError, nearest, printable
-from hkjax.experiment import load_workdir
 from hkjax.models.registry import MODELS
+from hkjax.runs import load_workdir
 from hkjax.serving.reasons import explain_pairs, neighbour_rows, reason_rows
 from hkjax.serving.recommend import item_numbers, load_model, user_histories
 

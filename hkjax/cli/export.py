@@ -8,7 +8,7 @@ from pathlib import Path
 import jax
 from absl import flags
 
-from hkjax.experiment import load_workdir
+from hkjax.runs import load_workdir
 from hkjax.serving.export import export_scores
 
 CONFIG: type | None = None

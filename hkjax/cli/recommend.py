@@ -14,7 +14,7 @@ from rich.progress import Progress
 
 from hkjax.cli.output import check_output, print_table, write_table
 from hkjax.errors import InputError, nearest, printable
-from hkjax.experiment import load_workdir
+from hkjax.runs import load_workdir
 from hkjax.serving.recommend import TrainedModel, load_model, recommend, recommend_like
 
 CONFIG: type | None = None

@@ -8,7 +8,7 @@ from pathlib import Path
 from absl import flags
 
 from hkjax.cli.output import check_output, print_table, write_table
-from hkjax.experiment import load_workdir
+from hkjax.runs import load_workdir
 from hkjax.serving.recommend import load_model, similar
 
 CONFIG: type | None = None

@@ -22,8 +22,9 @@ from hkjax.choices import choose, tables_config
 from hkjax.cli.tables import data_config, define_table_flags, given_tables
 from hkjax.data.dataset import Dataset
 from hkjax.errors import InputError
-from hkjax.experiment import Experiment, Settle, read_experiment, train_experiment
+from hkjax.experiment import Experiment, read_experiment
 from hkjax.models.registry import MODELS
+from hkjax.runs import Settle, train_experiment
 from hkjax.training.hosts import connect, is_first
 from hkjax.training.progress import best_record
 from hkjax.training.workdir import flatten, read_config

@@ -11,8 +11,9 @@ from absl import flags
 from hkjax.cli import main
 from hkjax.data.config import DataConfig
 from hkjax.data.synthetic import SyntheticConfig
-from hkjax.experiment import Experiment, train_experiment
+from hkjax.experiment import Experiment
 from hkjax.models.lightgcn import LightGCNConfig
+from hkjax.runs import train_experiment
 from hkjax.training.loop import TrainingConfig
 
 MET = "user,item\n" + "".join(f"u{k % 7},m{k * k % 23}\n" for k in range(90))

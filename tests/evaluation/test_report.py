@@ -1,7 +1,8 @@
 from hkjax.data.config import DataConfig
 from hkjax.data.synthetic import SyntheticConfig
-from hkjax.experiment import Experiment, evaluate_workdir, train_experiment
+from hkjax.experiment import Experiment
 from hkjax.models.hakg.config import HAKGConfig
+from hkjax.runs import evaluate_workdir, train_experiment
 from hkjax.training.loop import TrainingConfig
 
 

@@ -12,9 +12,10 @@ import pytest
 
 from hkjax.choices import tables_config
 from hkjax.errors import TerminationError
-from hkjax.experiment import read_experiment, train_experiment
+from hkjax.experiment import read_experiment
 from hkjax.models.hakg.config import HAKGConfig
 from hkjax.models.hkrm.config import HKRMConfig
+from hkjax.runs import train_experiment
 from hkjax.training.hosts import Termination
 from hkjax.training.progress import read_records
 from tests.fuzz.promise import Commands

@@ -19,10 +19,11 @@ from hkjax.cli import run as command_line
 from hkjax.data.config import DataConfig
 from hkjax.data.synthetic import SyntheticConfig
 from hkjax.errors import InputError, TerminationError
-from hkjax.experiment import Experiment, evaluate_workdir, load_workdir, train_experiment
+from hkjax.experiment import Experiment
 from hkjax.models.hakg.config import HAKGConfig
 from hkjax.models.hkrm.config import HKRMConfig
 from hkjax.models.lightgcn import LightGCNConfig
+from hkjax.runs import evaluate_workdir, load_workdir, train_experiment
 from hkjax.training.checkpoint import Checkpoints
 from hkjax.training.hosts import connect
 from hkjax.training.loop import TrainingConfig
@@ -38,7 +39,8 @@ HAKG = HAKGConfig(dim=8, layers=2, negatives=5, edge_keep=1.0, interaction_keep=
 TOGETHER = """
 import json, sys
 from pathlib import Path
-from hkjax.experiment import read_experiment, train_experiment
+from hkjax.experiment import read_experiment
+from hkjax.runs import train_experiment
 from hkjax.training.hosts import connect
 coordinator, k, *runs = sys.argv[1:]
 connect(coordinator, 2, int(k))

@@ -17,9 +17,10 @@ import pytest
 from hkjax.data.synthetic import SyntheticConfig
 from hkjax.errors import InputError
 from hkjax.evaluation.evaluate import make_validator
-from hkjax.experiment import Experiment, load_workdir, train_experiment
+from hkjax.experiment import Experiment
 from hkjax.models.hkrm.config import HKRMConfig
 from hkjax.models.hkrm.model import hkrm
+from hkjax.runs import load_workdir, train_experiment
 from hkjax.training.checkpoint import Checkpoints
 from hkjax.training.loop import TrainingConfig, fit
 from hkjax.training.progress import read_records

@@ -11,8 +11,9 @@ from hkjax.data.config import DataConfig
 from hkjax.data.dataset import fingerprint
 from hkjax.data.prepared import load_dataset
 from hkjax.errors import InputError
-from hkjax.experiment import Experiment, evaluate_workdir, load_workdir, train_experiment
+from hkjax.experiment import Experiment
 from hkjax.models.lightgcn import LightGCNConfig
+from hkjax.runs import evaluate_workdir, load_workdir, train_experiment
 from hkjax.training.lock import lock_workdir
 from hkjax.training.loop import TrainingConfig
 
