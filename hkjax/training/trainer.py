@@ -14,6 +14,7 @@ from hkjax.errors import InputError
 from hkjax.models.base import Batch, Inputs, Metrics, Params, Recommender
 from hkjax.ops.collectives import DATA, ROWS
 from hkjax.ops.transfer import put_global
+from hkjax.training.memory import check_memory
 from hkjax.training.partition import MeshShape, Partitioner, make_mesh
 from hkjax.training.state import TrainState, create_state
 from hkjax.training.step import train_steps
@@ -64,10 +65,12 @@ def make_trainer(
         devices: which; all if absent.
 
     Raises:
-        InputError: the mesh does not fit the devices, the batch can't be divided evenly among them, or the
-            tables are to be sharded and the model has no way to.
+        InputError: the mesh does not fit the devices, the batch can't be divided evenly among them, the
+            tables are to be sharded and the model has no way to, or a device can't hold them.
     """
     grid = make_mesh(mesh_shape, devices)
+    params = jax.eval_shape(recommender.init, jax.random.key(0))
+    check_memory((params, jax.eval_shape(optimizer.init, params)), grid.devices, grid.shape[ROWS])
     # Tables of a run on other numbers of devices may be padded, wherever the mesh leaves that number open.
     padded = mesh_shape[1] != 1
     if grid.size == 1:

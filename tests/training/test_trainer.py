@@ -139,6 +139,11 @@ def test_train_steps_compile_once(indivisible_data, way):
     assert len(traces) == n_traces
 
 
+def test_a_state_that_no_memory_holds_is_refused_before_it_is_made(tiny_data):
+    with pytest.raises(InputError, match=r"parameters and moments take [\d,]+ GB of the [\d,]+ GB that a device has"):
+        make_trainer(lightgcn(LightGCNConfig(dim=2**31), tiny_data, batch_size=32), ADAM)
+
+
 def test_a_batch_that_does_not_divide_is_refused(tiny_data):
     recommender = hkrm(HKRMConfig(dim=8), tiny_data, batch_size=30)
     with pytest.raises(InputError, match="batch_size 30: not divisible by 4 devices"):
