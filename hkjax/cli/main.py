@@ -2,6 +2,7 @@
 
 import contextlib
 import importlib
+import inspect
 import os
 import signal
 import sys
@@ -47,11 +48,23 @@ def enter(verb: str, about: str | None = None, **defaults: Any) -> None:
         about: what --help says first; the verb's own text if absent.
         defaults: for its `define_flags`.
     """
+    sys.unraisablehook = _report_unraisable
     with _one_line():
         run = importlib.import_module("hkjax.cli.run").run
         module = importlib.import_module(f"hkjax.cli.{verb}")
     run(partial(module.define_flags, **defaults), module.main, about or module.__doc__, module.CONFIG, module.NEEDS)
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # All is done: what is left is Python's own end.
+
+
+def _report_unraisable(unraisable: "sys.UnraisableHookArgs") -> None:
+    if (
+        unraisable.exc_type is KeyboardInterrupt
+    ):  # Ctrl-C came while an object was deleted, where Python raises nothing.
+        os.write(2, b"stopped by SIGINT\n")
+        os._exit(130)
+    # Where one array of a checkpoint can't be read, orbax stops waiting for the others, and they complain.
+    if str(unraisable.exc_value) != "Event loop is closed" and not inspect.iscoroutine(unraisable.object):
+        sys.__unraisablehook__(unraisable)
 
 
 @contextlib.contextmanager

@@ -1,8 +1,8 @@
 """What all command lines share: flags, help, and an error that ends them with one line on stderr."""
 
 import contextlib
-import inspect
 import io
+import logging
 import os
 import re
 import sys
@@ -13,8 +13,9 @@ import warnings
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import absl.logging
 import jax
-from absl import flags, logging
+from absl import flags
 
 from hkjax.config import settings
 from hkjax.errors import InputError, PeerError, TerminationError, nearest, printable
@@ -50,8 +51,8 @@ def run(
     """
     _open_standard_streams()
     # What orbax and JAX log of an error comes as an exception, too.
-    logging.set_verbosity(logging.FATAL)
-    sys.unraisablehook = _report_unraisable
+    absl.logging.set_verbosity(absl.logging.FATAL)
+    logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     try:
         asks_for_help = bool({"--help", "-h", "--helpshort", "--helpfull"} & set(sys.argv[1:]))
         if asks_for_help:
@@ -114,12 +115,6 @@ def _keep_compiled(workdir: Path) -> None:
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
         # Where nothing can be written or what is there is damaged, programs are compiled as without it.
         warnings.filterwarnings("ignore", "Error (reading|writing) persistent compilation cache")
-
-
-def _report_unraisable(unraisable: "sys.UnraisableHookArgs") -> None:
-    # Where one array of a checkpoint can't be read, orbax stops waiting for the others, and they complain.
-    if str(unraisable.exc_value) != "Event loop is closed" and not inspect.iscoroutine(unraisable.object):
-        sys.__unraisablehook__(unraisable)
 
 
 def _parse(define_flags: Callable[[], None], config: type | None) -> None:

@@ -141,6 +141,22 @@ def test_ctrl_c_while_hkjax_is_imported_is_one_line(monkeypatch, capsys):
     assert (stopped.value.code, capsys.readouterr().err) == (130, "stopped by SIGINT\n")
 
 
+def test_ctrl_c_while_an_object_is_deleted_is_one_line():
+    code = """
+import signal
+from hkjax.cli import inspect, main
+
+class Deleted:
+    def __del__(self):
+        signal.raise_signal(signal.SIGINT)
+
+inspect.define_flags, inspect.main, inspect.NEEDS = lambda: None, lambda: str(Deleted()), ()
+main.enter("inspect")
+"""
+    result = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True)
+    assert (result.returncode, result.stdout, result.stderr) == (130, "", "stopped by SIGINT\n")
+
+
 def test_evaluating_what_was_never_trained_is_one_line(call_here, tmp_path):
     assert_one_line(*call_here("evaluate.py", f"--workdir={tmp_path}"), "config.json: no such file; train first")
 

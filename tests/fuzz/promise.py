@@ -55,7 +55,12 @@ class Commands:
         fault = broken_promise(result, options)
         if self._log is not None:
             facts = {"kind": kind, "verb": args[0], "code": result.code, "seconds": round(result.seconds, 2)}
-            facts |= {"bytes": result.bytes, "fault": fault, "args": args if fault else []}
+            facts |= {
+                "bytes": result.bytes,
+                "fault": fault,
+                "args": args if fault else [],
+                "err": result.err[:2000] if fault else "",
+            }
             with self._log.open("a") as file:
                 file.write(json.dumps(facts) + "\n")
         assert fault is None, f"{fault}\nhkjax {' '.join(args)}\n{result.err[-3000:]}"
