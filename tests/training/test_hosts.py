@@ -21,7 +21,6 @@ from hkjax.data.synthetic import SyntheticConfig
 from hkjax.errors import InputError, TerminationError
 from hkjax.experiment import Experiment
 from hkjax.models.hakg.config import HAKGConfig
-from hkjax.models.hkrm.config import HKRMConfig
 from hkjax.models.lightgcn import LightGCNConfig
 from hkjax.runs import evaluate_workdir, load_workdir, train_experiment
 from hkjax.training.checkpoint import Checkpoints
@@ -106,7 +105,7 @@ def test_two_processes_end_with_the_parameters_of_one(tmp_path):
     ranking = DataConfig(split="per_user")
     monitored = dataclasses.replace(sgd.training, monitor="recall@20")
     experiments = {
-        "hkrm": dataclasses.replace(sgd, model=HKRMConfig(dim=8)),
+        "lightgcn": dataclasses.replace(sgd, model=LightGCNConfig(dim=8, layers=2)),
         "hakg": dataclasses.replace(sgd, model=HAKG, data=ranking, training=monitored, mesh=(1, -1)),
     }
     runs = [
