@@ -38,12 +38,13 @@ MODELS: dict[str, Callable[[Dataset], Recommender]] = {
     "hakg official": _hakg(**SMALL, **OFFICIAL),
     "hakg without dual items": _hakg(**KEEP_ALL, dual_items=False),
     "hakg euclidean without gate": _hakg(**KEEP_ALL, gate=False, message="euclidean", angle_pairs="both"),
+    "hakg on neighbours": _hakg(**SMALL, **OFFICIAL, sampling="neighbours", fan_outs=(3, 2)),
     "lightgcn": _lightgcn(layers=2),
     "bpr-mf": _lightgcn(layers=0),
     "popularity": popularity,
     "balance and popularity": balance_and_popularity,
 }
 # Those whose steps differ by what each device drops.
-OWN_DRAWS = ("hakg", "hakg official")
+OWN_DRAWS = ("hakg", "hakg official", "hakg on neighbours")
 # One of each builder, for tests that need no more.
 ONE_OF_EACH = ("hkrm", "hakg keeping all", "lightgcn")

@@ -1,16 +1,17 @@
 """Loops over blocks of rows that fit a cache.
 
 A CPU waits for memory in these products and sums, so it takes one block at a time, whose rows stay in the cache. Other
-devices hide the wait by having many rows in flight, so they take all rows at once.
+devices hide the wait by having many rows in flight, so they take far larger blocks, which only bound their memory.
 """
 
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
 import jax.numpy as jnp
 
-SIZE = 2048
+SIZE, LARGE_SIZE = 2048, 1 << 20
 
 
 def map_rows(function: Callable[[Any], Any], rows: Any, width: int = 1) -> Any:
@@ -22,13 +23,14 @@ def map_rows(function: Callable[[Any], Any], rows: Any, width: int = 1) -> Any:
         width: how many times larger than usual a row is.
     """
 
-    def in_blocks(rows: Any) -> Any:
-        n = jax.tree.leaves(rows)[0].shape[0]
-        blocks = jax.tree.map(lambda x: _cut_blocks(x, max(1, SIZE // width), 0), rows)
-        result = jax.lax.map(function, blocks)
+    def in_blocks(rows: Any, size: int) -> Any:
+        n, size = jax.tree.leaves(rows)[0].shape[0], max(1, size // width)
+        if n <= size:
+            return function(rows)
+        result = jax.lax.map(function, jax.tree.map(lambda x: _cut_blocks(x, size, 0), rows))
         return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:])[:n], result)
 
-    return jax.lax.platform_dependent(rows, cpu=in_blocks, default=function)
+    return _by_platform(in_blocks, rows)
 
 
 def add_rows(function: Callable[[jax.Array, Any], jax.Array], total: jax.Array, rows: Any, fills: Any) -> jax.Array:
@@ -41,11 +43,18 @@ def add_rows(function: Callable[[jax.Array, Any], jax.Array], total: jax.Array, 
         fills: for each array of `rows` the number that pads it; rows of these numbers must add nothing.
     """
 
-    def in_blocks(total: jax.Array, rows: Any) -> jax.Array:
-        blocks = jax.tree.map(lambda x, fill: _cut_blocks(x, SIZE, fill), rows, fills)
+    def in_blocks(total: jax.Array, rows: Any, size: int) -> jax.Array:
+        if jax.tree.leaves(rows)[0].shape[0] <= size:
+            return function(total, rows)
+        blocks = jax.tree.map(lambda x, fill: _cut_blocks(x, size, fill), rows, fills)
         return jax.lax.scan(lambda total, block: (function(total, block), None), total, blocks)[0]
 
-    return jax.lax.platform_dependent(total, rows, cpu=in_blocks, default=function)
+    return _by_platform(in_blocks, total, rows)
+
+
+def _by_platform(in_blocks: Callable[..., Any], *args: Any) -> Any:
+    few, many = partial(in_blocks, size=SIZE), partial(in_blocks, size=LARGE_SIZE)
+    return jax.lax.platform_dependent(*args, cpu=few, default=many)
 
 
 def row_dot(a: jax.Array, b: jax.Array) -> jax.Array:
@@ -71,8 +80,7 @@ def broadcast_rows(scales: jax.Array, d: int) -> jax.Array:
 
 
 def _cut_blocks(x: jax.Array, size: int, fill: int) -> jax.Array:
-    """[n, ...] to [blocks, at most size, ...], padded."""
+    """[n, ...] to [blocks, size, ...], padded."""
     n, *rest = x.shape
-    size = max(1, min(size, n))
     padding = [(0, -n % size), *[(0, 0)] * len(rest)]
     return jnp.pad(x, padding, constant_values=fill).reshape(-(-n // size), size, *rest)

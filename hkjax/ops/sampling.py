@@ -72,7 +72,7 @@ def sample_negatives(
     keys = jax.vmap(jax.random.fold_in, (None, 0))(key, examples)
     words = jax.vmap(lambda key: jax.random.bits(key, (n_draws,), jnp.uint32))(keys)
     start, length = exclusions.start[users], exclusions.length[users]
-    rank = _multiply_high(words, (n_items - length)[:, None].astype(jnp.uint32)).astype(jnp.int32)
+    rank = multiply_high(words, (n_items - length)[:, None].astype(jnp.uint32)).astype(jnp.int32)
     # Bisection looks at few items, one after another; accelerators count many at once sooner.
     below = jax.lax.platform_dependent(
         exclusions.items, start, length, rank, cpu=_excluded_below, default=_excluded_below_by_count
@@ -80,7 +80,12 @@ def sample_negatives(
     return rank + below
 
 
-def _multiply_high(a: jax.Array, b: jax.Array) -> jax.Array:
+def draw_ids(key: jax.Array, n_draws: int, n: int) -> jax.Array:
+    """Draws numbers below n with replacement, uniformly up to n / 2^32: int32 [n_draws]. Devices draw their own."""
+    return multiply_high(jax.random.bits(device_key(key), (n_draws,), jnp.uint32), jnp.uint32(n)).astype(jnp.int32)
+
+
+def multiply_high(a: jax.Array, b: jax.Array) -> jax.Array:
     """The high words of products: floor(a b / 2^32) of uint32 arrays."""
     a1, a0, b1, b0 = a >> 16, a & 0xFFFF, b >> 16, b & 0xFFFF
     middle = a1 * b0 + (a0 * b0 >> 16)

@@ -36,8 +36,10 @@ def test_row_dot_and_broadcast_rows_are_transposes_in_both_modes():
     np.testing.assert_allclose(tangent, _blocks.broadcast_rows(2 * scales, 3))
 
 
-def test_other_devices_compute_at_once_what_a_cpu_does_in_blocks(monkeypatch):
+@pytest.mark.parametrize("size", [1 << 20, 12])
+def test_other_devices_compute_in_large_blocks_what_a_cpu_does_in_small_ones(size, monkeypatch):
     monkeypatch.setattr(_blocks, "SIZE", 8)
+    monkeypatch.setattr(_blocks, "LARGE_SIZE", size)
     random = np.random.default_rng(0)
     ends, index = random.integers(9, size=(2, 30)), jnp.asarray(random.integers(9, size=(9, 11)))
     edges = sparse.make_edges(*ends)

@@ -41,6 +41,12 @@ def test_negatives_are_drawn_uniformly_and_never_positives():
         assert np.abs(counts[others] - expected).max() < 5 * np.sqrt(expected)
 
 
+def test_ids_are_drawn_uniformly():
+    counts = np.bincount(sampling.draw_ids(jax.random.key(0), 70_000, 7), minlength=7)
+    assert len(counts) == 7
+    assert np.abs(counts - 10_000).max() < 5 * 10_000**0.5
+
+
 def test_the_draws_of_an_example_do_not_depend_on_its_batch():
     exclusions = make_exclusions(np.array([0, 1, 1]), np.array([2, 0, 3]), 2, 9)
     users, examples = jnp.array([1, 0, 1, 1]), jnp.array([7, 8, 9, 3])
@@ -69,7 +75,7 @@ def test_counting_finds_what_bisection_finds():
 
 @given(a=st.integers(0, 2**32 - 1), b=st.integers(0, 2**32 - 1))
 def test_the_high_word_of_a_product(a, b):
-    assert int(sampling._multiply_high(jnp.uint32(a), jnp.uint32(b))) == a * b >> 32
+    assert int(sampling.multiply_high(jnp.uint32(a), jnp.uint32(b))) == a * b >> 32
 
 
 def test_a_user_with_every_item_is_refused():

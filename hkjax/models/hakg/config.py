@@ -28,8 +28,13 @@ class HAKGConfig(Checked):
             Without it, by their mean.
         normalize_layers: scale each layer's rows to length 1 (official).
         message_dropout: dropout rate of the entries of each layer (official: 0.1).
-        edge_keep, interaction_keep: the fraction of the knowledge graph's edges, and of interactions,
-            that a step keeps (official: 0.5). Sums over interactions are divided by it.
+        sampling: what a step propagates. `full`: the whole graph. `neighbours`: the batch alone, with some
+            neighbours of each node (see `hkjax.models.hakg.sampled`), for graphs that a step can't walk whole.
+            Evaluation walks it whole in either case.
+        edge_keep, interaction_keep: where `sampling` is `full`, the fraction of the knowledge graph's edges,
+            and of interactions, that a step keeps (official: 0.5). Sums over interactions are divided by it.
+        fan_outs: where `sampling` is `neighbours`, how many are drawn of each node around the batch, around
+            these, and so on; one number for each of the layers.
         angle_weight: of the angle loss, a mean over pairs of an item and an attribute.
         angle_pairs: `attribute_apex` (slides): the item in the cone of its attribute. `both`
             (official): also the reverse.
@@ -54,8 +59,10 @@ class HAKGConfig(Checked):
     gate: bool = True
     normalize_layers: bool = False
     message_dropout: Annotated[float, Range(low=0, below=1)] = 0.0
+    sampling: Literal["full", "neighbours"] = "full"
     edge_keep: Fraction = 0.5
     interaction_keep: Fraction = 0.5
+    fan_outs: tuple[int, ...] = (8, 4, 2)
     angle_weight: Weight = 0.005
     angle_pairs: Literal["attribute_apex", "both"] = "attribute_apex"
     angle_space: Literal["ball", "parameter"] = "ball"

@@ -9,8 +9,23 @@ import numpy as np
 from hkjax.data.dataset import Dataset
 from hkjax.errors import InputError
 from hkjax.models.hakg.config import HAKGConfig
+from hkjax.ops.neighbours import Neighbours, make_neighbours, make_neighbours_transposed
 from hkjax.ops.sampling import Histories, make_exclusions, subsample_edges
 from hkjax.ops.sparse import Edges, make_edges
+
+
+class Neighbourhoods(NamedTuple):
+    """Whom the nodes are next to, for walks from some of them.
+
+    Attributes:
+        tails: of each entity, and by which relation.
+        items: of each user; ascending.
+        users: of each item.
+    """
+
+    tails: Neighbours
+    items: Neighbours
+    users: Neighbours
 
 
 class HAKGInputs(NamedTuple):
@@ -24,6 +39,7 @@ class HAKGInputs(NamedTuple):
         item_degree: users of each item in train, at least 1, [items].
         pairs: apex (rows) and other entity (columns) of every pair of the angle loss.
         exclusions: the positive items of each user, which are not negatives.
+        neighbourhoods: where neighbours are sampled, the same graph and interactions by their nodes; else None.
     """
 
     graph: Edges
@@ -32,6 +48,7 @@ class HAKGInputs(NamedTuple):
     item_degree: jax.Array
     pairs: Edges
     exclusions: Histories
+    neighbourhoods: Neighbourhoods | None = None
 
 
 class Sample(NamedTuple):
@@ -59,8 +76,12 @@ def make_inputs(config: HAKGConfig, data: Dataset) -> HAKGInputs:
     """Builds the inputs on the host.
 
     Raises:
-        InputError: no triple, or a user has every item as a positive.
+        InputError: no triple, a user has every item as a positive, or there is not one fan-out for each layer.
     """
+    if config.sampling == "neighbours" and (len(config.fan_outs) != config.layers or min(config.fan_outs) < 1):
+        raise InputError(
+            f"fan_outs: expected {config.layers} numbers of at least 1 (model.layers), found {config.fan_outs}"
+        )
     positives = data.train.positives()
     if not len(data.triples):
         raise InputError("HAKG needs a knowledge graph: there is no triple (--items and --triples name some)")
@@ -69,13 +90,21 @@ def make_inputs(config: HAKGConfig, data: Dataset) -> HAKGInputs:
     relations = np.concatenate([relation, relation + data.n_relations]).astype(np.int32)
     exclusions = make_exclusions(positives.users, positives.items, data.n_users, data.n_items)
     apex, other = _angle_pairs(config, heads, tails, data.n_items)
+    graph, interactions = make_edges(heads, tails, relations), make_edges(positives.users, positives.items)
     return HAKGInputs(
-        graph=make_edges(heads, tails, relations),
-        interactions=make_edges(positives.users, positives.items),
+        graph=graph,
+        interactions=interactions,
         user_degree=jnp.maximum(exclusions.length, 1),
         item_degree=jnp.maximum(np.bincount(positives.items, minlength=data.n_items), 1),
         pairs=make_edges(apex, other),
         exclusions=exclusions,
+        neighbourhoods=Neighbourhoods(
+            tails=make_neighbours(graph, data.n_entities),
+            items=Neighbours(exclusions.start, exclusions.length, exclusions.items),
+            users=make_neighbours_transposed(interactions, data.n_items),
+        )
+        if config.sampling == "neighbours"
+        else None,
     )
 
 

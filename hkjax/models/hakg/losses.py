@@ -77,8 +77,13 @@ def cone_loss(config: HAKGConfig, x: jax.Array, pairs: Edges, key: jax.Array) ->
         pairs: apex (rows) and other entity (columns) of each pair.
         key: draws the dimensions that count, if `config.angle_mask`.
     """
-    xx, xy, yy = half_pair_gram(key, x, pairs) if config.angle_mask else pair_gram(x, pairs)
+    gram = half_pair_gram(key, x, pairs) if config.angle_mask else pair_gram(x, pairs)
+    return edge_mean(pair_losses(config, *gram), pairs)
+
+
+def pair_losses(config: HAKGConfig, xx: jax.Array, xy: jax.Array, yy: jax.Array) -> jax.Array:
+    """The angle loss of each pair from the inner products of its apex x and its other end y; arrays of one shape."""
     exact = config.angle == "exact"
     angles = (cones.angle_at_apex_of if exact else cones.clipped_angle_of)(xx, xy, yy)
     apertures = (cones.half_aperture_of if exact else cones.clipped_half_aperture_of)(xx, config.aperture)
-    return edge_mean(angle_loss(angles, apertures), pairs)
+    return angle_loss(angles, apertures)

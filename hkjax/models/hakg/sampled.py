@@ -1,0 +1,145 @@
+"""HAKG's loss on neighbours drawn at random, so that what a step costs follows from its batch and not from the graph.
+
+Every mean over a node's neighbours becomes the mean over some of them, drawn uniformly and with replacement: around a
+node of the batch `fan_outs[0]` neighbours, around each of these `fan_outs[1]`, and so on. Given the layer before, a
+mean is unbiased; through what is not linear in it (messages, gates, normalisation) a bias remains, which vanishes as
+the fan-outs grow. The rows of a batch share their negatives, and the angle loss is that of as many random pairs.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import jax
+import jax.numpy as jnp
+
+from hkjax.models.base import Batch
+from hkjax.models.hakg.config import HAKGConfig
+from hkjax.models.hakg.inputs import HAKGInputs, Neighbourhoods
+from hkjax.models.hakg.losses import contrastive_loss, l2_normalize, pair_losses
+from hkjax.models.hakg.message import message_coefficients
+from hkjax.models.hakg.parameters import HAKGParameters
+from hkjax.models.hakg.propagation import fuse
+from hkjax.models.hakg.representation import exp_0
+from hkjax.ops._blocks import row_dot
+from hkjax.ops.lookup import take_rows
+from hkjax.ops.neighbours import draw_neighbours, is_neighbour
+from hkjax.ops.sampling import draw_ids, dropout
+from hkjax.ops.sparse import PADDING_ROW
+from hkjax.ops.triples import Gram
+
+# Of nodes [n]: layers 0, 1, ..., each [n, d].
+Layers = list[jax.Array]
+
+
+class Walks(NamedTuple):
+    """Random walks from nodes, and what they make of these.
+
+    Attributes:
+        config: the choices.
+        parameters: what is trained.
+        neighbourhoods: whom users, items and entities are next to.
+    """
+
+    config: HAKGConfig
+    parameters: HAKGParameters
+    neighbourhoods: Neighbourhoods
+
+    def users(self, key: jax.Array, users: jax.Array, fan_outs: Sequence[int]) -> Layers:
+        """Layers 0 to len(fan_outs) of users [n]."""
+        start = take_rows(self.parameters.user, users)
+        if not fan_outs:
+            return [start]
+        draw_key, walk_key, layers_key = jax.random.split(key, 3)
+        draw = draw_neighbours(draw_key, self.neighbourhoods.items, users, fan_outs[0])
+        seen = []
+        for k, (entity, item) in enumerate(zip(*self.items(walk_key, draw.ids.reshape(-1), fan_outs[1:]), strict=True)):
+            gates = jax.tree.map(lambda w, k=k: w[k], self.parameters.gates)
+            seen.append(draw.mean(fuse(self.config, gates, entity, item)))
+        return [start, *self._finish(layers_key, seen)]
+
+    def items(self, key: jax.Array, items: jax.Array, fan_outs: Sequence[int]) -> tuple[Layers, Layers]:
+        """Layers of items [n] as entities and as users meet them; without dual items, twice the same."""
+        entity_key, draw_key, walk_key, layers_key = jax.random.split(key, 4)
+        entity = self.entities(entity_key, items, fan_outs)
+        if self.parameters.item is None:
+            return entity, entity
+        start = take_rows(self.parameters.item, items)
+        if not fan_outs:
+            return entity, [start]
+        draw = draw_neighbours(draw_key, self.neighbourhoods.users, items, fan_outs[0])
+        met = [draw.mean(user) for user in self.users(walk_key, draw.ids.reshape(-1), fan_outs[1:])]
+        if self.config.item_aggregation == "sum":
+            met = [mean * self.neighbourhoods.users.length[items][:, None] for mean in met]
+        return entity, [start, *self._finish(layers_key, met)]
+
+    def entities(self, key: jax.Array, entities: jax.Array, fan_outs: Sequence[int]) -> Layers:
+        """Layers of entities [n]."""
+        layers = [take_rows(self.parameters.entity, entities)]
+        if not fan_outs:
+            return layers
+        draw_key, walk_key, layers_key = jax.random.split(key, 3)
+        draw = draw_neighbours(draw_key, self.neighbourhoods.tails, entities, fan_outs[0])
+        relation = self.parameters.relation[draw.attr.reshape(-1)]
+        tails = self.entities(walk_key, draw.ids.reshape(-1), fan_outs[1:])
+        for key, tail in zip(jax.random.split(layers_key, len(tails)), tails, strict=True):
+            head = jnp.repeat(layers[-1], fan_outs[0], axis=0)
+            layers += self._finish(key, [draw.mean(messages(self.config, head, tail, relation))])
+        return layers
+
+    def _finish(self, key: jax.Array, layers: Layers) -> Layers:
+        """Dropout and normalisation, as the configuration says."""
+        if rate := self.config.message_dropout:
+            keys = jax.random.split(key, len(layers))
+            layers = [dropout(key, x, rate) for key, x in zip(keys, layers, strict=True)]
+        return [l2_normalize(x) for x in layers] if self.config.normalize_layers else layers
+
+
+def messages(config: HAKGConfig, h: jax.Array, t: jax.Array, r: jax.Array) -> jax.Array:
+    """The messages of edges, [edges, d], from the rows of their heads, tails and relations."""
+    gram = Gram(*(row_dot(a, b) for a, b in ((h, h), (t, t), (r, r), (h, t), (h, r), (t, r))))
+    alpha, beta, gamma = (x[:, None] for x in message_coefficients(config, gram))
+    return alpha * h + beta * t + gamma * r
+
+
+@jax.named_scope("ranking loss")
+def ranking_loss(config: HAKGConfig, walks: Walks, batch: Batch, n_items: int, key: jax.Array) -> jax.Array:
+    """The contrastive loss of the rows' positive items against `config.negatives` items, drawn for all rows together.
+
+    A row counts those that its user did not meet: each of them is uniform among such items.
+    """
+    negatives_key, users_key, items_key = jax.random.split(key, 3)
+    users, n_rows = batch["user"], batch["user"].size
+    negative = draw_ids(negatives_key, config.negatives, n_items)
+    met = is_neighbour(walks.neighbourhoods.items, users, negative)
+    user = l2_normalize(sum_layers(walks.users(users_key, users, config.fan_outs)))
+    of_items = walks.items(items_key, jnp.concatenate([batch["item"], negative]), config.fan_outs)
+    scores = []
+    for layers in of_items if config.dual_items else of_items[:1]:
+        item = l2_normalize(sum_layers(layers))
+        # No cosine of -1 exceeds a margin.
+        scores.append((row_dot(user, item[:n_rows]), jnp.where(met, -1, user @ item[n_rows:].T)))
+    return jnp.mean(batch["weight"] * contrastive_loss(scores, config.margin))
+
+
+@jax.named_scope("angle loss")
+def angle_loss(config: HAKGConfig, p: HAKGParameters, inputs: HAKGInputs, n: int, key: jax.Array) -> jax.Array:
+    """The mean angle loss of n random pairs."""
+    draw_key, mask_key = jax.random.split(key)
+    if not inputs.pairs.rows.size:
+        return jnp.zeros(())
+    drawn = draw_ids(draw_key, n, inputs.pairs.rows.size)
+    apex, other = inputs.pairs.rows[drawn], inputs.pairs.columns[drawn]
+    real = apex != PADDING_ROW
+    x, y = (take_rows(p.entity, ids) for ids in (jnp.where(real, apex, 0), other))
+    if config.angle_space == "ball":
+        x, y = exp_0(x), exp_0(y)
+    if config.angle_mask:
+        mask = jax.random.bernoulli(mask_key, shape=x.shape)
+        x, y = jnp.where(mask, x, 0), jnp.where(mask, y, 0)
+    losses = pair_losses(config, row_dot(x, x), row_dot(x, y), row_dot(y, y))
+    return jnp.sum(jnp.where(real, losses, 0)) / jnp.maximum(real.sum(), 1)
+
+
+def sum_layers(layers: Layers) -> jax.Array:
+    """The sum of layers 0 to L, which is what is scored."""
+    return sum(layers[1:], start=layers[0])

@@ -1,0 +1,96 @@
+"""Neighbours drawn at random: a step that walks a few of them costs the same in a graph of any size."""
+
+from typing import Any, NamedTuple
+
+import chex
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from hkjax.ops.collectives import device_key
+from hkjax.ops.sampling import multiply_high
+from hkjax.ops.sparse import Edges
+
+
+class Neighbours(NamedTuple):
+    """The neighbours of every node, one node's after another's.
+
+    Attributes:
+        start, length: int32 [nodes], where a node's neighbours lie.
+        ids: int32 [edges], the neighbours.
+        attr: what the edges to them carry, [edges], or None.
+    """
+
+    start: jax.Array
+    length: jax.Array
+    ids: jax.Array
+    attr: Any = None
+
+
+class Draw(NamedTuple):
+    """Neighbours of some nodes.
+
+    Attributes:
+        ids: int32 [nodes, k]; any ids for a node that has no neighbour.
+        attr: what the edges to them carry, [nodes, k], or None.
+        present: bool [nodes], whether a node has any.
+    """
+
+    ids: jax.Array
+    attr: Any
+    present: jax.Array
+
+    def mean(self, values: jax.Array) -> jax.Array:
+        """The mean over each node's neighbours of values [nodes * k, d]: [nodes, d], 0 where there are none."""
+        return jnp.where(self.present[:, None], jnp.mean(values.reshape(*self.ids.shape, -1), axis=1), 0)
+
+
+def make_neighbours(edges: Edges, n_rows: int) -> Neighbours:
+    """The columns that each of n_rows rows has an edge to; shares the arrays of the edges."""
+    return Neighbours(*_offsets(np.asarray(edges.rows), n_rows), edges.columns, edges.attr)
+
+
+def make_neighbours_transposed(edges: Edges, n_columns: int) -> Neighbours:
+    """The rows that have an edge to each of n_columns columns."""
+    attr = None if edges.attr is None else edges.attr[edges.csc_order]
+    return Neighbours(*_offsets(np.asarray(edges.columns), n_columns), edges.rows[edges.csc_order], attr)
+
+
+def draw_neighbours(key: jax.Array, neighbours: Neighbours, nodes: jax.Array, k: int) -> Draw:
+    """Draws k neighbours of each node [n], with replacement, each uniformly up to length / 2^32.
+
+    The mean over them is an unbiased estimate of the mean over all of a node's neighbours. Devices draw their own.
+    """
+    chex.assert_rank(nodes, 1)
+    length = neighbours.length[nodes]
+    rank = multiply_high(
+        jax.random.bits(device_key(key), (nodes.size, k), jnp.uint32), length[:, None].astype(jnp.uint32)
+    )
+    places = neighbours.start[nodes][:, None] + rank.astype(jnp.int32)
+    attr = None if neighbours.attr is None else neighbours.attr.at[places].get(mode="clip")
+    return Draw(neighbours.ids.at[places].get(mode="clip"), attr, length > 0)
+
+
+def is_neighbour(neighbours: Neighbours, nodes: jax.Array, ids: jax.Array) -> jax.Array:
+    """Whether each node has each id as a neighbour: bool [n, k] of nodes [n] and ids [k].
+
+    By bisection; every node's neighbours must ascend.
+    """
+    chex.assert_rank([nodes, ids], 1)
+    shape = (nodes.size, ids.size)
+    low = jnp.broadcast_to(neighbours.start[nodes][:, None], shape)
+    end = low + neighbours.length[nodes][:, None]
+
+    def halve(_: int, bounds: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+        low, high = bounds
+        middle = low + (high - low) // 2
+        passed = (low < high) & (neighbours.ids.at[middle].get(mode="clip") < ids)
+        return jnp.where(passed, middle + 1, low), jnp.where(passed, high, middle)
+
+    found = jax.lax.fori_loop(0, int(neighbours.ids.shape[0]).bit_length(), halve, (low, end))[0]
+    return (found < end) & (neighbours.ids.at[found].get(mode="clip") == ids)
+
+
+def _offsets(nodes: np.ndarray, n_nodes: int) -> tuple[jax.Array, jax.Array]:
+    length = np.bincount(nodes, minlength=n_nodes)
+    return jnp.asarray(np.cumsum(length) - length, jnp.int32), jnp.asarray(length, jnp.int32)
