@@ -19,6 +19,7 @@ from hkjax.ops._bilinear import bilinear_primitives
 from hkjax.ops._blocks import add_rows, map_rows, row_dot
 from hkjax.ops._columns import reduce_columns, sum_columns
 from hkjax.ops.collectives import DATA, ROWS, psum
+from hkjax.ops.segment import segment_sum
 
 PADDING_ROW = np.iinfo(np.int32).max
 
@@ -87,6 +88,11 @@ def sddmm(y: jax.Array, x: jax.Array, edges: Edges) -> jax.Array:
     return sum_columns(lambda y, x: local_sddmm(y, x, edges), [y, x])
 
 
+def take_in_order(x: jax.Array, ids: jax.Array, order: jax.Array) -> jax.Array:
+    """The rows x[ids], [n, d], from all rows of x; `order` sorts the ids, so that the transpose is a sum in order."""
+    return _take(jnp.ones(1, x.dtype), x, ids, order, n=ids.shape[0])
+
+
 def edge_mean(values: jax.Array, edges: Edges) -> jax.Array:
     """The mean of values [edges] over all edges; 0 if there are none."""
     chex.assert_equal_shape([values, edges.rows])
@@ -149,4 +155,20 @@ def _sum_by_target(targets: jax.Array, weights: jax.Array, sources: jax.Array, x
     return add_rows(add, jnp.zeros((n, x.shape[1]), x.dtype), (targets, weights, sources), (PADDING_ROW, 0, 0))
 
 
+def _taken_sum(y: jax.Array, x: jax.Array, ids: jax.Array, order: jax.Array, n: int) -> jax.Array:
+    del order, n
+    return jnp.sum(y * x[ids])[None]
+
+
+def _taken(weight: jax.Array, x: jax.Array, ids: jax.Array, order: jax.Array, n: int) -> jax.Array:
+    del order, n
+    return weight * x[ids]
+
+
+def _added(weight: jax.Array, y: jax.Array, ids: jax.Array, order: jax.Array, n: int) -> jax.Array:
+    return weight * segment_sum(y[order], ids[order], n)
+
+
+# A form with one weight for all edges, of rows that each have one edge.
+_, _take, _ = bilinear_primitives("take", _taken_sum, _taken, _added)
 _by_weights, _by_rows, _by_columns = bilinear_primitives("sparse", _products, _row_sums, _column_sums)

@@ -1,10 +1,14 @@
-"""Messages along the triples (head, relation, tail) of a knowledge graph, without an array of the size [edges, d].
+"""Messages along the triples (head, relation, tail) of a knowledge graph.
 
-The coefficients of a message alpha h + beta t + gamma r follow from the six inner products of head, tail and relation
-(`edge_gram`). From the coefficients follows the mean of the messages over each head's edges (`mean_message`). The
-graph is `hkjax.ops.sparse.Edges`: rows are heads, columns are tails, attr are relation ids.
+The coefficients of a message alpha h + beta t + gamma r follow from the six inner products of head, tail and relation.
+From the coefficients follows the mean of the messages over each head's edges (`mean_message`). The graph is
+`hkjax.ops.sparse.Edges`: rows are heads, columns are tails, attr are relation ids.
+
+There are two ways. By numbers: inner products (`edge_gram`), coefficients and weighted sums (`weighted_mean`), without
+an array of the size [edges, d]. By rows: messages as rows, on TPUs, where gathering a number takes as long as a row.
 """
 
+from collections.abc import Callable
 from functools import partial
 from typing import NamedTuple
 
@@ -13,10 +17,11 @@ import jax
 import jax.numpy as jnp
 from jax.ad_checkpoint import checkpoint_name
 
+from hkjax.ops._blocks import row_dot
 from hkjax.ops._columns import reduce_columns, sum_columns
 from hkjax.ops.collectives import DATA, ROWS, all_gather, axis_size, psum, psum_scatter
 from hkjax.ops.segment import segment_sum
-from hkjax.ops.sparse import Edges, local_sddmm, local_spmm
+from hkjax.ops.sparse import Edges, local_sddmm, local_spmm, take_in_order
 
 
 class Gram(NamedTuple):
@@ -65,7 +70,42 @@ def edge_gram(entity: jax.Array, relation: jax.Array, graph: Edges) -> Gram:
     return Gram(*(checkpoint_name(x, "edge") for x in (hh, tt, rr, ht, hr, tr)))
 
 
-def mean_message(coefficients: Coefficients, entity: jax.Array, relation: jax.Array, graph: Edges) -> jax.Array:
+def mean_message(
+    coefficients_of: Callable[[Gram], Coefficients], entity: jax.Array, relation: jax.Array, graph: Edges
+) -> jax.Array:
+    """The mean over the edges of each head of the messages whose coefficients follow from their Gram matrices.
+
+    Args:
+        coefficients_of: maps each edge by itself, arrays [edges] to arrays [edges].
+        entity: [entities, d].
+        relation: [relations, d].
+        graph: the triples.
+
+    Returns:
+        [entities, d], 0 for an entity that heads no edge.
+    """
+
+    def by_numbers(entity: jax.Array, relation: jax.Array, graph: Edges) -> jax.Array:
+        return weighted_mean(coefficients_of(edge_gram(entity, relation, graph)), entity, relation, graph)
+
+    def by_rows(entity: jax.Array, relation: jax.Array, graph: Edges) -> jax.Array:
+        return _mean_of_rows(coefficients_of, entity, relation, graph)
+
+    if axis_size(ROWS) > 1:  # No device has whole rows.
+        return by_numbers(entity, relation, graph)
+    return jax.lax.platform_dependent(entity, relation, graph, tpu=by_rows, default=by_numbers)
+
+
+def row_messages(
+    coefficients_of: Callable[[Gram], Coefficients], h: jax.Array, t: jax.Array, r: jax.Array
+) -> jax.Array:
+    """The messages of edges from the rows of their heads, tails and relations: arrays [edges, d]."""
+    gram = Gram(*(row_dot(a, b) for a, b in ((h, h), (t, t), (r, r), (h, t), (h, r), (t, r))))
+    alpha, beta, gamma = (x[:, None] for x in coefficients_of(gram))
+    return alpha * h + beta * t + gamma * r
+
+
+def weighted_mean(coefficients: Coefficients, entity: jax.Array, relation: jax.Array, graph: Edges) -> jax.Array:
     """The mean of alpha h + beta t + gamma r over the edges of each head.
 
     Args:
@@ -86,6 +126,21 @@ def mean_message(coefficients: Coefficients, entity: jax.Array, relation: jax.Ar
     total += reduce_columns(lambda entity: local_spmm(beta, entity, graph, n), [entity])
     count = psum_scatter(segment_sum(jnp.ones_like(alpha), graph.rows, n))
     return psum(total, DATA) / jnp.maximum(psum(count, DATA), 1)[:, None]
+
+
+def _mean_of_rows(
+    coefficients_of: Callable[[Gram], Coefficients], entity: jax.Array, relation: jax.Array, graph: Edges
+) -> jax.Array:
+    """`mean_message` by rows, where this device has all of them."""
+    n_relations, d = relation.shape
+    h = entity.at[graph.rows].get(mode="fill", fill_value=0, indices_are_sorted=True)
+    t = take_in_order(entity, graph.columns, graph.csc_order)
+    r = jax.nn.one_hot(graph.attr, n_relations, dtype=relation.dtype) @ relation
+    messages = row_messages(coefficients_of, h, t, r)
+    # The count takes a lane of its own, and no indices.
+    ones = jnp.ones((messages.shape[0], 1), messages.dtype)
+    total = psum(segment_sum(jnp.concatenate([messages, ones], axis=1), graph.rows, entity.shape[0]), DATA)
+    return total[:, :d] / jnp.maximum(total[:, d:], 1)
 
 
 def _entries(matrix: jax.Array, numbers: jax.Array, nodes: jax.Array, relation: jax.Array) -> jax.Array:

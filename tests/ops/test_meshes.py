@@ -12,7 +12,7 @@ from hkjax.ops.collectives import DATA, ROWS, pad_rows, psum
 from hkjax.ops.lookup import bag, leading_rows, local_rows, segment_scores, square_norm, take_rows
 from hkjax.ops.pairs import half_pair_gram, pair_gram, score_samples
 from hkjax.ops.sparse import edge_mean, make_edges, sddmm, shard_edges, spmm, spmm_transposed
-from hkjax.ops.triples import Coefficients, edge_gram, mean_message
+from hkjax.ops.triples import Coefficients, edge_gram, weighted_mean
 from hkjax.training.partition import make_mesh
 
 N, M, N_EDGES, N_RELATIONS, D = 11, 7, 53, 3, 5  # sizes that neither 2 nor 4 divides
@@ -48,8 +48,8 @@ OPERATIONS = {
     "square_norm": lambda x, y, e, g: square_norm(x) + square_norm(y) ** 2,
     "score_samples": lambda x, y, e, g: jnp.sin(score_samples(jnp.asarray(Y), x, jnp.asarray(MEMBERS[:7]))).sum(),
     "edge_gram": lambda x, y, e, g: sum(edge_mean(jnp.sin(part), g) for part in edge_gram(x, jnp.asarray(RELATION), g)),
-    "mean_message": lambda x, y, e, g: table_sum(
-        mean_message(coefficients(x, g), x, jnp.asarray(RELATION), g), jnp.asarray(X)
+    "weighted_mean": lambda x, y, e, g: table_sum(
+        weighted_mean(coefficients(x, g), x, jnp.asarray(RELATION), g), jnp.asarray(X)
     ),
 }
 

@@ -1,8 +1,9 @@
+import jax
 import jax.numpy as jnp
 import numpy as np
 
 from hkjax.ops import triples
-from hkjax.ops.sparse import make_edges
+from hkjax.ops.sparse import PADDING_ROW, make_edges, shard_edges
 
 MATRIX = jnp.arange(15.0).reshape(3, 5)
 NODES, RELATION = jnp.array([2, 0, 2, 1]), jnp.array([0, 4, 3, 3])
@@ -28,7 +29,7 @@ def test_columns_in_parts_give_the_same():
     )
 
 
-def test_a_mean_message_by_hand():
+def test_a_weighted_mean_by_hand():
     """Two edges (0, relation 1, 2) and (0, relation 0, 1), one (2, relation 1, 1); entity 1 heads none."""
     graph = make_edges(np.array([0, 2, 0]), np.array([2, 1, 1]), np.array([1, 1, 0]))
     np.testing.assert_array_equal(graph.attr, [1, 0, 1])
@@ -41,6 +42,39 @@ def test_a_mean_message_by_hand():
     np.testing.assert_allclose(gram.hr, [0, 1, -1])
     np.testing.assert_allclose(gram.tr, [-1, 2, -2])
     sum_of_all = triples.Coefficients(-jnp.ones(3), jnp.ones(3), 2 * jnp.ones(3))
-    found = triples.mean_message(sum_of_all, entity, relation, graph)
+    found = triples.weighted_mean(sum_of_all, entity, relation, graph)
     # Of entity 0 the mean of (3, 1) - (1, 0) + (0, -2) and (0, 2) - (1, 0) + (2, 2).
     np.testing.assert_allclose(found, [[1.5, 1.5], [0, 0], [-3, -1]])
+
+
+def test_by_rows_messages_are_what_they_are_by_numbers(monkeypatch):
+    random = np.random.default_rng(0)
+    graph = make_edges(*random.integers(7, size=(2, 31)), random.integers(3, size=31))
+    graph = jax.tree.map(lambda x: x[-1], shard_edges(graph, 4))  # This part ends with padding.
+    assert (graph.rows == PADDING_ROW).any()
+    chosen = []
+
+    def function(gram):
+        return triples.Coefficients(jnp.sin(gram.hh + gram.tr), jnp.cos(gram.ht) * gram.rr, gram.hr * gram.tt)
+
+    def on_tpu(*args, tpu=None, cpu=None, default=None):
+        chosen.append(tpu is not None)
+        return (tpu or cpu or default)(*args)
+
+    def loss(entity, relation):
+        mean = triples.mean_message(function, entity, relation, graph)
+        return jnp.sum(jnp.sin(mean)), mean
+
+    with jax.enable_x64(True):
+        tables = [jnp.asarray(random.normal(size=shape)) for shape in ((7, 5), (3, 5))]
+
+        def all_derivatives():
+            gradient = jax.grad(loss, argnums=(0, 1), has_aux=True)
+            forward = jax.jvp(lambda *x: gradient(*x)[0], tables, tables)[1]  # Forward over reverse.
+            return gradient(*tables), forward
+
+        expected = all_derivatives()
+        monkeypatch.setattr(jax.lax, "platform_dependent", on_tpu)
+        found = all_derivatives()
+    assert any(chosen)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-12), found, expected)

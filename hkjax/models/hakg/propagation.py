@@ -14,7 +14,7 @@ from hkjax.models.hakg.parameters import Gates, HAKGParameters
 from hkjax.ops.lookup import leading_rows, local_rows
 from hkjax.ops.sampling import dropout
 from hkjax.ops.sparse import Edges, spmm, spmm_transposed
-from hkjax.ops.triples import edge_gram, mean_message, save_edge_scalars
+from hkjax.ops.triples import mean_message, save_edge_scalars
 
 
 class Embeddings(NamedTuple):
@@ -36,8 +36,7 @@ def layer_0(p: HAKGParameters, inputs: HAKGInputs) -> Embeddings:
 
 def messages(config: HAKGConfig, relation: jax.Array, entity: jax.Array, graph: Edges) -> jax.Array:
     """The mean message over the edges that an entity heads, [entities, d]; 0 for one that heads none."""
-    coefficients = message_coefficients(config, edge_gram(entity, relation, graph))
-    return mean_message(coefficients, entity, relation, graph)
+    return mean_message(partial(message_coefficients, config), entity, relation, graph)
 
 
 def fuse(config: HAKGConfig, gates: Gates, entity: jax.Array, item: jax.Array) -> jax.Array:

@@ -7,6 +7,7 @@ the fan-outs grow. The rows of a batch share their negatives, and the angle loss
 """
 
 from collections.abc import Sequence
+from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -25,7 +26,7 @@ from hkjax.ops.lookup import take_rows
 from hkjax.ops.neighbours import draw_neighbours, is_neighbour
 from hkjax.ops.sampling import draw_ids, dropout
 from hkjax.ops.sparse import PADDING_ROW
-from hkjax.ops.triples import Gram
+from hkjax.ops.triples import row_messages
 
 # Of nodes [n]: layers 0, 1, ..., each [n, d].
 Layers = list[jax.Array]
@@ -80,10 +81,11 @@ class Walks(NamedTuple):
         draw_key, walk_key, layers_key = jax.random.split(key, 3)
         draw = draw_neighbours(draw_key, self.neighbourhoods.tails, entities, fan_outs[0])
         relation = self.parameters.relation[draw.attr.reshape(-1)]
+        coefficients_of = partial(message_coefficients, self.config)
         tails = self.entities(walk_key, draw.ids.reshape(-1), fan_outs[1:])
         for key, tail in zip(jax.random.split(layers_key, len(tails)), tails, strict=True):
             head = jnp.repeat(layers[-1], fan_outs[0], axis=0)
-            layers += self._finish(key, [draw.mean(messages(self.config, head, tail, relation))])
+            layers += self._finish(key, [draw.mean(row_messages(coefficients_of, head, tail, relation))])
         return layers
 
     def _finish(self, key: jax.Array, layers: Layers) -> Layers:
@@ -92,13 +94,6 @@ class Walks(NamedTuple):
             keys = jax.random.split(key, len(layers))
             layers = [dropout(key, x, rate) for key, x in zip(keys, layers, strict=True)]
         return [l2_normalize(x) for x in layers] if self.config.normalize_layers else layers
-
-
-def messages(config: HAKGConfig, h: jax.Array, t: jax.Array, r: jax.Array) -> jax.Array:
-    """The messages of edges, [edges, d], from the rows of their heads, tails and relations."""
-    gram = Gram(*(row_dot(a, b) for a, b in ((h, h), (t, t), (r, r), (h, t), (h, r), (t, r))))
-    alpha, beta, gamma = (x[:, None] for x in message_coefficients(config, gram))
-    return alpha * h + beta * t + gamma * r
 
 
 @jax.named_scope("ranking loss")
