@@ -143,11 +143,19 @@ def subsample_edges(key: jax.Array, edges: Edges, fraction: float) -> Edges:
 
 def select_edges(edges: Edges, kept: jax.Array, size: int) -> Edges:
     """The edges of which `kept` [edges] is true, `size` in number."""
-    positions = jnp.nonzero(kept, size=size)[0]
-    renumbered = jnp.cumsum(kept, dtype=jnp.int32) - 1
-    csc_order = edges.csc_order[jnp.nonzero(kept[edges.csc_order], size=size)[0]]
-    attr = None if edges.attr is None else edges.attr[positions]
-    return Edges(edges.rows[positions], edges.columns[positions], renumbered[csc_order], attr)
+    numbers = jnp.cumsum(kept, dtype=jnp.int32) - 1
+    places, csc_places = _places(kept, size), _places(kept[edges.csc_order], size)
+    attr = None if edges.attr is None else edges.attr[places]
+    csc_order, csc_columns = numbers[edges.csc_order[csc_places]], edges.csc_columns[csc_places]
+    return Edges(edges.rows[places], edges.columns[places], csc_order, csc_columns, attr)
+
+
+def _places(kept: jax.Array, size: int) -> jax.Array:
+    """Where `kept` [n] is true, int32 [size]; as jnp.nonzero, by a scatter in order, which is faster everywhere."""
+    # What is not kept goes to the place of what is kept before it, where 0 changes no maximum.
+    number = jnp.maximum(jnp.cumsum(kept, dtype=jnp.int32) - 1, 0)
+    place = jnp.where(kept, jnp.arange(kept.size, dtype=jnp.int32), 0)
+    return jnp.zeros(size, jnp.int32).at[number].max(place, indices_are_sorted=True, mode="drop")
 
 
 def random_subset(key: jax.Array, n: int, size: int) -> jax.Array:

@@ -8,6 +8,7 @@ Docstrings speak of whole arrays. On a mesh of devices, tables and edges are thi
 (`hkjax.ops.collectives`), while n_rows and n_columns count all rows.
 """
 
+from functools import partial
 from typing import Any, NamedTuple
 
 import chex
@@ -31,12 +32,14 @@ class Edges(NamedTuple):
         rows: int32 [edges], ascending; an edge of row PADDING_ROW is padding, which counts nowhere.
         columns: int32 [edges].
         csc_order: int32 [edges], the edges in ascending order of their columns.
+        csc_columns: int32 [edges], the columns in that order.
         attr: what edges carry, such as the id of a relation or a weight; [edges], or None.
     """
 
     rows: jax.Array
     columns: jax.Array
     csc_order: jax.Array
+    csc_columns: jax.Array
     attr: Any = None
 
 
@@ -76,7 +79,7 @@ def spmm_transposed(weights: jax.Array, y: jax.Array, edges: Edges, n_columns: i
     chex.assert_equal_shape([weights, edges.rows, edges.columns])
 
     def sums(y: jax.Array) -> jax.Array:
-        return _by_columns(weights, y, *edges[:3], n=n_columns)
+        return _by_columns(weights, y, *edges[:4], n=n_columns)
 
     return psum(reduce_columns(sums, [y]), DATA)
 
@@ -88,9 +91,9 @@ def sddmm(y: jax.Array, x: jax.Array, edges: Edges) -> jax.Array:
     return sum_columns(lambda y, x: local_sddmm(y, x, edges), [y, x])
 
 
-def take_in_order(x: jax.Array, ids: jax.Array, order: jax.Array) -> jax.Array:
-    """The rows x[ids], [n, d], from all rows of x; `order` sorts the ids, so that the transpose is a sum in order."""
-    return _take(jnp.ones(1, x.dtype), x, ids, order, n=ids.shape[0])
+def take_columns(x: jax.Array, edges: Edges) -> jax.Array:
+    """The rows of x [columns, d] that the edges' columns name, [edges, d]; the transpose adds them in their order."""
+    return _take(jnp.ones(1, x.dtype), x, *edges[1:4], n=edges.rows.shape[0])
 
 
 def edge_mean(values: jax.Array, edges: Edges) -> jax.Array:
@@ -103,18 +106,20 @@ def edge_mean(values: jax.Array, edges: Edges) -> jax.Array:
 
 def local_spmm(weights: jax.Array, x: jax.Array, edges: Edges, n_rows: int) -> jax.Array:
     """`spmm` without collectives: this device's edges, and x with all its rows [columns, d]."""
-    return _by_rows(weights, x, *edges[:3], n=n_rows)
+    return _by_rows(weights, x, *edges[:4], n=n_rows)
 
 
 def local_sddmm(y: jax.Array, x: jax.Array, edges: Edges) -> jax.Array:
     """`sddmm` without collectives: y and x with all their rows."""
-    return _by_weights(y, x, *edges[:3], n=edges.rows.shape[0])
+    return _by_weights(y, x, *edges[:4], n=edges.rows.shape[0])
 
 
 def _with_csc_order(rows: np.ndarray, columns: np.ndarray, attr: np.ndarray | None) -> Edges:
     order = np.argsort(columns, axis=-1, kind="stable")
+    int32 = partial(jnp.asarray, dtype=jnp.int32)
+    ascending = np.take_along_axis(columns, order, axis=-1)
     carried = None if attr is None else jnp.asarray(attr)
-    return Edges(jnp.asarray(rows, jnp.int32), jnp.asarray(columns, jnp.int32), jnp.asarray(order, jnp.int32), carried)
+    return Edges(int32(rows), int32(columns), int32(order), int32(ascending), carried)
 
 
 def _cut(values: jax.Array, n: int, fill: int) -> np.ndarray:
@@ -123,26 +128,23 @@ def _cut(values: jax.Array, n: int, fill: int) -> np.ndarray:
     return np.pad(host, (0, -host.size % n), constant_values=fill).reshape(n, -1)
 
 
-def _products(
-    y: jax.Array, x: jax.Array, rows: jax.Array, columns: jax.Array, csc_order: jax.Array, n: int
-) -> jax.Array:
-    del csc_order, n
+# The last four arguments are those of `Edges` up to attr.
+def _products(y: jax.Array, x: jax.Array, rows: jax.Array, columns: jax.Array, *csc: jax.Array, n: int) -> jax.Array:
+    del csc, n
     products = map_rows(lambda ends: row_dot(y[ends[0]], x[ends[1]]), (rows, columns))
     return jnp.where(rows < y.shape[0], products, 0)
 
 
-def _row_sums(
-    weights: jax.Array, x: jax.Array, rows: jax.Array, columns: jax.Array, csc_order: jax.Array, n: int
-) -> jax.Array:
-    del csc_order
-    return _sum_by_target(rows, weights, columns, x, n)
+def _row_sums(w: jax.Array, x: jax.Array, rows: jax.Array, columns: jax.Array, *csc: jax.Array, n: int) -> jax.Array:
+    del csc
+    return _sum_by_target(rows, w, columns, x, n)
 
 
-def _column_sums(
-    weights: jax.Array, y: jax.Array, rows: jax.Array, columns: jax.Array, csc_order: jax.Array, n: int
-) -> jax.Array:
-    weights = jnp.where(rows < y.shape[0], weights, 0)
-    return _sum_by_target(columns[csc_order], weights[csc_order], rows[csc_order], y, n)
+def _column_sums(w: jax.Array, y: jax.Array, rows: jax.Array, columns: jax.Array, *csc: jax.Array, n: int) -> jax.Array:
+    del columns
+    csc_order, csc_columns = csc
+    weights = jnp.where(rows < y.shape[0], w, 0)
+    return _sum_by_target(csc_columns, weights[csc_order], rows[csc_order], y, n)
 
 
 def _sum_by_target(targets: jax.Array, weights: jax.Array, sources: jax.Array, x: jax.Array, n: int) -> jax.Array:
@@ -155,18 +157,20 @@ def _sum_by_target(targets: jax.Array, weights: jax.Array, sources: jax.Array, x
     return add_rows(add, jnp.zeros((n, x.shape[1]), x.dtype), (targets, weights, sources), (PADDING_ROW, 0, 0))
 
 
-def _taken_sum(y: jax.Array, x: jax.Array, ids: jax.Array, order: jax.Array, n: int) -> jax.Array:
-    del order, n
-    return jnp.sum(y * x[ids])[None]
+def _taken_sum(y: jax.Array, x: jax.Array, columns: jax.Array, *csc: jax.Array, n: int) -> jax.Array:
+    del csc, n
+    return jnp.sum(y * x[columns])[None]
 
 
-def _taken(weight: jax.Array, x: jax.Array, ids: jax.Array, order: jax.Array, n: int) -> jax.Array:
-    del order, n
-    return weight * x[ids]
+def _taken(w: jax.Array, x: jax.Array, columns: jax.Array, *csc: jax.Array, n: int) -> jax.Array:
+    del csc, n
+    return w * x[columns]
 
 
-def _added(weight: jax.Array, y: jax.Array, ids: jax.Array, order: jax.Array, n: int) -> jax.Array:
-    return weight * segment_sum(y[order], ids[order], n)
+def _added(w: jax.Array, y: jax.Array, columns: jax.Array, *csc: jax.Array, n: int) -> jax.Array:
+    del columns
+    csc_order, csc_columns = csc
+    return w * segment_sum(y[csc_order], csc_columns, n)
 
 
 # A form with one weight for all edges, of rows that each have one edge.

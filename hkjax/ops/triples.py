@@ -21,7 +21,7 @@ from hkjax.ops._blocks import row_dot
 from hkjax.ops._columns import reduce_columns, sum_columns
 from hkjax.ops.collectives import DATA, ROWS, all_gather, axis_size, psum, psum_scatter
 from hkjax.ops.segment import segment_sum
-from hkjax.ops.sparse import Edges, local_sddmm, local_spmm, take_in_order
+from hkjax.ops.sparse import Edges, local_sddmm, local_spmm, take_columns
 
 
 class Gram(NamedTuple):
@@ -134,7 +134,7 @@ def _mean_of_rows(
     """`mean_message` by rows, where this device has all of them."""
     n_relations, d = relation.shape
     h = entity.at[graph.rows].get(mode="fill", fill_value=0, indices_are_sorted=True)
-    t = take_in_order(entity, graph.columns, graph.csc_order)
+    t = take_columns(entity, graph)
     r = jax.nn.one_hot(graph.attr, n_relations, dtype=relation.dtype) @ relation
     messages = row_messages(coefficients_of, h, t, r)
     # The count takes a lane of its own, and no indices.
