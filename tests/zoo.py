@@ -38,7 +38,7 @@ MODELS: dict[str, Callable[[Dataset], Recommender]] = {
     "hakg official": _hakg(**SMALL, **OFFICIAL),
     "hakg without dual items": _hakg(**KEEP_ALL, dual_items=False),
     "hakg euclidean without gate": _hakg(**KEEP_ALL, gate=False, message="euclidean", angle_pairs="both"),
-    "hakg on neighbours": _hakg(**SMALL, **OFFICIAL, sampling="neighbours", fan_outs=(3, 2)),
+    "hakg on neighbours": _hakg(dim=8, layers=1, negatives=5, sampling="neighbours", fan_outs=(3,)),
     "lightgcn": _lightgcn(layers=2),
     "bpr-mf": _lightgcn(layers=0),
     "popularity": popularity,

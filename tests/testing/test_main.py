@@ -39,7 +39,7 @@ def test_the_loss_of_hkrm_on_book_crossing(real_data):
 
 def test_the_loss_of_hakg_on_book_crossing(real_data):
     data = read_dataset(DataConfig("kgat", str(real_data / "book-crossing-ranking"), ratios=(9, 1)), seed=0)
-    config = HAKGConfig(dim=8, layers=2, negatives=5)
+    config = HAKGConfig(dim=8, layers=1, negatives=5)
     errors = measure_loss(hakg(config, take_users(data, 30), batch_size=16), directions=1, entries=2)
     assert len(errors) == 6
     assert_small(errors)

@@ -20,7 +20,6 @@ from hkjax.data.config import DataConfig
 from hkjax.data.synthetic import SyntheticConfig
 from hkjax.errors import InputError, TerminationError
 from hkjax.experiment import Experiment
-from hkjax.models.hakg.config import HAKGConfig
 from hkjax.models.lightgcn import LightGCNConfig
 from hkjax.runs import evaluate_workdir, load_workdir, train_experiment
 from hkjax.training.checkpoint import Checkpoints
@@ -33,7 +32,7 @@ ROOT = Path(__file__).parents[2]
 SMALL = Experiment(
     synthetic=SyntheticConfig(n_users=60, n_items=40), training=TrainingConfig(batch_size=60, epochs=2, patience=99)
 )
-HAKG = HAKGConfig(dim=8, layers=2, negatives=5, edge_keep=1.0, interaction_keep=1.0)
+LIGHTGCN = LightGCNConfig(dim=8, layers=2)
 # What each of two processes runs: the experiments one after the other.
 TOGETHER = """
 import json, sys
@@ -105,8 +104,8 @@ def test_two_processes_end_with_the_parameters_of_one(tmp_path):
     ranking = DataConfig(split="per_user")
     monitored = dataclasses.replace(sgd.training, monitor="recall@20")
     experiments = {
-        "lightgcn": dataclasses.replace(sgd, model=LightGCNConfig(dim=8, layers=2)),
-        "hakg": dataclasses.replace(sgd, model=HAKG, data=ranking, training=monitored, mesh=(1, -1)),
+        "whole": dataclasses.replace(sgd, model=LIGHTGCN),
+        "sharded": dataclasses.replace(sgd, model=LIGHTGCN, data=ranking, training=monitored, mesh=(1, -1)),
     }
     runs = [
         json.dumps({"experiment": dataclasses.asdict(e), "workdir": str(tmp_path / f"{name}-two")})
@@ -147,8 +146,7 @@ def test_the_loss_of_a_process_ends_the_other_with_a_clear_message(tmp_path):
 def test_tables_sharded_over_four_devices_are_evaluated_alike_on_three(tmp_path, capsys):
     assert jax.device_count() == 4
     monitored = dataclasses.replace(SMALL.training, monitor="recall@20")
-    lightgcn = LightGCNConfig(dim=8, layers=2)
-    ranking = dataclasses.replace(SMALL, model=lightgcn, data=DataConfig(split="per_user"), training=monitored)
+    ranking = dataclasses.replace(SMALL, model=LIGHTGCN, data=DataConfig(split="per_user"), training=monitored)
     train_experiment(dataclasses.replace(ranking, mesh=(1, -1)), tmp_path)
     capsys.readouterr()
     report = evaluate_workdir(tmp_path)

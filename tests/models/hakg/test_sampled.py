@@ -56,9 +56,17 @@ def test_where_everyone_has_one_neighbour_walks_see_what_the_whole_graph_says(na
     inputs, p = make_inputs(config, data), parameters(config, data)
     whole = propagate(config, p, inputs, None)
     walks, nodes = sampled.Walks(config, p, inputs.neighbourhoods), jnp.array([3, 0, 3, 4])
-    user = sampled.sum_layers(walks.users(jax.random.key(1), nodes, config.fan_outs))
-    entity, item = map(sampled.sum_layers, walks.items(jax.random.key(2), nodes, config.fan_outs))
-    attribute = sampled.sum_layers(walks.entities(jax.random.key(3), 5 + nodes, config.fan_outs))
+
+    @jax.jit
+    def totals(key):
+        walked = (
+            walks.users(key, nodes, config.fan_outs),
+            *walks.items(key, nodes, config.fan_outs),
+            walks.entities(key, 5 + nodes, config.fan_outs),
+        )
+        return [sampled.sum_layers(layers) for layers in walked]
+
+    user, entity, item, attribute = totals(jax.random.key(1))
     for found, expected in ((user, whole.user), (entity, whole.entity), (item, whole.item)):
         np.testing.assert_allclose(found, expected[nodes], rtol=1e-9)
     np.testing.assert_allclose(attribute, whole.entity[5 + nodes], rtol=1e-9)
@@ -84,12 +92,13 @@ def test_a_layer_is_unbiased(aggregation, tiny_data):
 
 
 def test_the_loss_of_a_row_counts_no_item_that_its_user_met():
-    config, data = dataclasses.replace(CONFIG, margin=-1.0), one_to_one(2)
+    config, data = dataclasses.replace(CONFIG, layers=1, fan_outs=(2,), margin=-1.0), one_to_one(2)
     inputs, p = make_inputs(config, data), parameters(config, data)
     whole = propagate(config, p, inputs, None)
     user, entity, item = (x[:2] / jnp.linalg.norm(x[:2], axis=1, keepdims=True) for x in whole)
     batch = {"user": jnp.array([0]), "item": jnp.array([0]), "weight": jnp.ones(1)}
-    found = sampled.ranking_loss(config, sampled.Walks(config, p, inputs.neighbourhoods), batch, 2, jax.random.key(0))
+    walks = sampled.Walks(config, p, inputs.neighbourhoods)
+    found = jax.jit(lambda key: sampled.ranking_loss(config, walks, batch, 2, key))(jax.random.key(0))
     positive, negative = (user[0] @ entity[k] + user[0] @ item[k] for k in (0, 1))
     np.testing.assert_allclose(found, 2 - positive + 2 + negative, rtol=1e-5)
 
