@@ -12,8 +12,9 @@ from hkjax.models.lightgcn import LightGCNConfig, lightgcn
 from hkjax.models.popularity import balance_and_popularity, popularity
 
 SMALL = {"dim": 8, "layers": 2, "negatives": 5}
+ONE_LAYER = {**SMALL, "layers": 1}
 # Nothing that devices draw for themselves: steps on several devices are those of one.
-KEEP_ALL = {**SMALL, "edge_keep": 1.0, "interaction_keep": 1.0}
+WHOLE = {"edge_keep": 1.0, "interaction_keep": 1.0}
 
 
 def _hkrm(**choices) -> Callable[[Dataset], Recommender]:
@@ -34,11 +35,11 @@ MODELS: dict[str, Callable[[Dataset], Recommender]] = {
         pooling="joint", relation="full", query_weight="interaction", item_bias=True
     ),
     "hakg": _hakg(**SMALL),
-    "hakg keeping all": _hakg(**KEEP_ALL, normalize_layers=True),
-    "hakg official": _hakg(**SMALL, **OFFICIAL),
-    "hakg without dual items": _hakg(**KEEP_ALL, dual_items=False),
-    "hakg euclidean without gate": _hakg(**KEEP_ALL, gate=False, message="euclidean", angle_pairs="both"),
-    "hakg on neighbours": _hakg(dim=8, layers=1, negatives=5, sampling="neighbours", fan_outs=(3,)),
+    "hakg keeping all": _hakg(**SMALL, **WHOLE, normalize_layers=True),
+    "hakg official": _hakg(**ONE_LAYER, **OFFICIAL),
+    "hakg without dual items": _hakg(**ONE_LAYER, **WHOLE, dual_items=False),
+    "hakg euclidean without gate": _hakg(**ONE_LAYER, **WHOLE, gate=False, message="euclidean", angle_pairs="both"),
+    "hakg on neighbours": _hakg(**ONE_LAYER, sampling="neighbours", fan_outs=(3,)),
     "lightgcn": _lightgcn(layers=2),
     "bpr-mf": _lightgcn(layers=0),
     "popularity": popularity,

@@ -47,7 +47,7 @@ def files_of(trained):
     return [path.relative_to(trained.workdir) for path in found]
 
 
-@examples(short=2, long=60)
+@examples(short=1, long=60)
 @hypothesis.given(place=st.integers(0, 9999), flaw=sources.flaws(KINDS), verb=st.sampled_from(["train", "recommend"]))
 def test_one_damaged_file(place, flaw, verb, trained, commands):
     names = files_of(trained)

@@ -11,7 +11,7 @@ from hkjax.models.hakg.parameters import HAKG
 from hkjax.models.hakg.propagation import propagate
 from hkjax.ops.collectives import DATA, ROWS
 from hkjax.training.partition import Partitioner, make_mesh, parse_mesh_shape
-from tests.zoo import KEEP_ALL
+from tests.zoo import ONE_LAYER, WHOLE
 
 
 @pytest.mark.parametrize(
@@ -49,7 +49,7 @@ def test_a_flag_names_a_shape():
 def test_rows_are_dropped_apart_where_they_are_divided_and_alike_where_they_are_not(
     indivisible_data, shape, n_different
 ):
-    data, config = indivisible_data, HAKGConfig(**{**KEEP_ALL, "layers": 1}, message_dropout=0.5)
+    data, config = indivisible_data, HAKGConfig(**ONE_LAYER, **WHOLE, message_dropout=0.5)
     recommender = hakg(config, data, batch_size=32)
     partitioner = Partitioner(recommender, make_mesh(shape))
     module = HAKG(config, data.n_users, data.n_items, data.n_entities, data.n_relations)

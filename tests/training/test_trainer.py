@@ -45,7 +45,7 @@ def test_each_device_holds_its_rows_of_the_tables_and_of_their_moments(shape, n_
     assert state.params["params"]["item_gate"].sharding.is_fully_replicated
 
 
-@pytest.mark.parametrize("model", ["hkrm", "hakg", "hakg official", "lightgcn"])
+@pytest.mark.parametrize("model", ["hkrm", "hakg", "lightgcn"])
 def test_no_device_has_a_whole_table(indivisible_data, model):
     recommender = MODELS[model](indivisible_data)
     assert not whole_tables(recommender, indivisible_data, (1, 4))

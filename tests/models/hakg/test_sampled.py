@@ -23,7 +23,7 @@ VARIANTS = {
     "default": {},
     "official": {**OFFICIAL, "message_dropout": 0.0},
     "euclidean without dual items": {"message": "euclidean", "dual_items": False},
-    "three layers without gate": {"gate": False, "layers": 3, "fan_outs": (2, 1, 2)},
+    "without gate": {"gate": False, "layers": 1, "fan_outs": (2,)},
 }
 
 
