@@ -81,13 +81,14 @@ def is_neighbour(neighbours: Neighbours, nodes: jax.Array, ids: jax.Array) -> ja
     low = jnp.broadcast_to(neighbours.start[nodes][:, None], shape)
     end = low + neighbours.length[nodes][:, None]
 
-    def halve(_: int, bounds: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
+    def halve(bounds: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
         low, high = bounds
         middle = low + (high - low) // 2
         passed = (low < high) & (neighbours.ids.at[middle].get(mode="clip") < ids)
         return jnp.where(passed, middle + 1, low), jnp.where(passed, high, middle)
 
-    found = jax.lax.fori_loop(0, int(neighbours.ids.shape[0]).bit_length(), halve, (low, end))[0]
+    # As often as the longest list of these nodes asks for.
+    found, _ = jax.lax.while_loop(lambda bounds: jnp.any(bounds[0] < bounds[1]), halve, (low, end))
     return (found < end) & (neighbours.ids.at[found].get(mode="clip") == ids)
 
 
