@@ -57,9 +57,8 @@ def enter(verb: str, about: str | None = None, **defaults: Any) -> None:
 
 
 def _report_unraisable(unraisable: "sys.UnraisableHookArgs") -> None:
-    if (
-        unraisable.exc_type is KeyboardInterrupt
-    ):  # Ctrl-C came while an object was deleted, where Python raises nothing.
+    # Ctrl-C came while an object was deleted, where Python raises nothing.
+    if unraisable.exc_type is KeyboardInterrupt:
         os.write(2, b"stopped by SIGINT\n")
         os._exit(130)
     # Where one array of a checkpoint can't be read, orbax stops waiting for the others, and they complain.

@@ -88,12 +88,11 @@ def mean_message(
     def by_numbers(entity: jax.Array, relation: jax.Array, graph: Edges) -> jax.Array:
         return weighted_mean(coefficients_of(edge_gram(entity, relation, graph)), entity, relation, graph)
 
-    def by_rows(entity: jax.Array, relation: jax.Array, graph: Edges) -> jax.Array:
-        return _mean_of_rows(coefficients_of, entity, relation, graph)
-
     if axis_size(ROWS) > 1:  # No device has whole rows.
         return by_numbers(entity, relation, graph)
-    return jax.lax.platform_dependent(entity, relation, graph, tpu=by_rows, default=by_numbers)
+    return jax.lax.platform_dependent(
+        entity, relation, graph, tpu=partial(_mean_of_rows, coefficients_of), default=by_numbers
+    )
 
 
 def row_messages(
