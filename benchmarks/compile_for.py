@@ -58,7 +58,7 @@ def target_device(target: str) -> tuple[Any, str]:
     """The first device of a slice or GPU that need not be here, and its platform."""
     if target in _GPUS:
         options = {"topology": "1x1x1", "target_config": _GPUS[target].read_text()}
-        return topologies.get_topology_desc("cuda", target, **options).devices[0], "cuda"
+        return topologies.get_topology_desc(platform="cuda", topology_name=target, **options).devices[0], "cuda"
     return topologies.get_topology_desc(platform="tpu", topology_name=target).devices[0], "tpu"
 
 

@@ -39,7 +39,7 @@ MODELS: dict[str, Callable[[Dataset], Recommender]] = {
     "hakg official": _hakg(**ONE_LAYER, **OFFICIAL),
     "hakg without dual items": _hakg(**ONE_LAYER, **WHOLE, dual_items=False),
     "hakg euclidean without gate": _hakg(**ONE_LAYER, **WHOLE, gate=False, message="euclidean", angle_pairs="both"),
-    "hakg on neighbours": _hakg(**ONE_LAYER, sampling="neighbours", fan_outs=(3,)),
+    "hakg on neighbours": _hakg(**ONE_LAYER, sampling="neighbours", fan_outs=(3,), negative_pool=30),
     "lightgcn": _lightgcn(layers=2),
     "bpr-mf": _lightgcn(layers=0),
     "popularity": popularity,

@@ -31,9 +31,9 @@ class Draw(NamedTuple):
     """Neighbours of some nodes.
 
     Attributes:
-        ids: int32 [nodes, k]; any ids for a node that has no neighbour.
+        ids: int32 [nodes, k]; any ids where a node has fewer than k.
         attr: what the edges to them carry, [nodes, k], or None.
-        present: bool [nodes], whether a node has any.
+        present: bool [nodes, k], where there is a neighbour.
     """
 
     ids: jax.Array
@@ -42,7 +42,8 @@ class Draw(NamedTuple):
 
     def mean(self, values: jax.Array) -> jax.Array:
         """The mean over each node's neighbours of values [nodes * k, d]: [nodes, d], 0 where there are none."""
-        return jnp.where(self.present[:, None], jnp.mean(values.reshape(*self.ids.shape, -1), axis=1), 0)
+        values = jnp.where(self.present[:, :, None], values.reshape(*self.ids.shape, -1), 0)
+        return values.sum(axis=1) / jnp.maximum(self.present.sum(axis=1, keepdims=True), 1)
 
 
 def make_neighbours(edges: Edges, n_rows: int) -> Neighbours:
@@ -57,28 +58,30 @@ def make_neighbours_transposed(edges: Edges, n_columns: int) -> Neighbours:
 
 
 def draw_neighbours(key: jax.Array, neighbours: Neighbours, nodes: jax.Array, k: int) -> Draw:
-    """Draws k neighbours of each node [n], with replacement, each uniformly up to length / 2^32.
+    """Draws k neighbours of each node [n], all different and evenly spread over its list, or all that it has.
 
-    The mean over them is an unbiased estimate of the mean over all of a node's neighbours. Devices draw their own.
+    The list is cut where a random start says into k parts of one length, and the neighbour at each cut is taken
+    (systematic sampling). Each of them is drawn equally often, up to length / 2^32, so that the mean over a draw is an
+    unbiased estimate of the mean over all. Devices draw their own.
     """
     chex.assert_rank(nodes, 1)
-    length = neighbours.length[nodes]
-    rank = multiply_high(
-        jax.random.bits(device_key(key), (nodes.size, k), jnp.uint32), length[:, None].astype(jnp.uint32)
-    )
-    places = neighbours.start[nodes][:, None] + rank.astype(jnp.int32)
+    length, i = neighbours.length[nodes][:, None], jnp.arange(k, dtype=jnp.int32)
+    words = jax.random.bits(device_key(key), (nodes.size, 1), jnp.uint32)
+    start = multiply_high(words, length.astype(jnp.uint32)).astype(jnp.int32)
+    # (i * length + start) // k, without the product.
+    spread = i * (length // k) + (i * (length % k) + start) // k
+    places = neighbours.start[nodes][:, None] + jnp.where(length > k, spread, i)
     attr = None if neighbours.attr is None else neighbours.attr.at[places].get(mode="clip")
-    return Draw(neighbours.ids.at[places].get(mode="clip"), attr, length > 0)
+    return Draw(neighbours.ids.at[places].get(mode="clip"), attr, i < length)
 
 
 def is_neighbour(neighbours: Neighbours, nodes: jax.Array, ids: jax.Array) -> jax.Array:
-    """Whether each node has each id as a neighbour: bool [n, k] of nodes [n] and ids [k].
+    """Whether each node has its ids as neighbours: bool [n, k] of nodes [n] and ids [n, k].
 
     By bisection; every node's neighbours must ascend.
     """
-    chex.assert_rank([nodes, ids], 1)
-    shape = (nodes.size, ids.size)
-    low = jnp.broadcast_to(neighbours.start[nodes][:, None], shape)
+    chex.assert_rank([nodes, ids], [1, 2])
+    low = jnp.broadcast_to(neighbours.start[nodes][:, None], ids.shape)
     end = low + neighbours.length[nodes][:, None]
 
     def halve(bounds: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:

@@ -35,6 +35,7 @@ class HAKGConfig(Checked):
             and of interactions, that a step keeps (official: 0.5). Sums over interactions are divided by it.
         fan_outs: where `sampling` is `neighbours`, how many are drawn of each node around the batch, around
             these, and so on; one number for each of the layers.
+        negative_pool: where `sampling` is `neighbours`, how many items are drawn of which each row draws its negatives.
         angle_weight: of the angle loss, a mean over pairs of an item and an attribute.
         angle_pairs: `attribute_apex` (slides): the item in the cone of its attribute. `both`
             (official): also the reverse.
@@ -63,6 +64,7 @@ class HAKGConfig(Checked):
     edge_keep: Fraction = 0.5
     interaction_keep: Fraction = 0.5
     fan_outs: tuple[int, ...] = (8, 4, 2)
+    negative_pool: Count = 16384
     angle_weight: Weight = 0.005
     angle_pairs: Literal["attribute_apex", "both"] = "attribute_apex"
     angle_space: Literal["ball", "parameter"] = "ball"

@@ -1,9 +1,9 @@
 """HAKG's loss on neighbours drawn at random, so that what a step costs follows from its batch and not from the graph.
 
-Every mean over a node's neighbours becomes the mean over some of them, drawn uniformly and with replacement: around a
-node of the batch `fan_outs[0]` neighbours, around each of these `fan_outs[1]`, and so on. Given the layer before, a
-mean is unbiased; through what is not linear in it (messages, gates, normalisation) a bias remains, which vanishes as
-the fan-outs grow. The rows of a batch share their negatives, and the angle loss is that of as many random pairs.
+Every mean over a node's neighbours becomes the mean over some of them, each drawn equally often: around a node of the
+batch `fan_outs[0]` neighbours, or all if there are no more, around each of these `fan_outs[1]`, and so on. Given the
+layer before, a mean is unbiased; through what is not linear in it (messages, gates, normalisation) a bias remains, and
+vanishes as the fan-outs grow. Negatives come from a pool, and the angle loss is that of as many random pairs as rows.
 """
 
 from collections.abc import Sequence
@@ -24,6 +24,7 @@ from hkjax.models.hakg.representation import exp_0
 from hkjax.ops._blocks import row_dot
 from hkjax.ops.lookup import take_rows
 from hkjax.ops.neighbours import draw_neighbours, is_neighbour
+from hkjax.ops.pairs import score_samples
 from hkjax.ops.sampling import draw_ids, dropout
 from hkjax.ops.sparse import PADDING_ROW
 from hkjax.ops.triples import row_messages
@@ -98,21 +99,24 @@ class Walks(NamedTuple):
 
 @jax.named_scope("ranking loss")
 def ranking_loss(config: HAKGConfig, walks: Walks, batch: Batch, n_items: int, key: jax.Array) -> jax.Array:
-    """The contrastive loss of the rows' positive items against `config.negatives` items, drawn for all rows together.
+    """The contrastive loss of the rows' positive items against `config.negatives` items of a pool.
 
-    A row counts those that its user did not meet: each of them is uniform among such items.
+    The pool's `config.negative_pool` items are drawn for all rows, since each needs a walk; each row draws its own
+    negatives among them and counts those that its user did not meet.
     """
-    negatives_key, users_key, items_key = jax.random.split(key, 3)
+    pool_key, negatives_key, users_key, items_key = jax.random.split(key, 4)
     users, n_rows = batch["user"], batch["user"].size
-    negative = draw_ids(negatives_key, config.negatives, n_items)
-    met = is_neighbour(walks.neighbourhoods.items, users, negative)
+    pool = draw_ids(pool_key, config.negative_pool, n_items)
+    negative = draw_ids(negatives_key, n_rows * config.negatives, pool.size).reshape(n_rows, -1)
+    met = is_neighbour(walks.neighbourhoods.items, users, pool[negative])
     user = l2_normalize(sum_layers(walks.users(users_key, users, config.fan_outs)))
-    of_items = walks.items(items_key, jnp.concatenate([batch["item"], negative]), config.fan_outs)
+    of_items = walks.items(items_key, jnp.concatenate([batch["item"], pool]), config.fan_outs)
     scores = []
     for layers in of_items if config.dual_items else of_items[:1]:
         item = l2_normalize(sum_layers(layers))
+        of_negatives = score_samples(user, item[n_rows:], negative)
         # No cosine of -1 exceeds a margin.
-        scores.append((row_dot(user, item[:n_rows]), jnp.where(met, -1, user @ item[n_rows:].T)))
+        scores.append((row_dot(user, item[:n_rows]), jnp.where(met, -1, of_negatives)))
     return jnp.mean(batch["weight"] * contrastive_loss(scores, config.margin))
 
 
