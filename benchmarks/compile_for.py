@@ -2,6 +2,8 @@
 
 python benchmarks/compile_for.py --target=v5e:2x2 --config=configs/hakg_official_book_crossing.py
 python benchmarks/compile_for.py --target=h100 --config=configs/hkrm_book_crossing.py --json=runs/h100.json
+python benchmarks/compile_for.py --target=v5e:4x4 --devices=1,-1 --config=configs/hakg_synthetic.py \\
+  --sizes=users=10e6,items=5e6,entities=50e6,edges=500e6,interactions=100e6
 """
 
 import collections
@@ -16,17 +18,24 @@ import hlo
 import jax
 import jax.numpy as jnp
 from absl import flags
+from generated_shapes import Arguments, Sizes, enlarge, grow, parse_sizes
 from jax.experimental import topologies
-from jax.sharding import SingleDeviceSharding
+from jax.sharding import Mesh, NamedSharding
+from jax.sharding import PartitionSpec as P
 from ml_collections import config_flags
 from rich.console import Console
 from rich.table import Table
 
 from hkjax.cli.run import run
-from hkjax.data.batching import epoch_order
+from hkjax.data.batching import epoch_order, shard_order
+from hkjax.data.dataset import Dataset
 from hkjax.experiment import build_model, load_data, read_experiment
+from hkjax.models.base import ShardedModel
+from hkjax.ops.transfer import put_global
+from hkjax.training.partition import Partitioner, make_mesh, parse_mesh_shape, shard_model
 from hkjax.training.state import create_state, make_optimizer
 from hkjax.training.step import train_steps
+from hkjax.training.trainer import steps_on_mesh
 
 # What hkjax names by jax.named_scope.
 _PARTS = (
@@ -38,48 +47,42 @@ _GPUS = {"h100": Path(__file__).with_name("h100.textproto")}
 
 def define_flags() -> None:
     flags.DEFINE_string("target", "v5e:2x2", "A slice of TPUs, such as v5e:2x2 or v5p:2x2x1, or a GPU: h100.")
+    flags.DEFINE_list("devices", None, "How many devices divide the batch, and how many the tables; -1 for all others.")
+    flags.DEFINE_string("sizes", None, "A graph to compile for, in place of the data: users=1e6,items=...")
     flags.DEFINE_string("json", None, "A file for the figures.")
     flags.DEFINE_string("text", None, "A file for the program itself.")
     config_flags.DEFINE_config_file("config", None, "The experiment.")
 
 
 def main() -> None:
-    device, platform = target_device(flags.FLAGS.target)
+    devices, platform = target_devices(flags.FLAGS.target)
     experiment = read_experiment(flags.FLAGS.config)
-    figures, text = compile_step(experiment, device, platform)
-    Console(width=120).print(as_table(figures, f"{experiment.model.name} for one {flags.FLAGS.target}"))
+    mesh = make_mesh(parse_mesh_shape(flags.FLAGS.devices or ("1", "1")), devices)
+    sizes = parse_sizes(flags.FLAGS.sizes) if flags.FLAGS.sizes else None
+    figures, text = compile_step(experiment, mesh, platform, sizes)
+    title = f"{experiment.model.name} for {' x '.join(map(str, mesh.devices.shape))} of {flags.FLAGS.target}"
+    Console(width=120).print(as_table(figures, title))
     if flags.FLAGS.json:
         Path(flags.FLAGS.json).write_text(json.dumps(figures, indent=2) + "\n")
     if flags.FLAGS.text:
         Path(flags.FLAGS.text).write_text(text)
 
 
-def target_device(target: str) -> tuple[Any, str]:
-    """The first device of a slice or GPU that need not be here, and its platform."""
+def target_devices(target: str) -> tuple[Any, str]:
+    """The devices of a slice, or a GPU, that need not be here, and their platform."""
     if target in _GPUS:
         options = {"topology": "1x1x1", "target_config": _GPUS[target].read_text()}
-        return topologies.get_topology_desc(platform="cuda", topology_name=target, **options).devices[0], "cuda"
-    return topologies.get_topology_desc(platform="tpu", topology_name=target).devices[0], "tpu"
+        return topologies.get_topology_desc(platform="cuda", topology_name=target, **options).devices, "cuda"
+    return topologies.get_topology_desc(platform="tpu", topology_name=target).devices, "tpu"
 
 
-def compile_step(experiment: Any, device: Any, platform: str) -> tuple[dict[str, Any], str]:
+def compile_step(experiment: Any, mesh: Mesh, platform: str, sizes: Sizes | None) -> tuple[dict[str, Any], str]:
     """Compiles the training step; returns the figures and the program's text."""
-    recommender = build_model(experiment, load_data(experiment))
-    optimizer = make_optimizer(experiment.optimizer, recommender.batches.steps_per_epoch)
-    key = jax.random.key(0)
-
-    def there(tree: Any) -> Any:
-        on = SingleDeviceSharding(device)
-        return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=on), tree)
-
-    shapes = (
-        jax.eval_shape(partial(create_state, recommender, optimizer), key),
-        *(recommender.inputs, recommender.batches),
-        jax.eval_shape(epoch_order, recommender.batches, key),
-        *(jnp.int32(1), key),
-    )
-    step = partial(train_steps, gradient=jax.grad(recommender.loss, has_aux=True), optimizer=optimizer)
-    lowered = jax.jit(step, donate_argnums=0).trace(*map(there, shapes)).lower(lowering_platforms=(platform,))
+    data = load_data(experiment)
+    step, arguments = step_on(mesh, experiment, data if sizes is None else enlarge(data, sizes))
+    if sizes is not None:
+        arguments = grow(arguments, sizes, experiment.training.batch_size)
+    lowered = step.trace(*arguments).lower(lowering_platforms=(platform,))
     start, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF)
     compiled = lowered.compile()
     after = resource.getrusage(resource.RUSAGE_SELF)
@@ -92,6 +95,34 @@ def compile_step(experiment: Any, device: Any, platform: str) -> tuple[dict[str,
         "temporary MB": memory.temp_size_in_bytes / 1e6,
         **figures_of(hlo.parse(text)),
     }, text
+
+
+def step_on(mesh: Mesh, experiment: Any, data: Dataset) -> tuple[Any, Arguments]:
+    """The jitted step and the shapes of its arguments, on one device as it is there and on a mesh as it is there."""
+    recommender = build_model(experiment, data)
+    optimizer = make_optimizer(experiment.optimizer, recommender.batches.steps_per_epoch)
+    create, key = partial(create_state, recommender, optimizer), jax.random.key(0)
+    order, last = jax.eval_shape(epoch_order, recommender.batches, key), (jnp.int32(1), key)
+    if mesh.size == 1:
+        step = partial(train_steps, gradient=jax.grad(recommender.loss, has_aux=True), optimizer=optimizer)
+        arguments = jax.eval_shape(create, key), recommender.inputs, recommender.batches, order, *last
+        everywhere = partial(put_global, sharding=NamedSharding(mesh, P()))
+        return jax.jit(step, donate_argnums=0), Arguments(*jax.tree.map(everywhere, shapes_of(arguments)))
+
+    def shard(*shape: int) -> ShardedModel:
+        sharded = shard_model(recommender, *shape)
+        return sharded._replace(inputs=shapes_of(sharded.inputs))
+
+    p = Partitioner(recommender._replace(shard=shard), mesh)
+    batches = p.put_global(shapes_of(p.divide_batches(recommender.batches)), p.batch_specs)
+    order = p.put_global(jax.eval_shape(partial(shard_order, n=mesh.size), order), p.each)
+    rest = p.put_global(shapes_of(last), P())
+    return steps_on_mesh(recommender, optimizer, p), Arguments(p.state(create), p.inputs, batches, order, *rest)
+
+
+def shapes_of(tree: Any) -> Any:
+    """Shapes in place of arrays."""
+    return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), tree)
 
 
 def figures_of(program: hlo.Program) -> dict[str, Any]:

@@ -31,19 +31,27 @@ class Draw(NamedTuple):
     """Neighbours of some nodes.
 
     Attributes:
-        ids: int32 [nodes, k]; any ids where a node has fewer than k.
+        ids: int32 [nodes, k]; any ids where none was drawn.
         attr: what the edges to them carry, [nodes, k], or None.
-        present: bool [nodes, k], where there is a neighbour.
+        present: bool [nodes, k], where one was drawn.
+        expected: [nodes, 1], how many are drawn on average.
     """
 
     ids: jax.Array
     attr: Any
     present: jax.Array
+    expected: jax.Array
 
     def mean(self, values: jax.Array) -> jax.Array:
-        """The mean over each node's neighbours of values [nodes * k, d]: [nodes, d], 0 where there are none."""
-        values = jnp.where(self.present[:, :, None], values.reshape(*self.ids.shape, -1), 0)
-        return values.sum(axis=1) / jnp.maximum(self.present.sum(axis=1, keepdims=True), 1)
+        """The mean over what was drawn of values [nodes * k, d]: [nodes, d], 0 where nothing was."""
+        return self._sum(values) / jnp.maximum(self.present.sum(axis=1, keepdims=True), 1)
+
+    def unbiased_mean(self, values: jax.Array) -> jax.Array:
+        """An estimate of the mean over all neighbours from values [nodes * k, d]: [nodes, d], 0 without neighbours."""
+        return self._sum(values) / jnp.where(self.expected > 0, self.expected, 1).astype(values.dtype)
+
+    def _sum(self, values: jax.Array) -> jax.Array:
+        return jnp.where(self.present[:, :, None], values.reshape(*self.ids.shape, -1), 0).sum(axis=1)
 
 
 def make_neighbours(edges: Edges, n_rows: int) -> Neighbours:
@@ -57,22 +65,30 @@ def make_neighbours_transposed(edges: Edges, n_columns: int) -> Neighbours:
     return Neighbours(*_offsets(np.asarray(edges.columns), n_columns), edges.rows[edges.csc_order], attr)
 
 
-def draw_neighbours(key: jax.Array, neighbours: Neighbours, nodes: jax.Array, k: int) -> Draw:
-    """Draws k neighbours of each node [n], all different and evenly spread over its list, or all that it has.
+def draw_neighbours(key: jax.Array, neighbours: Neighbours, nodes: jax.Array, k: int, keep: float = 1.0) -> Draw:
+    """Draws at most k neighbours of each node, each with the probability min(keep, k / how many there are).
 
-    The list is cut where a random start says into k parts of one length, and the neighbour at each cut is taken
-    (systematic sampling). Each of them is drawn equally often, up to length / 2^32, so that the mean over a draw is an
-    unbiased estimate of the mean over all. Devices draw their own.
+    A node's list is cut into parts of one length, k parts or as many as are 1 / keep long, and one neighbour of each
+    is drawn (stratified sampling). Probabilities are exact up to the number of neighbours / 2^32.
+
+    Args:
+        key: PRNG key. Devices draw their own.
+        neighbours: of all nodes.
+        nodes: ids, int [n].
+        k: at least 1.
+        keep: in (0, 1]; where it is 1 and there are k neighbours or fewer, all are drawn.
     """
     chex.assert_rank(nodes, 1)
     length, i = neighbours.length[nodes][:, None], jnp.arange(k, dtype=jnp.int32)
-    words = jax.random.bits(device_key(key), (nodes.size, 1), jnp.uint32)
-    start = multiply_high(words, length.astype(jnp.uint32)).astype(jnp.int32)
-    # (i * length + start) // k, without the product.
-    spread = i * (length // k) + (i * (length % k) + start) // k
-    places = neighbours.start[nodes][:, None] + jnp.where(length > k, spread, i)
-    attr = None if neighbours.attr is None else neighbours.attr.at[places].get(mode="clip")
-    return Draw(neighbours.ids.at[places].get(mode="clip"), attr, i < length)
+    words = jax.random.bits(device_key(key), (nodes.size, k), jnp.uint32)
+    within = multiply_high(words, jnp.broadcast_to(length, words.shape).astype(jnp.uint32)).astype(jnp.int32)
+    # (i * length + within) // k, without the product.
+    of_many = i * (length // k) + (i * (length % k) + within) // k
+    of_few = ((i + (words >> 8) / 2**24) / keep).astype(jnp.int32)
+    place = jnp.where(length * keep > k, of_many, of_few)
+    at = neighbours.start[nodes][:, None] + place
+    attr = None if neighbours.attr is None else neighbours.attr.at[at].get(mode="clip")
+    return Draw(neighbours.ids.at[at].get(mode="clip"), attr, place < length, jnp.minimum(length * keep, k))
 
 
 def is_neighbour(neighbours: Neighbours, nodes: jax.Array, ids: jax.Array) -> jax.Array:

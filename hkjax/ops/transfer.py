@@ -1,5 +1,7 @@
 """Arrays between the host and the devices of any process."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -7,8 +9,10 @@ from jax.experimental import multihost_utils
 from jax.sharding import Sharding
 
 
-def put_global(x: jax.Array, sharding: Sharding) -> jax.Array:
-    """Places an array that every process holds, without sharing its buffers."""
+def put_global(x: Any, sharding: Sharding) -> Any:
+    """Places an array that every process holds, without sharing its buffers; of a shape, says where it would lie."""
+    if isinstance(x, jax.ShapeDtypeStruct):
+        return jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding)
     if jax.process_count() == 1:
         return jax.device_put(x, sharding, may_alias=False)
     if jnp.issubdtype(x.dtype, jax.dtypes.prng_key):

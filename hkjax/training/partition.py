@@ -15,6 +15,7 @@ import numpy as np
 from jax.sharding import AxisType, Mesh, NamedSharding
 from jax.sharding import PartitionSpec as P
 
+from hkjax.data.batching import Batches, shard_layout
 from hkjax.errors import InputError
 from hkjax.models.base import Params, Recommender, ShardedModel
 from hkjax.ops.collectives import DATA, ROWS, pad_rows, psum
@@ -80,17 +81,19 @@ class Partitioner:
         mesh: of `make_mesh`; or of the axis DATA alone, as jax.pmap knows it.
 
     Attributes:
-        n_devices: of the mesh.
+        mesh, n_devices: where everything lies, and of how many devices it consists.
         each: PartitionSpec of what has an entry for every device in front.
         inputs, input_specs: the model's inputs as `ShardedModel` divides them, on the devices.
+        batch_specs: PartitionSpecs of batches, whose layout `divide_batches` divides.
 
     Raises:
         InputError: the tables are to be divided, and the model has no way to.
     """
 
     def __init__(self, recommender: Recommender, mesh: Mesh):
-        self._mesh, self._recommender, self._n_rows = mesh, recommender, mesh.shape.get(ROWS, 1)
+        self.mesh, self._recommender, self._n_rows = mesh, recommender, mesh.shape.get(ROWS, 1)
         self.n_devices, self.each = mesh.size, P(mesh.axis_names)
+        self.batch_specs: Any = Batches(P(), P(), self.each)  # type: ignore[arg-type]
         sharded = shard_model(recommender, mesh.shape[DATA], self._n_rows)
         self._tables = sharded.tables if self._n_rows > 1 else ()
         if self._tables:
@@ -107,11 +110,17 @@ class Partitioner:
 
     def sharding(self, spec: P) -> NamedSharding:
         """A PartitionSpec on this mesh."""
-        return NamedSharding(self._mesh, spec)
+        return NamedSharding(self.mesh, spec)
 
     def put_global(self, tree: Any, specs: Any) -> Any:
         """Places arrays that every process holds, as their PartitionSpecs say."""
         return map_specs(lambda spec, x: put_global(x, self.sharding(spec)), specs, tree)
+
+    def divide_batches(self, batches: Batches) -> Batches:
+        """Gives each device its rows of every batch's layout."""
+        if batches.layout is None:
+            return batches
+        return batches._replace(layout=shard_layout(batches.layout, self.n_devices, strided=True))
 
     def state_specs(self, tree: Any) -> Any:
         """PartitionSpecs of parameters, or of a state that holds moments under their names."""
@@ -120,6 +129,11 @@ class Partitioner:
     def state_shardings(self, tree: Any) -> Any:
         """`state_specs` on this mesh."""
         return jax.tree.map(self.sharding, self.state_specs(tree), is_leaf=_is_spec)
+
+    def state(self, create: Callable[[jax.Array], Any]) -> Any:
+        """Shapes and shardings of the state that a function of a key creates."""
+        shapes = jax.eval_shape(lambda key: self.pad(create(key)), jax.random.key(0))
+        return jax.tree.map(put_global, shapes, self.state_shardings(shapes))
 
     def pad(self, tree: Any) -> Any:
         """Pads the tables of whole parameters, or of a state, so that they can be divided."""
@@ -144,7 +158,7 @@ class Partitioner:
             options: further ones of jax.pmap.
         """
         axes = jax.tree.map(lambda spec: 0 if len(spec) else None, tuple(specs), is_leaf=_is_spec)
-        return jax.pmap(function, DATA, in_axes=axes, out_axes=None, devices=list(self._mesh.devices), **options)
+        return jax.pmap(function, DATA, in_axes=axes, out_axes=None, devices=list(self.mesh.devices), **options)
 
     def shard_map(self, function: Callable[..., Any], first: Any, specs: Sequence[Any], out: Any) -> Callable[..., Any]:
         """`jax.shard_map` of a function of this device's part of its arguments.
@@ -160,14 +174,12 @@ class Partitioner:
             return function(first, *map_specs(lambda spec, x: x[0] if len(spec) else x, tuple(specs), args))
 
         # With check_vma the gradients of replicated parameters would arrive summed already.
-        return jax.shard_map(of_part, mesh=self._mesh, in_specs=(first, *specs), out_specs=out, check_vma=False)
+        return jax.shard_map(of_part, mesh=self.mesh, in_specs=(first, *specs), out_specs=out, check_vma=False)
 
     @cached_property
     def params(self) -> Params:
         """Shapes and shardings of the parameters."""
-        shapes = jax.eval_shape(lambda key: self.pad(self._recommender.init(key)), jax.random.key(0))
-        shardings = self.state_shardings(shapes)
-        return jax.tree.map(lambda x, s: jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=s), shapes, shardings)
+        return self.state(self._recommender.init)
 
     @cached_property
     def recommender(self) -> Recommender:

@@ -2,14 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
-from typing import Any, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import jax
 import optax
 from jax.sharding import AxisType, Mesh
 from jax.sharding import PartitionSpec as P
 
-from hkjax.data.batching import Batches, epoch_order, shard_layout, shard_order
+from hkjax.data.batching import Batches, epoch_order, shard_order
 from hkjax.errors import InputError
 from hkjax.models.base import Batch, Inputs, Metrics, Params, Recommender
 from hkjax.ops.collectives import DATA, ROWS
@@ -97,14 +97,7 @@ def _on_one_device(recommender: Recommender, optimizer: optax.GradientTransforma
 
 def _on_mesh(recommender: Recommender, optimizer: optax.GradientTransformation, mesh: Mesh) -> Trainer:
     partitioner, sharded_tables = Partitioner(recommender, mesh), mesh.shape.get(ROWS, 1) > 1
-    batches: Batches = recommender.batches
-    batch_specs: Any = Batches(P(), P(), partitioner.each)  # type: ignore[arg-type]
-    if batches.layout is not None:
-        batches = batches._replace(layout=shard_layout(batches.layout, mesh.size, strided=True))
-
-    def gradient(params: Params, inputs: Inputs, batch: Batch, key: jax.Array) -> tuple[Params, Metrics]:
-        gradients, metrics = jax.grad(recommender.loss, has_aux=True)(params, inputs, batch, key)
-        return partitioner.average_gradients(gradients), jax.tree.map(partitioner.mean, metrics)
+    steps = steps_on_mesh(recommender, optimizer, partitioner)
 
     def create(key: jax.Array) -> TrainState:
         return partitioner.pad(create_state(recommender, optimizer, key))
@@ -112,28 +105,38 @@ def _on_mesh(recommender: Recommender, optimizer: optax.GradientTransformation, 
     def order(batches: Batches, key: jax.Array) -> jax.Array:
         return shard_order(epoch_order(batches, key), mesh.size)
 
-    compiled: Callable[..., TrainState]
-    function = partial(train_steps, gradient=gradient, optimizer=optimizer)
-    specs = (partitioner.input_specs, batch_specs, partitioner.each, P(), P())
-    shapes = jax.eval_shape(create, jax.random.key(0))
-    if ROWS in mesh.shape:
-        of_state = partitioner.state_specs(shapes)
-        compiled = jax.jit(partitioner.shard_map(function, of_state, specs, of_state), donate_argnums=0)
-    else:
-        compiled = partitioner.pmap(function, (P(), *specs), donate_argnums=0)
-    compiled_init = jax.jit(create, out_shardings=partitioner.state_shardings(shapes))
+    shardings = partitioner.state_shardings(jax.eval_shape(create, jax.random.key(0)))
+    compiled_init = jax.jit(create, out_shardings=shardings)
     compiled_order = jax.jit(order, out_shardings=partitioner.sharding(partitioner.each))
-    inputs, batches = partitioner.inputs, partitioner.put_global(batches, batch_specs)
+    inputs = partitioner.inputs
+    batches = partitioner.put_global(partitioner.divide_batches(recommender.batches), partitioner.batch_specs)
     everywhere = partial(put_global, sharding=partitioner.sharding(P()))
     return Trainer(
         init=lambda key: compiled_init(everywhere(key)),
         epoch_order=lambda key: compiled_order(batches, everywhere(key)),
-        train_steps=lambda state, order, n_steps, key: compiled(
+        train_steps=lambda state, order, n_steps, key: steps(
             state, inputs, batches, order, everywhere(n_steps), everywhere(key)
         ),
         params=lambda state: state.params if sharded_tables else _of_this_process(state.params),
         recommender=partitioner.recommender if sharded_tables else recommender,
     )
+
+
+def steps_on_mesh(
+    recommender: Recommender, optimizer: optax.GradientTransformation, partitioner: Partitioner
+) -> Callable[..., TrainState]:
+    """`train_steps` on the partitioner's mesh, of a state, inputs, batches and an order that lie as it says."""
+
+    def gradient(params: Params, inputs: Inputs, batch: Batch, key: jax.Array) -> tuple[Params, Metrics]:
+        gradients, metrics = jax.grad(recommender.loss, has_aux=True)(params, inputs, batch, key)
+        return partitioner.average_gradients(gradients), jax.tree.map(partitioner.mean, metrics)
+
+    function = partial(train_steps, gradient=gradient, optimizer=optimizer)
+    specs = (partitioner.input_specs, partitioner.batch_specs, partitioner.each, P(), P())
+    if ROWS not in partitioner.mesh.axis_names:
+        return partitioner.pmap(function, (P(), *specs), donate_argnums=0)
+    of_state = partitioner.state_specs(partitioner.state(partial(create_state, recommender, optimizer)))
+    return jax.jit(partitioner.shard_map(function, of_state, specs, of_state), donate_argnums=0)
 
 
 def _of_this_process(params: Params) -> Params:

@@ -21,16 +21,31 @@ def test_all_neighbours_are_drawn_where_there_are_few():
     np.testing.assert_array_equal(draw.attr[0, :3], [34, 34, 31])
 
 
-@pytest.mark.parametrize("k", [1, 2, 4, 6])
-def test_of_many_neighbours_different_ones_are_drawn_equally_often(k):
-    n_draws, nodes = 20_000, jnp.ones(20_000, int)
-    edges = make_edges(np.array([0, *[1] * 7]), np.arange(8))
-    draw = draw_neighbours(jax.random.key(k), make_neighbours(edges, 2), nodes, k)
-    assert draw.present.all()
-    assert all(len({*ids}) == k for ids in np.asarray(draw.ids).tolist())
+@pytest.mark.parametrize("n", [1, 2, 5, 7])
+@pytest.mark.parametrize(("k", "keep"), [(1, 1.0), (3, 1.0), (2, 0.5), (4, 0.5), (5, 0.3)])
+def test_each_neighbour_is_drawn_with_the_same_probability(n, k, keep):
+    n_draws, nodes = 10_000, jnp.ones(10_000, int)
+    edges = make_edges(np.array([0, *[1] * n]), np.arange(n + 1))
+    draw = draw_neighbours(jax.random.key(k), make_neighbours(edges, 2), nodes, k, keep)
+    counts = np.bincount(np.asarray(draw.ids)[np.asarray(draw.present)], minlength=n + 1) / n_draws
+    expected = min(keep, k / n)
     # To five standard deviations.
-    shares = np.bincount(np.ravel(draw.ids), minlength=8) / n_draws
-    np.testing.assert_allclose(shares[1:], k / 7, atol=5 * (k / 7 * (1 - k / 7) / n_draws) ** 0.5)
+    np.testing.assert_allclose(counts[1:], expected, atol=5 * (expected / n_draws) ** 0.5 if expected < 1 else 1e-6)
+    assert counts[0] == 0
+    np.testing.assert_allclose(draw.expected, n * expected, rtol=1e-6)
+
+
+@pytest.mark.parametrize("keep", [0.5, 1.0])
+def test_the_unbiased_mean_is_that_over_all_neighbours(keep):
+    nodes, weight = jnp.arange(4), jnp.array([1.0, 2, 4, 8, 16, 32])
+
+    def estimate(key):
+        draw = draw_neighbours(key, make_neighbours(EDGES, 4), nodes, 2, keep)
+        return draw.unbiased_mean(weight[draw.ids].reshape(-1, 1))[:, 0]
+
+    found = jax.jit(jax.vmap(estimate))(jax.random.split(jax.random.key(0), 4000))
+    error = np.abs(found.mean(0) - np.array([35 / 3, 0, 32, 34 / 3])) - 5 * found.std(0) / 4000**0.5
+    assert error.max() < 1e-5
 
 
 def test_long_lists_of_neighbours_overflow_nothing():

@@ -31,10 +31,10 @@ class HAKGConfig(Checked):
         sampling: what a step propagates. `full`: the whole graph. `neighbours`: the batch alone, with some
             neighbours of each node (see `hkjax.models.hakg.sampled`), for graphs that a step can't walk whole.
             Evaluation walks it whole in either case.
-        edge_keep, interaction_keep: where `sampling` is `full`, the fraction of the knowledge graph's edges,
-            and of interactions, that a step keeps (official: 0.5). Sums over interactions are divided by it.
-        fan_outs: where `sampling` is `neighbours`, how many are drawn of each node around the batch, around
-            these, and so on; one number for each of the layers.
+        edge_keep, interaction_keep: the fraction of the knowledge graph's edges, and of interactions, that a
+            step keeps (official: 0.5). Sums over interactions are divided by it.
+        fan_outs: where `sampling` is `neighbours`, how many are drawn at most of each node around the batch,
+            around these, and so on; one number for each of the layers.
         negative_pool: where `sampling` is `neighbours`, how many items are drawn of which each row draws its negatives.
         angle_weight: of the angle loss, a mean over pairs of an item and an attribute.
         angle_pairs: `attribute_apex` (slides): the item in the cone of its attribute. `both`

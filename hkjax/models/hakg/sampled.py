@@ -1,9 +1,10 @@
 """HAKG's loss on neighbours drawn at random, so that what a step costs follows from its batch and not from the graph.
 
-Every mean over a node's neighbours becomes the mean over some of them, each drawn equally often: around a node of the
-batch `fan_outs[0]` neighbours, or all if there are no more, around each of these `fan_outs[1]`, and so on. Given the
-layer before, a mean is unbiased; through what is not linear in it (messages, gates, normalisation) a bias remains, and
-vanishes as the fan-outs grow. Negatives come from a pool, and the angle loss is that of as many random pairs as rows.
+Every mean over a node's neighbours becomes an estimate from some of them: around a node of the batch at most
+`fan_outs[0]` neighbours, around each of these `fan_outs[1]`, and so on; of few neighbours, a part such as a step of the
+whole graph keeps. Given the layer before, means over interactions are unbiased; through what is not linear in it
+(messages, gates, normalisation) a bias remains. Negatives come from a pool. The angle loss is that of as many random
+pairs as rows.
 """
 
 from collections.abc import Sequence
@@ -52,11 +53,11 @@ class Walks(NamedTuple):
         if not fan_outs:
             return [start]
         draw_key, walk_key, layers_key = jax.random.split(key, 3)
-        draw = draw_neighbours(draw_key, self.neighbourhoods.items, users, fan_outs[0])
+        draw = draw_neighbours(draw_key, self.neighbourhoods.items, users, fan_outs[0], self.config.interaction_keep)
         seen = []
         for k, (entity, item) in enumerate(zip(*self.items(walk_key, draw.ids.reshape(-1), fan_outs[1:]), strict=True)):
             gates = jax.tree.map(lambda w, k=k: w[k], self.parameters.gates)
-            seen.append(draw.mean(fuse(self.config, gates, entity, item)))
+            seen.append(draw.unbiased_mean(fuse(self.config, gates, entity, item)))
         return [start, *self._finish(layers_key, seen)]
 
     def items(self, key: jax.Array, items: jax.Array, fan_outs: Sequence[int]) -> tuple[Layers, Layers]:
@@ -68,8 +69,8 @@ class Walks(NamedTuple):
         start = take_rows(self.parameters.item, items)
         if not fan_outs:
             return entity, [start]
-        draw = draw_neighbours(draw_key, self.neighbourhoods.users, items, fan_outs[0])
-        met = [draw.mean(user) for user in self.users(walk_key, draw.ids.reshape(-1), fan_outs[1:])]
+        draw = draw_neighbours(draw_key, self.neighbourhoods.users, items, fan_outs[0], self.config.interaction_keep)
+        met = [draw.unbiased_mean(user) for user in self.users(walk_key, draw.ids.reshape(-1), fan_outs[1:])]
         if self.config.item_aggregation == "sum":
             met = [mean * self.neighbourhoods.users.length[items][:, None] for mean in met]
         return entity, [start, *self._finish(layers_key, met)]
@@ -80,7 +81,7 @@ class Walks(NamedTuple):
         if not fan_outs:
             return layers
         draw_key, walk_key, layers_key = jax.random.split(key, 3)
-        draw = draw_neighbours(draw_key, self.neighbourhoods.tails, entities, fan_outs[0])
+        draw = draw_neighbours(draw_key, self.neighbourhoods.tails, entities, fan_outs[0], self.config.edge_keep)
         relation = self.parameters.relation[draw.attr.reshape(-1)]
         coefficients_of = partial(message_coefficients, self.config)
         tails = self.entities(walk_key, draw.ids.reshape(-1), fan_outs[1:])

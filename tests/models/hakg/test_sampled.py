@@ -52,7 +52,7 @@ def parameters(config, data):
 
 @pytest.mark.parametrize("name", VARIANTS)
 def test_where_all_neighbours_are_drawn_walks_see_what_the_whole_graph_says(name, tiny_data):
-    config = dataclasses.replace(CONFIG, **VARIANTS[name])
+    config = dataclasses.replace(CONFIG, **VARIANTS[name], edge_keep=1.0, interaction_keep=1.0)
     inputs, p = make_inputs(config, tiny_data), parameters(config, tiny_data)
     longest = max(int(of_nodes.length.max()) for of_nodes in inputs.neighbourhoods)
     whole, fan_outs = propagate(config, p, inputs, None), [longest] * config.layers
@@ -70,7 +70,7 @@ def test_where_all_neighbours_are_drawn_walks_see_what_the_whole_graph_says(name
 
 @pytest.mark.parametrize("aggregation", ["mean", "sum"])
 def test_a_layer_is_unbiased(aggregation, tiny_data):
-    config = dataclasses.replace(CONFIG, layers=1, fan_outs=(2,), item_aggregation=aggregation)
+    config = dataclasses.replace(CONFIG, layers=1, fan_outs=(2,), item_aggregation=aggregation, edge_keep=1.0)
     inputs, p = make_inputs(config, tiny_data), parameters(config, tiny_data)
     gates = jax.tree.map(lambda w: w[0], p.gates)
     whole = layer(config, p.relation, gates, Embeddings(p.user, p.entity, p.item), Sample(inputs, 1.0))
@@ -88,7 +88,8 @@ def test_a_layer_is_unbiased(aggregation, tiny_data):
 
 
 def test_the_loss_of_a_row_counts_no_item_that_its_user_met():
-    config, data = dataclasses.replace(CONFIG, layers=1, fan_outs=(2,), margin=-1.0), one_to_one(2)
+    config = dataclasses.replace(CONFIG, layers=1, fan_outs=(2,), margin=-1.0, edge_keep=1.0, interaction_keep=1.0)
+    data = one_to_one(2)
     inputs, p = make_inputs(config, data), parameters(config, data)
     whole = propagate(config, p, inputs, None)
     user, entity, item = (x[:2] / jnp.linalg.norm(x[:2], axis=1, keepdims=True) for x in whole)
