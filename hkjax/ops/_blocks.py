@@ -23,14 +23,17 @@ def map_rows(function: Callable[[Any], Any], rows: Any, width: int = 1) -> Any:
         width: how many times larger than usual a row is.
     """
 
+    n, few = jax.tree.leaves(rows)[0].shape[0], max(1, SIZE // width)
+    if n <= few:
+        return function(rows)
+
     def in_blocks(rows: Any, size: int) -> Any:
-        n, size = jax.tree.leaves(rows)[0].shape[0], max(1, size // width)
         if n <= size:
             return function(rows)
         result = jax.lax.map(function, jax.tree.map(lambda x: _cut_blocks(x, size, 0), rows))
         return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:])[:n], result)
 
-    return _by_platform(in_blocks, rows)
+    return _by_platform(in_blocks, few, max(1, LARGE_SIZE // width), rows)
 
 
 def add_rows(function: Callable[[jax.Array, Any], jax.Array], total: jax.Array, rows: Any, fills: Any) -> jax.Array:
@@ -43,18 +46,22 @@ def add_rows(function: Callable[[jax.Array, Any], jax.Array], total: jax.Array, 
         fills: for each array of `rows` the number that pads it; rows of these numbers must add nothing.
     """
 
+    n = jax.tree.leaves(rows)[0].shape[0]
+    if n <= SIZE:
+        return function(total, rows)
+
     def in_blocks(total: jax.Array, rows: Any, size: int) -> jax.Array:
-        if jax.tree.leaves(rows)[0].shape[0] <= size:
+        if n <= size:
             return function(total, rows)
         blocks = jax.tree.map(lambda x, fill: _cut_blocks(x, size, fill), rows, fills)
         return jax.lax.scan(lambda total, block: (function(total, block), None), total, blocks)[0]
 
-    return _by_platform(in_blocks, total, rows)
+    return _by_platform(in_blocks, SIZE, LARGE_SIZE, total, rows)
 
 
-def _by_platform(in_blocks: Callable[..., Any], *args: Any) -> Any:
-    few, many = partial(in_blocks, size=SIZE), partial(in_blocks, size=LARGE_SIZE)
-    return jax.lax.platform_dependent(*args, cpu=few, default=many)
+def _by_platform(in_blocks: Callable[..., Any], few: int, many: int, *args: Any) -> Any:
+    on_cpu, elsewhere = partial(in_blocks, size=few), partial(in_blocks, size=many)
+    return jax.lax.platform_dependent(*args, cpu=on_cpu, default=elsewhere)
 
 
 def row_dot(a: jax.Array, b: jax.Array) -> jax.Array:
