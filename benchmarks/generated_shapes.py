@@ -54,6 +54,8 @@ def parse_sizes(text: str) -> Sizes:
 def enlarge(data: Dataset, sizes: Sizes) -> Dataset:
     """The same interactions and triples among more users, items and entities."""
     shift = sizes.items - data.n_items
+    if sizes.entities < data.n_entities + shift or sizes.users < data.n_users or shift < 0:
+        raise InputError(f"--sizes: fewer users, items or other entities than there are: {sizes}")
     triples = data.triples + np.where(data.triples >= data.n_items, shift, 0) * np.array([1, 0, 1])
     ids = range(sizes.entities)
     return dataclasses.replace(

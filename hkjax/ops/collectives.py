@@ -26,6 +26,11 @@ def axis_size(axis: str) -> int:
         return 1
 
 
+def n_devices() -> int:
+    """The number of devices of the mesh."""
+    return axis_size(DATA) * axis_size(ROWS)
+
+
 def psum(x: jax.Array, *axes: str) -> jax.Array:
     """The sum of the devices' x over the given axes."""
     bound = tuple(axis for axis in axes if axis_size(axis) > 1)

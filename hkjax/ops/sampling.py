@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from hkjax.errors import InputError
-from hkjax.ops.collectives import device_key, rows_key
+from hkjax.ops.collectives import device_key, n_devices, rows_key
 from hkjax.ops.sparse import Edges
 
 
@@ -83,6 +83,11 @@ def sample_negatives(
 def draw_ids(key: jax.Array, n_draws: int, n: int) -> jax.Array:
     """Draws numbers below n with replacement, uniformly up to n / 2^32: int32 [n_draws]. Devices draw their own."""
     return multiply_high(jax.random.bits(device_key(key), (n_draws,), jnp.uint32), jnp.uint32(n)).astype(jnp.int32)
+
+
+def draw_pool(key: jax.Array, n_draws: int, n: int) -> jax.Array:
+    """`draw_ids` for a whole batch: of n_draws numbers, each device draws the part that its rows share."""
+    return draw_ids(key, -(-n_draws // n_devices()), n)
 
 
 def multiply_high(a: jax.Array, b: jax.Array) -> jax.Array:

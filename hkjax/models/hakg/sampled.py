@@ -26,7 +26,7 @@ from hkjax.ops._blocks import row_dot
 from hkjax.ops.lookup import take_rows
 from hkjax.ops.neighbours import draw_neighbours, is_neighbour
 from hkjax.ops.pairs import score_samples
-from hkjax.ops.sampling import draw_ids, dropout
+from hkjax.ops.sampling import draw_ids, draw_pool, dropout
 from hkjax.ops.sparse import PADDING_ROW
 from hkjax.ops.triples import row_messages
 
@@ -107,7 +107,7 @@ def ranking_loss(config: HAKGConfig, walks: Walks, batch: Batch, n_items: int, k
     """
     pool_key, negatives_key, users_key, items_key = jax.random.split(key, 4)
     users, n_rows = batch["user"], batch["user"].size
-    pool = draw_ids(pool_key, config.negative_pool, n_items)
+    pool = draw_pool(pool_key, config.negative_pool, n_items)
     negative = draw_ids(negatives_key, n_rows * config.negatives, pool.size).reshape(n_rows, -1)
     met = is_neighbour(walks.neighbourhoods.items, users, pool[negative])
     user = l2_normalize(sum_layers(walks.users(users_key, users, config.fan_outs)))
