@@ -31,7 +31,7 @@ def double_precision():
 def test_the_loss_of_hkrm_on_book_crossing(real_data):
     data = read_dataset(DataConfig("ripplenet", str(real_data / "book-crossing"), fields=BOOK_FIELDS), seed=0)
     errors = measure_loss(
-        hkrm(HKRMConfig(dim=8, item_bias=True), take_users(data, 60), batch_size=64), directions=1, entries=1
+        hkrm(HKRMConfig(dim=8, item_bias=True), take_users(data, 20), batch_size=64), directions=1, entries=1
     )
     assert len(errors) == 9
     assert_small(errors)
@@ -40,6 +40,6 @@ def test_the_loss_of_hkrm_on_book_crossing(real_data):
 def test_the_loss_of_hakg_on_book_crossing(real_data):
     data = read_dataset(DataConfig("kgat", str(real_data / "book-crossing-ranking"), ratios=(9, 1)), seed=0)
     config = HAKGConfig(dim=8, layers=1, negatives=5)
-    errors = measure_loss(hakg(config, take_users(data, 30), batch_size=16), directions=1, entries=1)
+    errors = measure_loss(hakg(config, take_users(data, 10), batch_size=16), directions=1, entries=1)
     assert len(errors) == 6
     assert_small(errors)
