@@ -1,5 +1,6 @@
 """Inner products of many pairs of rows, gathered and summed in blocks instead of copied out."""
 
+from collections.abc import Callable
 from typing import Any
 
 import chex
@@ -7,7 +8,7 @@ import jax
 import jax.numpy as jnp
 
 from hkjax.ops import _dense_samples
-from hkjax.ops._bilinear import bilinear_primitives
+from hkjax.ops._bilinear import Implementation, bilinear_primitives
 from hkjax.ops._blocks import add_rows, map_rows, row_dot
 from hkjax.ops._columns import sum_columns
 from hkjax.ops.collectives import all_gather, device_key
@@ -111,7 +112,18 @@ def _table_sums(weights: jax.Array, rows: jax.Array, ids: jax.Array, n: int) -> 
     return jax.lax.scan(add, zeros, (_column_blocks(weights), _column_blocks(ids)))[0]
 
 
-_on_tpu = (_dense_samples.products, _dense_samples.row_sums, _dense_samples.table_sums)
+def _dense_where_small(dense: Implementation, otherwise: Implementation, size: Callable[[Any, int], int]) -> Any:
+    def function(a: jax.Array, b: jax.Array, ids: jax.Array, n: int) -> jax.Array:
+        return (dense if size(b, n) <= _dense_samples.MOST_ROWS else otherwise)(a, b, ids, n)
+
+    return function
+
+
+_on_tpu = (
+    _dense_where_small(_dense_samples.products, _products, lambda table, n: len(table)),
+    _dense_where_small(_dense_samples.row_sums, _row_sums, lambda table, n: len(table)),
+    _dense_where_small(_dense_samples.table_sums, _table_sums, lambda rows, n: n),
+)
 _score, _, _ = bilinear_primitives("score", _products, _row_sums, _table_sums, _on_tpu)
 
 
