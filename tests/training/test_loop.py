@@ -36,14 +36,21 @@ def recommender(tiny_data):
     return hkrm(HKRMConfig(dim=8, l2=1e-6), tiny_data, batch_size=32)
 
 
-def trainer_of(recommender):
-    return make_trainer(recommender, make_optimizer(OPTIMIZER, recommender.batches.steps_per_epoch))
+# By the loss of the recommender: what is compiled once serves all runs.
+COMPILED = {}
+
+
+def compiled(recommender, data):
+    """The recommender's trainer and validator."""
+    if recommender.loss not in COMPILED:
+        optimizer = make_optimizer(OPTIMIZER, recommender.batches.steps_per_epoch)
+        COMPILED[recommender.loss] = make_trainer(recommender, optimizer), make_validator(recommender, data, "auc")
+    return COMPILED[recommender.loss]
 
 
 def run(recommender, data, workdir, epochs, patience=100):
     workdir.mkdir(exist_ok=True)
-    training = TrainingConfig(32, epochs, patience)
-    return fit(trainer_of(recommender), make_validator(recommender, data, "auc"), training, 0, workdir)
+    return fit(*compiled(recommender, data), TrainingConfig(32, epochs, patience), 0, workdir)
 
 
 def latest(recommender, workdir):
@@ -92,7 +99,7 @@ def test_lost_records_do_not_change_when_training_ends(recommender, tiny_data, t
     def fit_until(epochs):
         values = iter(list(metrics.values())[last_epoch(tmp_path, steps) :])
         limited = TrainingConfig(32, epochs, patience=3)
-        return fit(trainer_of(recommender), lambda params: {"auc": next(values)}, limited, 0, tmp_path)
+        return fit(compiled(recommender, tiny_data)[0], lambda params: {"auc": next(values)}, limited, 0, tmp_path)
 
     fit_until(3)
     (tmp_path / "metrics.jsonl").unlink()
@@ -155,32 +162,33 @@ def test_a_loss_that_is_no_number_ends_training_and_keeps_what_was_saved(recomme
     assert len(read_records(tmp_path)) == 2
 
 
-def rate_until(recommender, n_steps):
-    """A trainer whose learning rate is as usual for so many steps, and then beyond all bounds."""
-    schedule = optax.join_schedules([optax.constant_schedule(0.01), optax.constant_schedule(1e30)], [n_steps])
-    return make_trainer(recommender, optax.sgd(schedule))
+@pytest.fixture(scope="module")
+def usual(recommender):
+    return make_trainer(recommender, optax.sgd(0.01))
 
 
 @pytest.mark.parametrize("n_steps", [0, 23])
 def test_rollback_goes_on_from_the_last_checkpoint_with_half_the_rate(
-    n_steps, recommender, tiny_data, tmp_path, capsys
+    n_steps, usual, recommender, tiny_data, tmp_path, capsys
 ):
+    # The rate is as usual for so many steps, and then beyond all bounds.
+    schedule = optax.join_schedules([optax.constant_schedule(0.01), optax.constant_schedule(1e30)], [n_steps])
+    diverging, halvings = make_trainer(recommender, optax.sgd(schedule)), []
+
     def fit_with(trainer, name, slower=None, epochs=4):
         training = TrainingConfig(32, epochs, 9, on_divergence="rollback")
-        validate = make_validator(recommender, tiny_data, "auc")
-        return fit(trainer, validate, training, 0, tmp_path / name, slower)
+        return fit(trainer, compiled(recommender, tiny_data)[1], training, 0, tmp_path / name, slower)
 
     for name in ("usual", "diverging"):
         (tmp_path / name).mkdir()
-    halvings, usual = [], make_trainer(recommender, optax.sgd(0.01))
 
     def slower(n):
         halvings.append(n)
-        return usual if n == 2 else rate_until(recommender, n_steps)
+        return usual if n == 2 else diverging
 
     fit_with(usual, "usual")
     capsys.readouterr()
-    records = fit_with(rate_until(recommender, n_steps), "diverging", slower)
+    records = fit_with(diverging, "diverging", slower)
     lines = [line for line in capsys.readouterr().out.splitlines() if "diverged" in line]
     assert halvings == [1, 2]
     assert [line.rsplit("; ", 1)[1].rsplit(" ", 1)[1] for line in lines] == ["2", "4"]
@@ -189,14 +197,14 @@ def test_rollback_goes_on_from_the_last_checkpoint_with_half_the_rate(
     ends = [latest_params(recommender, tmp_path / name) for name in ("usual", "diverging")]
     assert_equal(*ends)
     # A run that goes on knows how often its rate was halved.
-    fit_with(rate_until(recommender, n_steps), "diverging", slower, epochs=5)
+    fit_with(diverging, "diverging", slower, epochs=5)
     assert halvings == [1, 2, 2]
 
 
 def test_training_stops_once_the_metric_no_longer_rises(recommender, tiny_data, tmp_path):
     metrics = iter([0.5, 0.7, 0.6, 0.65, 0.9])
     training = TrainingConfig(32, 10, patience=2)
-    records = fit(trainer_of(recommender), lambda params: {"auc": next(metrics)}, training, 0, tmp_path)
+    records = fit(compiled(recommender, tiny_data)[0], lambda params: {"auc": next(metrics)}, training, 0, tmp_path)
     assert [r["validation_auc"] for r in records] == [0.5, 0.7, 0.6, 0.65]
     checkpoints = Checkpoints(tmp_path / "checkpoints", "auc")
     assert checkpoints.best == records[1]["step"]
