@@ -17,6 +17,8 @@ from hkjax.training.trainer import Parallel, Trainer, make_trainer
 # Tables whole everywhere; divided by rows among all devices; both.
 MESHES: tuple[MeshShape, ...] = ((4, 1), (1, 4), (2, 2))
 
+_epoch_order = jax.jit(epoch_order)
+
 
 def check_recommender(recommender: Recommender, batch: Batch | None = None, key: jax.Array | None = None) -> None:
     """Checks that a model is a sound `Recommender`.
@@ -47,14 +49,12 @@ def check_recommender(recommender: Recommender, batch: Batch | None = None, key:
     params = init(key)
     jax.tree.map(np.testing.assert_array_equal, params, init(key))
     batch = _first(recommender) if batch is None else batch
+    _check_trace(recommender, params, batch, key)
     _check_loss(recommender, params, batch, key, loss)
     _check_padding(recommender, params, batch, key, loss)
     assert len(traces) == 1, f"the loss was traced {len(traces)} times for batches of one shape"
     _check_epoch(recommender)
     _check_scores(recommender, params)
-    jaxpr = jax.make_jaxpr(recommender.loss)(params, recommender.inputs, batch, key)
-    sizes = [np.size(constant) for constant in jaxpr.consts]
-    assert all(size <= 1 for size in sizes), f"the loss closes over arrays of {sizes} entries: pass them as inputs"
 
 
 def check_meshes(
@@ -154,14 +154,20 @@ def _without_padding(tree: Any, like: Any) -> Any:
 
 
 def _first(recommender: Recommender) -> Batch:
-    return get_batch(recommender.batches, epoch_order(recommender.batches, jax.random.key(1)), 0)
+    return get_batch(recommender.batches, _epoch_order(recommender.batches, jax.random.key(1)), 0)
+
+
+def _check_trace(recommender: Recommender, params: Params, batch: Batch, key: jax.Array) -> None:
+    trace = jax.make_jaxpr(recommender.loss, return_shape=True)
+    jaxpr, (loss, _) = trace(params, recommender.inputs, batch, key)
+    assert loss.shape == (), f"the loss has shape {loss.shape}: expected a scalar"
+    sizes = [np.size(constant) for constant in jaxpr.consts]
+    assert all(size <= 1 for size in sizes), f"the loss closes over arrays of {sizes} entries: pass them as inputs"
 
 
 def _check_loss(
     recommender: Recommender, params: Params, batch: Batch, key: jax.Array, loss: Callable[..., Any]
 ) -> None:
-    shape = jax.eval_shape(recommender.loss, params, recommender.inputs, batch, key)[0].shape
-    assert shape == (), f"the loss has shape {shape}: expected a scalar"
     (value, metrics), gradients = loss(params, recommender.inputs, batch, key)
     assert "loss" in metrics, "the metrics lack an entry `loss`"
     for name, tree in (("loss", value), ("metrics", metrics), ("gradients", gradients)):
@@ -182,7 +188,7 @@ def _check_padding(
 
 def _check_epoch(recommender: Recommender) -> None:
     batches = recommender.batches
-    order = np.asarray(epoch_order(batches, jax.random.key(1)))
+    order = np.asarray(_epoch_order(batches, jax.random.key(1)))
     n_examples = len(next(iter(batches.columns.values())))
     examples = np.sort(order[order >= 0])
     np.testing.assert_array_equal(examples, np.arange(n_examples), err_msg="an epoch misses or repeats an example")
