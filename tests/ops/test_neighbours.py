@@ -21,12 +21,12 @@ def test_all_neighbours_are_drawn_where_there_are_few():
     np.testing.assert_array_equal(draw.attr[0, :3], [34, 34, 31])
 
 
-@pytest.mark.parametrize("n", [1, 2, 5, 7])
-@pytest.mark.parametrize(("k", "keep"), [(1, 1.0), (3, 1.0), (2, 0.5), (4, 0.5), (5, 0.3)])
+@pytest.mark.parametrize("n", [1, 5, 7])
+@pytest.mark.parametrize(("k", "keep"), [(3, 1.0), (2, 0.5), (5, 0.3)])
 def test_each_neighbour_is_drawn_with_the_same_probability(n, k, keep):
     n_draws, nodes = 10_000, jnp.ones(10_000, int)
     edges = make_edges(np.array([0, *[1] * n]), np.arange(n + 1))
-    draw = draw_neighbours(jax.random.key(k), make_neighbours(edges, 2), nodes, k, keep)
+    draw = jax.jit(draw_neighbours, static_argnums=(3, 4))(jax.random.key(k), make_neighbours(edges, 2), nodes, k, keep)
     counts = np.bincount(np.asarray(draw.ids)[np.asarray(draw.present)], minlength=n + 1) / n_draws
     expected = min(keep, k / n)
     # To five standard deviations.

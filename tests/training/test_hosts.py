@@ -68,7 +68,7 @@ def free_address():
 
 def test_sigterm_saves_the_step_and_the_same_call_goes_on(tmp_path):
     training = dataclasses.replace(SMALL.training, epochs=12)
-    experiment = dataclasses.replace(SMALL, training=training, mesh=(1, 1))
+    experiment = dataclasses.replace(SMALL, model=LIGHTGCN, training=training, mesh=(1, 1))
 
     def stop_in_the_third_epoch():
         while len(read_records(tmp_path)) < 2:
