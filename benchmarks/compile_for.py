@@ -81,7 +81,7 @@ def compile_step(experiment: Any, mesh: Mesh, platform: str, sizes: Sizes | None
     data = load_data(experiment)
     step, arguments = step_on(mesh, experiment, data if sizes is None else enlarge(data, sizes))
     if sizes is not None:
-        arguments = grow(arguments, sizes, experiment.training.batch_size)
+        arguments = grow(arguments, data, sizes)
     lowered = step.trace(*arguments).lower(lowering_platforms=(platform,))
     start, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF)
     compiled = lowered.compile()

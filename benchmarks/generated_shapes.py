@@ -33,14 +33,12 @@ class Arguments(NamedTuple):
     key: Any
 
 
-# What the length of an array counts, by the place of the array among the arguments; the first that fits.
-_LENGTHS = (
-    (r"inputs\.(graph|neighbourhoods\.tails\.(ids|attr))", lambda sizes: sizes.edges),
-    (r"inputs\.(pairs|values)", lambda sizes: sizes.edges // 2),
-    (r"inputs\.(interactions|neighbourhoods.*\.ids)", lambda sizes: sizes.interactions),
-    (r"inputs.*(\.items|\.row|\.position)$", lambda sizes: sizes.interactions),
-    (r"batches\.columns", lambda sizes: sizes.interactions),
+# Where the arguments are as long as there are edges, and as there are interactions.
+_BY_EDGES = r"inputs\.(graph|pairs|values|neighbourhoods\.tails\.(ids|attr))"
+_BY_INTERACTIONS = (
+    r"inputs\.(interactions|neighbourhoods.*\.ids)|inputs.*(\.items|\.row|\.position)$|batches\.(columns|buckets)|order"
 )
+_BY_HISTORY = r"batches\.layout\.(row|position)"
 
 
 def parse_sizes(text: str) -> Sizes:
@@ -68,38 +66,26 @@ def enlarge(data: Dataset, sizes: Sizes) -> Dataset:
     )
 
 
-def grow(arguments: Arguments, sizes: Sizes, batch_size: int) -> Arguments:
+def grow(arguments: Arguments, data: Dataset, sizes: Sizes) -> Arguments:
     """The shapes of a step's arguments on enlarged data, as they are with as many edges and interactions.
 
     Args:
         arguments: with those that there are.
+        data: what was enlarged.
         sizes: of the other graph.
-        batch_size: rows per step.
     """
-    steps = -(-sizes.interactions // batch_size)
-    # What the users of a batch met, where examples have such lengths.
-    room = batch_size * math.ceil(sizes.interactions / sizes.users)
+    edges = sizes.edges / (2 * len(data.triples))
+    interactions = sizes.interactions / len(data.train.positives().users)
+    factors = {
+        _BY_EDGES: edges,
+        _BY_INTERACTIONS: interactions,
+        _BY_HISTORY: interactions * data.n_users / sizes.users,
+    }
 
     def of_leaf(path: Any, x: Any) -> Any:
         place = jax.tree_util.keystr(path)[1:]
-        if re.match(r"order|batches\.buckets", place):
-            return _resize(x, -1, steps)
-        if re.match(r"batches\.layout\.(row|position)", place):
-            return _resize(x, -1, _share(x, room))
-        for pattern, length in _LENGTHS:
-            if re.match(pattern, place):
-                return _resize(x, x.ndim - 1, _share(x, length(sizes)))
-        return x
+        factor = next((factor for pattern, factor in factors.items() if re.match(pattern, place)), 1)
+        shape = (*x.shape[:-1], math.ceil(x.shape[-1] * factor)) if x.ndim else ()
+        return jax.ShapeDtypeStruct(shape, x.dtype, sharding=x.sharding)
 
     return jax.tree_util.tree_map_with_path(of_leaf, arguments)
-
-
-def _share(x: Any, length: int) -> int:
-    """A device's part, where an array has an entry for each device in front."""
-    return -(-length // x.shape[0]) if x.ndim == 2 else length
-
-
-def _resize(x: Any, axis: int, length: int) -> Any:
-    shape = list(x.shape)
-    shape[axis] = length
-    return jax.ShapeDtypeStruct(tuple(shape), x.dtype, sharding=x.sharding)
