@@ -22,7 +22,7 @@ from hkjax.data.batching import get_batch
 from hkjax.evaluation.ranking import rank_users
 from hkjax.experiment import build_model, load_data, read_experiment
 from hkjax.models.base import Batch, Params
-from hkjax.models.hakg import model, propagation
+from hkjax.models.hakg import full, propagation
 from hkjax.models.hakg.config import HAKGConfig
 from hkjax.models.hakg.inputs import HAKGInputs, subsample
 from hkjax.models.hakg.losses import cone_loss
@@ -81,7 +81,7 @@ def main() -> None:
     print(f"negatives      {_median(draw, inputs, batch, key):7.3f} s")
     parts: dict[str, tuple[Callable, tuple]] = {
         "propagation": (propagate, (params, inputs, key)),
-        "ranking loss": (partial(model.ranking_loss, config), (embeddings, inputs, batch, key)),
+        "ranking loss": (partial(full.ranking_loss, config), (embeddings, inputs, batch, key)),
         "angle loss": (cones, (params, inputs, key)),
         "whole loss": (lambda *args: recommender.loss(*args)[0], (params, inputs, batch, key)),
     }

@@ -17,61 +17,24 @@ import jax.numpy as jnp
 from hkjax.data.batching import bucket_by_length
 from hkjax.data.dataset import Dataset
 from hkjax.models.base import Batch, FoldIn, Metrics, Params, Recommender, shard_by_type
-from hkjax.models.hakg import fold_in, sampled
+from hkjax.models.hakg import fold_in, full, sampled
 from hkjax.models.hakg.config import HAKGConfig
 from hkjax.models.hakg.inputs import HAKGInputs, make_inputs
-from hkjax.models.hakg.losses import cone_loss, contrastive_loss, cosines, l2_normalize
 from hkjax.models.hakg.neighbours import neighbours
 from hkjax.models.hakg.parameters import HAKG, HAKGParameters
-from hkjax.models.hakg.propagation import Embeddings, propagate
-from hkjax.models.hakg.representation import encode, exp_0, item_tables
-from hkjax.ops.lookup import take_rows
-from hkjax.ops.sampling import sample_negatives
+from hkjax.models.hakg.representation import encode
 from hkjax.precision import full_precision
 
-
-@jax.named_scope("ranking loss")
-def ranking_loss(config: HAKGConfig, x: Embeddings, inputs: HAKGInputs, batch: Batch, key: jax.Array) -> jax.Array:
-    """The contrastive loss of the rows' positive items against sampled negatives."""
-    users, n_items = batch["user"], inputs.item_degree.size
-    negative = sample_negatives(key, inputs.exclusions, users, batch["example"], config.negatives, n_items)
-    user = take_rows(l2_normalize(x.user), users)
-    tables = (l2_normalize(table) for table in item_tables(config, x, inputs))
-    losses = contrastive_loss([cosines(user, table, batch["item"], negative) for table in tables], config.margin)
-    return jnp.mean(batch["weight"] * losses)
+_LOSSES = {"full": full.losses, "neighbours": sampled.losses}
 
 
 def loss(
     config: HAKGConfig, p: HAKGParameters, inputs: HAKGInputs, batch: Batch, key: jax.Array
 ) -> tuple[jax.Array, Metrics]:
     """The ranking loss plus the weighted angle loss, and both."""
-    of_ranking, of_angles = (_losses_of_walks if config.sampling == "neighbours" else _losses)(
-        config, p, inputs, batch, key
-    )
+    of_ranking, of_angles = _LOSSES[config.sampling](config, p, inputs, batch, key)
     total = of_ranking + config.angle_weight * of_angles
     return total, {"loss": total, "ranking": of_ranking, "angle": of_angles}
-
-
-def _losses(
-    config: HAKGConfig, p: HAKGParameters, inputs: HAKGInputs, batch: Batch, key: jax.Array
-) -> tuple[jax.Array, jax.Array]:
-    dropout_key, negatives_key, mask_key = jax.random.split(key, 3)
-    of_ranking = ranking_loss(config, propagate(config, p, inputs, dropout_key), inputs, batch, negatives_key)
-    points = exp_0(p.entity) if config.angle_space == "ball" else p.entity
-    of_angles = cone_loss(config, points, inputs.pairs, mask_key) if config.angle_weight else jnp.zeros(())
-    return of_ranking, of_angles
-
-
-def _losses_of_walks(
-    config: HAKGConfig, p: HAKGParameters, inputs: HAKGInputs, batch: Batch, key: jax.Array
-) -> tuple[jax.Array, jax.Array]:
-    ranking_key, angle_key = jax.random.split(key)
-    assert inputs.neighbourhoods is not None
-    walks, n_items = sampled.Walks(config, p, inputs.neighbourhoods), inputs.item_degree.size
-    of_ranking = sampled.ranking_loss(config, walks, batch, n_items, ranking_key)
-    if not config.angle_weight:
-        return of_ranking, jnp.zeros(())
-    return of_ranking, sampled.angle_loss(config, p, inputs, batch["user"].size, angle_key)
 
 
 def hakg(config: HAKGConfig, data: Dataset, batch_size: int) -> Recommender:

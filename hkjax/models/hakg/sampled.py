@@ -98,6 +98,19 @@ class Walks(NamedTuple):
         return [l2_normalize(x) for x in layers] if self.config.normalize_layers else layers
 
 
+def losses(
+    config: HAKGConfig, p: HAKGParameters, inputs: HAKGInputs, batch: Batch, key: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """The ranking loss and the angle loss of a batch."""
+    ranking_key, angle_key = jax.random.split(key)
+    assert inputs.neighbourhoods is not None
+    walks, n_items = Walks(config, p, inputs.neighbourhoods), inputs.item_degree.size
+    of_ranking = ranking_loss(config, walks, batch, n_items, ranking_key)
+    if not config.angle_weight:
+        return of_ranking, jnp.zeros(())
+    return of_ranking, angle_loss(config, p, inputs, batch["user"].size, angle_key)
+
+
 @jax.named_scope("ranking loss")
 def ranking_loss(config: HAKGConfig, walks: Walks, batch: Batch, n_items: int, key: jax.Array) -> jax.Array:
     """The contrastive loss of the rows' positive items against `config.negatives` items of a pool.
