@@ -43,8 +43,8 @@ class Coefficients(NamedTuple):
     gamma: jax.Array
 
 
-# Under this policy the reverse pass of a `jax.checkpoint` keeps the numbers of every edge and computes rows anew.
-save_edge_scalars = jax.checkpoint_policies.save_only_these_names("edge")
+# What the numbers of every edge are called, for the policy of a `jax.checkpoint` that computes rows anew.
+EDGE_SCALARS = "edge scalars"
 
 
 def edge_gram(entity: jax.Array, relation: jax.Array, graph: Edges) -> Gram:
@@ -67,7 +67,7 @@ def edge_gram(entity: jax.Array, relation: jax.Array, graph: Edges) -> Gram:
     hr, tr = sum_columns(entries_at_ends, [entity @ relation.T], [jnp.arange(relation.shape[0])])
     rr = jnp.sum(relation**2, axis=-1)[graph.attr]
     ht = sum_columns(lambda entity: local_sddmm(entity, entity, graph), [entity])
-    return Gram(*(checkpoint_name(x, "edge") for x in (hh, tt, rr, ht, hr, tr)))
+    return Gram(*(checkpoint_name(x, EDGE_SCALARS) for x in (hh, tt, rr, ht, hr, tr)))
 
 
 def mean_message(
@@ -117,7 +117,7 @@ def weighted_mean(coefficients: Coefficients, entity: jax.Array, relation: jax.A
         [entities, d], 0 for an entity that heads no edge.
     """
     chex.assert_equal_shape([*coefficients, graph.rows])
-    alpha, beta, gamma = (checkpoint_name(x, "edge") for x in coefficients)
+    alpha, beta, gamma = (checkpoint_name(x, EDGE_SCALARS) for x in coefficients)
     n, relation_ids = entity.shape[0] * axis_size(ROWS), jnp.arange(relation.shape[0])
     sums_by_relation = partial(_sums, values=gamma, rows=graph.rows, relation=graph.attr, n_rows=n)
     total = psum_scatter(segment_sum(alpha, graph.rows, n))[:, None] * entity

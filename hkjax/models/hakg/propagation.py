@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.ad_checkpoint import checkpoint_name
 
 from hkjax.models.hakg.config import HAKGConfig
 from hkjax.models.hakg.inputs import HAKGInputs, Sample, subsample
@@ -14,7 +15,10 @@ from hkjax.models.hakg.parameters import Gates, HAKGParameters
 from hkjax.ops.lookup import leading_rows, local_rows
 from hkjax.ops.sampling import dropout
 from hkjax.ops.sparse import Edges, spmm, spmm_transposed
-from hkjax.ops.triples import mean_message, save_edge_scalars
+from hkjax.ops.triples import EDGE_SCALARS, mean_message
+
+# What the reverse pass does not compute anew: the sums over interactions, and the numbers of every edge.
+_SAVED = jax.checkpoint_policies.save_only_these_names("sums", EDGE_SCALARS)
 
 
 class Embeddings(NamedTuple):
@@ -65,10 +69,13 @@ def layer(config: HAKGConfig, relation: jax.Array, gates: Gates, x: Embeddings, 
     weights = jnp.full(interactions.rows.shape[0], sample.scale, x.entity.dtype)
     entity = messages(config, relation, x.entity, inputs.graph)
     fused = fuse(config, gates, leading_rows(x.entity, n_items), x.item)
-    user = spmm(weights, fused, interactions, n_users) / local_rows(inputs.user_degree, fill=1)[:, None]
+    user = (
+        checkpoint_name(spmm(weights, fused, interactions, n_users), "sums")
+        / local_rows(inputs.user_degree, fill=1)[:, None]
+    )
     if not config.dual_items:
         return Embeddings(user, entity, leading_rows(entity, n_items))
-    item = spmm_transposed(weights, x.user, interactions, n_items)
+    item = checkpoint_name(spmm_transposed(weights, x.user, interactions, n_items), "sums")
     if config.item_aggregation == "mean":
         item = item / local_rows(inputs.item_degree, fill=1)[:, None]
     return Embeddings(user, entity, item)
@@ -92,5 +99,5 @@ def propagate(config: HAKGConfig, p: HAKGParameters, inputs: HAKGInputs, key: ja
         return (x, Embeddings(*map(jnp.add, total, x))), None
 
     start = layer_0(p, inputs)
-    advance = jax.checkpoint(advance, prevent_cse=False, policy=save_edge_scalars)
+    advance = jax.checkpoint(advance, prevent_cse=False, policy=_SAVED)
     return jax.lax.scan(advance, (start, start), (p.gates, keys), length=config.layers)[0][1]
