@@ -34,8 +34,7 @@ from hkjax.models.base import ShardedModel
 from hkjax.ops.transfer import put_global
 from hkjax.training.partition import Partitioner, make_mesh, parse_mesh_shape, shard_model
 from hkjax.training.state import create_state, make_optimizer
-from hkjax.training.step import train_steps
-from hkjax.training.trainer import steps_on_mesh
+from hkjax.training.trainer import steps_on_mesh, steps_on_one_device
 
 # What hkjax names by jax.named_scope.
 _PARTS = (
@@ -104,10 +103,10 @@ def step_on(mesh: Mesh, experiment: Any, data: Dataset) -> tuple[Any, Arguments]
     create, key = partial(create_state, recommender, optimizer), jax.random.key(0)
     order, last = jax.eval_shape(epoch_order, recommender.batches, key), (jnp.int32(1), key)
     if mesh.size == 1:
-        step = partial(train_steps, gradient=jax.grad(recommender.loss, has_aux=True), optimizer=optimizer)
         arguments = jax.eval_shape(create, key), recommender.inputs, recommender.batches, order, *last
         everywhere = partial(put_global, sharding=NamedSharding(mesh, P()))
-        return jax.jit(step, donate_argnums=0), Arguments(*jax.tree.map(everywhere, shapes_of(arguments)))
+        shapes = Arguments(*jax.tree.map(everywhere, shapes_of(arguments)))
+        return steps_on_one_device(recommender, optimizer), shapes
 
     def shard(*shape: int) -> ShardedModel:
         sharded = shard_model(recommender, *shape)
@@ -116,8 +115,8 @@ def step_on(mesh: Mesh, experiment: Any, data: Dataset) -> tuple[Any, Arguments]
     p = Partitioner(recommender._replace(shard=shard), mesh)
     batches = p.put_global(shapes_of(p.divide_batches(recommender.batches)), p.batch_specs)
     order = p.put_global(jax.eval_shape(partial(shard_order, n=mesh.size), order), p.each)
-    rest = p.put_global(shapes_of(last), P())
-    return steps_on_mesh(recommender, optimizer, p), Arguments(p.state(create), p.inputs, batches, order, *rest)
+    state, rest = p.state(create), p.put_global(shapes_of(last), P())
+    return steps_on_mesh(recommender, optimizer, p, state), Arguments(state, p.inputs, batches, order, *rest)
 
 
 def shapes_of(tree: Any) -> Any:

@@ -81,7 +81,7 @@ def draw_neighbours(key: jax.Array, neighbours: Neighbours, nodes: jax.Array, k:
     chex.assert_rank(nodes, 1)
     length, i = neighbours.length[nodes][:, None], jnp.arange(k, dtype=jnp.int32)
     words = jax.random.bits(device_key(key), (nodes.size, k), jnp.uint32)
-    within = multiply_high(words, jnp.broadcast_to(length, words.shape).astype(jnp.uint32)).astype(jnp.int32)
+    within = multiply_high(words, length.astype(jnp.uint32)).astype(jnp.int32)
     # (i * length + within) // k, without the product.
     of_many = i * (length // k) + (i * (length % k) + within) // k
     of_few = ((i + (words >> 8) / 2**24) / keep).astype(jnp.int32)

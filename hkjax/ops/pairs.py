@@ -1,6 +1,5 @@
 """Inner products of many pairs of rows, gathered and summed in blocks instead of copied out."""
 
-from collections.abc import Callable
 from typing import Any
 
 import chex
@@ -8,7 +7,7 @@ import jax
 import jax.numpy as jnp
 
 from hkjax.ops import _dense_samples
-from hkjax.ops._bilinear import Implementation, bilinear_primitives
+from hkjax.ops._bilinear import bilinear_primitives
 from hkjax.ops._blocks import add_rows, map_rows, row_dot
 from hkjax.ops._columns import sum_columns
 from hkjax.ops.collectives import all_gather, device_key
@@ -32,7 +31,12 @@ def score_samples(rows: jax.Array, table: jax.Array, ids: jax.Array) -> jax.Arra
     chex.assert_rank([rows, table, ids], 2)
     chex.assert_equal_shape_prefix([rows, ids], 1)
     chex.assert_equal_shape_suffix([rows, table], 1)
-    return sum_columns(lambda table, rows: _score(rows, table, ids, n=ids.shape[0]), [table], [rows])
+
+    def scores(table: jax.Array, rows: jax.Array) -> jax.Array:
+        score = _score_small if len(table) <= _dense_samples.MOST_ROWS else _score
+        return score(rows, table, ids, n=ids.shape[0])
+
+    return sum_columns(scores, [table], [rows])
 
 
 def pair_gram(x: jax.Array, pairs: Edges) -> tuple[jax.Array, jax.Array, jax.Array]:
@@ -112,19 +116,9 @@ def _table_sums(weights: jax.Array, rows: jax.Array, ids: jax.Array, n: int) -> 
     return jax.lax.scan(add, zeros, (_column_blocks(weights), _column_blocks(ids)))[0]
 
 
-def _dense_where_small(dense: Implementation, otherwise: Implementation, size: Callable[[Any, int], int]) -> Any:
-    def function(a: jax.Array, b: jax.Array, ids: jax.Array, n: int) -> jax.Array:
-        return (dense if size(b, n) <= _dense_samples.MOST_ROWS else otherwise)(a, b, ids, n)
-
-    return function
-
-
-_on_tpu = (
-    _dense_where_small(_dense_samples.products, _products, lambda table, n: len(table)),
-    _dense_where_small(_dense_samples.row_sums, _row_sums, lambda table, n: len(table)),
-    _dense_where_small(_dense_samples.table_sums, _table_sums, lambda rows, n: n),
-)
-_score, _, _ = bilinear_primitives("score", _products, _row_sums, _table_sums, _on_tpu)
+_on_tpu = (_dense_samples.products, _dense_samples.row_sums, _dense_samples.table_sums)
+_score, _, _ = bilinear_primitives("score", _products, _row_sums, _table_sums)
+_score_small, _, _ = bilinear_primitives("score_small", _products, _row_sums, _table_sums, _on_tpu)
 
 
 def _column_blocks(x: jax.Array) -> jax.Array:

@@ -84,20 +84,26 @@ def make_trainer(
 
 
 def _on_one_device(recommender: Recommender, optimizer: optax.GradientTransformation) -> Trainer:
-    gradient = jax.grad(recommender.loss, has_aux=True)
-    compiled = jax.jit(partial(train_steps, gradient=gradient, optimizer=optimizer), donate_argnums=0)
+    steps = steps_on_one_device(recommender, optimizer)
     return Trainer(
         init=jax.jit(partial(create_state, recommender, optimizer)),
         epoch_order=partial(jax.jit(epoch_order), recommender.batches),
-        train_steps=lambda state, *args: compiled(state, recommender.inputs, recommender.batches, *args),
+        train_steps=lambda state, *args: steps(state, recommender.inputs, recommender.batches, *args),
         params=lambda state: state.params,
         recommender=recommender,
     )
 
 
+def steps_on_one_device(recommender: Recommender, optimizer: optax.GradientTransformation) -> Callable[..., TrainState]:
+    """`train_steps` of a state, inputs, batches and an order on one device."""
+    gradient = jax.grad(recommender.loss, has_aux=True)
+    return jax.jit(partial(train_steps, gradient=gradient, optimizer=optimizer), donate_argnums=0)
+
+
 def _on_mesh(recommender: Recommender, optimizer: optax.GradientTransformation, mesh: Mesh) -> Trainer:
     partitioner, sharded_tables = Partitioner(recommender, mesh), mesh.shape.get(ROWS, 1) > 1
-    steps = steps_on_mesh(recommender, optimizer, partitioner)
+    state = partitioner.state(partial(create_state, recommender, optimizer))
+    steps = steps_on_mesh(recommender, optimizer, partitioner, state)
 
     def create(key: jax.Array) -> TrainState:
         return partitioner.pad(create_state(recommender, optimizer, key))
@@ -105,8 +111,7 @@ def _on_mesh(recommender: Recommender, optimizer: optax.GradientTransformation, 
     def order(batches: Batches, key: jax.Array) -> jax.Array:
         return shard_order(epoch_order(batches, key), mesh.size)
 
-    shardings = partitioner.state_shardings(jax.eval_shape(create, jax.random.key(0)))
-    compiled_init = jax.jit(create, out_shardings=shardings)
+    compiled_init = jax.jit(create, out_shardings=jax.tree.map(lambda leaf: leaf.sharding, state))
     compiled_order = jax.jit(order, out_shardings=partitioner.sharding(partitioner.each))
     inputs = partitioner.inputs
     batches = partitioner.put_global(partitioner.divide_batches(recommender.batches), partitioner.batch_specs)
@@ -123,9 +128,16 @@ def _on_mesh(recommender: Recommender, optimizer: optax.GradientTransformation, 
 
 
 def steps_on_mesh(
-    recommender: Recommender, optimizer: optax.GradientTransformation, partitioner: Partitioner
+    recommender: Recommender, optimizer: optax.GradientTransformation, partitioner: Partitioner, state: TrainState
 ) -> Callable[..., TrainState]:
-    """`train_steps` on the partitioner's mesh, of a state, inputs, batches and an order that lie as it says."""
+    """`train_steps` on the partitioner's mesh, of a state, inputs, batches and an order that lie as it says.
+
+    Args:
+        recommender: the model.
+        optimizer: the optax transformation.
+        partitioner: of the model on the mesh.
+        state: its shapes and shardings, by `Partitioner.state`.
+    """
 
     def gradient(params: Params, inputs: Inputs, batch: Batch, key: jax.Array) -> tuple[Params, Metrics]:
         gradients, metrics = jax.grad(recommender.loss, has_aux=True)(params, inputs, batch, key)
@@ -135,7 +147,7 @@ def steps_on_mesh(
     specs = (partitioner.input_specs, partitioner.batch_specs, partitioner.each, P(), P())
     if ROWS not in partitioner.mesh.axis_names:
         return partitioner.pmap(function, (P(), *specs), donate_argnums=0)
-    of_state = partitioner.state_specs(partitioner.state(partial(create_state, recommender, optimizer)))
+    of_state = partitioner.state_specs(state)
     return jax.jit(partitioner.shard_map(function, of_state, specs, of_state), donate_argnums=0)
 
 

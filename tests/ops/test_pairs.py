@@ -55,3 +55,12 @@ def test_matrix_units_find_the_same_products_and_sums(n_rows, n_table, n_draws):
         (_dense_samples.table_sums, pairs._table_sums, (weights, rows, ids, n_table)),
     ):
         np.testing.assert_allclose(dense(*args), sparse(*args), rtol=1e-12, atol=1e-12)
+
+
+@pytest.mark.parametrize(("beyond", "gathers"), [(0, False), (1, True)])
+def test_on_tpus_large_tables_are_gathered_from(beyond, gathers):
+    shapes = [(8, 4), (_dense_samples.MOST_ROWS + beyond, 4)]
+    rows, table = (jax.ShapeDtypeStruct(shape, jnp.float32) for shape in shapes)
+    ids = jax.ShapeDtypeStruct((8, 3), jnp.int32)
+    lowered = jax.jit(pairs.score_samples).trace(rows, table, ids).lower(lowering_platforms=("tpu",))
+    assert ("stablehlo.gather" in lowered.as_text()) == gathers

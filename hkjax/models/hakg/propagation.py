@@ -69,10 +69,8 @@ def layer(config: HAKGConfig, relation: jax.Array, gates: Gates, x: Embeddings, 
     weights = jnp.full(interactions.rows.shape[0], sample.scale, x.entity.dtype)
     entity = messages(config, relation, x.entity, inputs.graph)
     fused = fuse(config, gates, leading_rows(x.entity, n_items), x.item)
-    user = (
-        checkpoint_name(spmm(weights, fused, interactions, n_users), "sums")
-        / local_rows(inputs.user_degree, fill=1)[:, None]
-    )
+    user = checkpoint_name(spmm(weights, fused, interactions, n_users), "sums")
+    user = user / local_rows(inputs.user_degree, fill=1)[:, None]
     if not config.dual_items:
         return Embeddings(user, entity, leading_rows(entity, n_items))
     item = checkpoint_name(spmm_transposed(weights, x.user, interactions, n_items), "sums")

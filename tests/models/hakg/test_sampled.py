@@ -57,19 +57,26 @@ def test_where_all_neighbours_are_drawn_walks_see_what_the_whole_graph_says(name
     longest = max(int(of_nodes.length.max()) for of_nodes in inputs.neighbourhoods)
     whole, fan_outs = propagate(config, p, inputs, None), [longest] * config.layers
     walks, nodes = sampled.Walks(config, p, inputs.neighbourhoods), jnp.array([3, 0, 3, 14])
+    attributes = tiny_data.n_items + jnp.array([2, 0, 2, 5])
 
     @jax.jit
     def totals(key):
-        walked = walks.users(key, nodes, fan_outs), *walks.items(key, nodes, fan_outs)
+        walked = (
+            walks.users(key, nodes, fan_outs),
+            *walks.items(key, nodes, fan_outs),
+            walks.entities(key, attributes, fan_outs),
+        )
         return [sampled.sum_layers(layers) for layers in walked]
 
-    user, entity, item = totals(jax.random.key(1))
+    user, entity, item, attribute = totals(jax.random.key(1))
     for found, expected in ((user, whole.user), (entity, whole.entity), (item, whole.item)):
         np.testing.assert_allclose(found, expected[nodes], rtol=1e-9)
+    np.testing.assert_allclose(attribute, whole.entity[attributes], rtol=1e-9)
 
 
-def test_a_layer_is_unbiased(tiny_data):
-    config = dataclasses.replace(CONFIG, layers=1, fan_outs=(2,), item_aggregation="sum", edge_keep=1.0)
+@pytest.mark.parametrize("aggregation", ["mean", "sum"])
+def test_a_layer_is_unbiased(aggregation, tiny_data):
+    config = dataclasses.replace(CONFIG, layers=1, fan_outs=(2,), item_aggregation=aggregation, edge_keep=1.0)
     inputs, p = make_inputs(config, tiny_data), parameters(config, tiny_data)
     gates = jax.tree.map(lambda w: w[0], p.gates)
     whole = layer(config, p.relation, gates, Embeddings(p.user, p.entity, p.item), Sample(inputs, 1.0))
@@ -114,7 +121,7 @@ def test_what_a_step_computes_does_not_grow_with_the_graph(tiny_data):
     sizes = []
     for copies in (1, 100):
         data = dataclasses.replace(tiny_data, triples=np.tile(tiny_data.triples, (copies, 1)))
-        model = hakg(dataclasses.replace(CONFIG, layers=1, fan_outs=(3,)), data, batch_size=8)
+        model = hakg(CONFIG, data, batch_size=8)
         batch = {"user": jnp.zeros(8, int), "item": jnp.zeros(8, int), "weight": jnp.ones(8)}
         gradient = jax.grad(model.loss, has_aux=True)
         args = (jax.eval_shape(model.init, jax.random.key(0)), model.inputs, batch, jax.random.key(1))
