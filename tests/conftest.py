@@ -1,5 +1,6 @@
 """Four host devices for every test, quick compilation, once of equal programs, and the data that tests share."""
 
+import gc
 import os
 import platform
 import tempfile
@@ -19,7 +20,7 @@ os.environ["XLA_FLAGS"] = " ".join(
 if "JAX_COMPILATION_CACHE_DIR" not in os.environ:  # Worker processes share the directory of the first.
     _cache = tempfile.TemporaryDirectory(prefix="hkjax-tests-")
     os.environ["JAX_COMPILATION_CACHE_DIR"] = _cache.name
-os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.2"
+os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.05"
 
 from pathlib import Path
 
@@ -33,6 +34,14 @@ from hkjax.data.synthetic import SyntheticConfig, synthetic_dataset
 # The first example of a shape compiles.
 hypothesis.settings.register_profile("compiled", deadline=None)
 hypothesis.settings.load_profile("compiled")
+
+
+def pytest_collection_finish() -> None:
+    """Tracing makes objects by the million, and each search among all those of the imports for garbage takes long."""
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 100)
+
 
 TINY = SyntheticConfig(n_users=40, n_items=25, n_fields=3, n_values=4, positives=5.0, coverage=0.7)
 INDIVISIBLE = SyntheticConfig(n_users=41, n_items=26, n_fields=3, n_values=5, positives=5.0, coverage=0.7)

@@ -57,8 +57,7 @@ class OfficialCase:
         degree = np.ones(n_users, self.dtype)
         degree[z["interact/row"]] = 1 / z["interact/val"]
         self.recommender = recommender._replace(inputs=recommender.inputs._replace(user_degree=jnp.asarray(degree)))
-        self.sizes = (*sizes.values(), self.data.n_relations)
-        self.parameters = HAKG(self.config, *self.sizes).apply
+        self.model = HAKG(self.config, *sizes.values(), self.data.n_relations)
 
     def relations(self, weight, z):
         """Their relation rows in the order of ours: (edge type - 1) of each of our relation ids."""
@@ -78,20 +77,21 @@ class OfficialCase:
 
     @functools.cached_property
     def propagated(self):
-        """Every layer before its rows are normalised, their sum, and the sum that the model itself computes."""
+        return _propagated(self.model, self.params, self.recommender.inputs)
 
-        def layers(params, inputs):
-            p = self.parameters(params)
-            raw, x = [], propagation.layer_0(p, inputs)
-            total, whole = x, propagation.Sample(inputs, 1.0)
-            for hop in range(self.config.layers):
-                gates = tuple(gate[hop] for gate in p.gates)
-                raw.append(propagation.layer(self.config, p.relation, gates, x, whole))
-                x = propagation.Embeddings(*map(l2_normalize, raw[-1]))
-                total = jax.tree.map(jnp.add, total, x)
-            return raw, total, propagation.propagate(self.config, p, inputs, None)
 
-        return jax.jit(layers)(self.params, self.recommender.inputs)
+@functools.partial(jax.jit, static_argnums=0)
+def _propagated(model, params, inputs):
+    """Every layer before its rows are normalised, their sum, and the sum that the model itself computes."""
+    p = model.apply(params)
+    raw, x = [], propagation.layer_0(p, inputs)
+    total, whole = x, propagation.Sample(inputs, 1.0)
+    for hop in range(model.config.layers):
+        gates = tuple(gate[hop] for gate in p.gates)
+        raw.append(propagation.layer(model.config, p.relation, gates, x, whole))
+        x = propagation.Embeddings(*map(l2_normalize, raw[-1]))
+        total = jax.tree.map(jnp.add, total, x)
+    return raw, total, propagation.propagate(model.config, p, inputs, None)
 
 
 def messages_with_their_factors(config, relation, entity, graph):

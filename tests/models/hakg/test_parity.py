@@ -4,6 +4,7 @@ The files are read from the folder that HKJAX_PARITY names; every setting comes 
 """
 
 import dataclasses
+import functools
 import os
 from pathlib import Path
 
@@ -111,18 +112,26 @@ def test_parity_of_the_angle_loss(case):
         close(loss, z[f"loss/{name}"], case)
 
 
+def ranking_loss(config, x, n_items, users, positive, negative):
+    user, tables = l2_normalize(x.user)[users], [l2_normalize(table) for table in (x.entity[:n_items], x.item)]
+    of_tables = [cosines(user, table, positive, negative) for table in tables]
+    return contrastive_loss(of_tables, config.margin).mean()
+
+
+@functools.partial(jax.jit, static_argnums=0)
+def ranking_gradients(model, params, inputs, *rows):
+    def loss(params):
+        x = propagation.propagate(model.config, model.apply(params), inputs, None)
+        return ranking_loss(model.config, x, model.n_items, *rows)
+
+    return jax.grad(loss)(params)
+
+
 def test_parity_of_the_gradients(case):
     """Of the ranking loss, but for entities: those have the official code's detached factors in their way."""
-    z, n_users, n_items = case.z, int(case.z["n_users"]), int(case.z["n_items"])
-
-    def loss(params, inputs, users, positive, negative):
-        x = propagation.propagate(case.config, case.parameters(params), inputs, None)
-        user, tables = l2_normalize(x.user)[users], [l2_normalize(table) for table in (x.entity[:n_items], x.item)]
-        of_tables = [cosines(user, table, positive, negative) for table in tables]
-        return contrastive_loss(of_tables, case.config.margin).mean()
-
+    z, n_users = case.z, int(case.z["n_users"])
     rows = (z["users"], z["pos"], z["neg"])
-    gradients = jax.jit(jax.grad(loss))(case.params, case.recommender.inputs, *rows)["params"]
+    gradients = ranking_gradients(case.model, case.params, case.recommender.inputs, *rows)["params"]
     close(gradients["user"], z["grad_contrastive/all_embed"][:n_users], case)
     close(gradients["item"], z["grad_contrastive/item_emb_cf"], case)
     close(gradients["relation"], case.relations(z["grad_contrastive/gcn.relation_weight"], z), case)
@@ -131,20 +140,22 @@ def test_parity_of_the_gradients(case):
             close(gradients[name][layer], z[f"grad_contrastive/gcn.convs.{layer}.gate{side}.weight"].T, case)
 
 
-def total_loss(case):
-    """The loss without masks as a function of parameters, inputs and rows; and those arguments, of the file."""
-    n_items, config = int(case.z["n_items"]), dataclasses.replace(case.config, angle_mask=False)
+OPTIMIZER = make_optimizer(OptimizerConfig(learning_rate=1e-3), steps_per_epoch=5)
 
-    def loss(params, inputs, users, positive, negative):
-        p = case.parameters(params)
-        x = propagation.propagate(config, p, inputs, None)
-        user, tables = l2_normalize(x.user)[users], [l2_normalize(table) for table in (x.entity[:n_items], x.item)]
-        of_tables = [cosines(user, table, positive, negative) for table in tables]
-        ranking = contrastive_loss(of_tables, config.margin).mean()
+
+@functools.partial(jax.jit, static_argnums=0)
+def step_of_adam(model, params, moments, inputs, *rows):
+    """Of the loss without masks."""
+    config = dataclasses.replace(model.config, angle_mask=False)
+
+    def loss(params):
+        p = model.apply(params)
+        ranking = ranking_loss(config, propagation.propagate(config, p, inputs, None), model.n_items, *rows)
         return ranking + config.angle_weight * cone_loss(config, p.entity, inputs.pairs, jax.random.key(0))
 
-    rows = [jnp.asarray(case.z[name]) for name in ("users", "pos", "neg")]
-    return loss, (case.params, case.recommender.inputs, *rows)
+    value, gradients = jax.value_and_grad(loss)(params)
+    updates, moments = OPTIMIZER.update(gradients, moments, params)
+    return optax.apply_updates(params, updates), moments, value, gradients
 
 
 def all_close(found, case, prefix):
@@ -161,18 +172,10 @@ def all_close(found, case, prefix):
 
 def test_parity_of_all_gradients_with_their_factors_and_of_five_steps_of_adam(case, monkeypatch):
     monkeypatch.setattr(propagation, "messages", messages_with_their_factors)
-    loss, (params, *args) = total_loss(case)
-    optimizer = make_optimizer(OptimizerConfig(learning_rate=1e-3), steps_per_epoch=5)
-
-    @jax.jit
-    def step(params, moments, *args):
-        value, gradients = jax.value_and_grad(loss)(params, *args)
-        updates, moments = optimizer.update(gradients, moments, params)
-        return optax.apply_updates(params, updates), moments, value, gradients
-
-    moments, losses = optimizer.init(params), []
+    rows = [case.z[name] for name in ("users", "pos", "neg")]
+    params, moments, losses = case.params, OPTIMIZER.init(case.params), []
     for i in range(5):
-        params, moments, value, gradients = step(params, moments, *args)
+        params, moments, value, gradients = step_of_adam(case.model, params, moments, case.recommender.inputs, *rows)
         losses.append(value)
         if i == 0:
             all_close(gradients["params"], case, "grad_total")
