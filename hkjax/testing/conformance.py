@@ -17,7 +17,7 @@ from hkjax.training.trainer import Parallel, Trainer, make_trainer
 # Tables whole everywhere; divided by rows among all devices; both.
 MESHES: tuple[MeshShape, ...] = ((4, 1), (1, 4), (2, 2))
 
-_epoch_order = jax.jit(epoch_order)
+_epoch_order, _get_batch = jax.jit(epoch_order), jax.jit(get_batch)
 
 
 def check_recommender(recommender: Recommender, batch: Batch | None = None, key: jax.Array | None = None) -> None:
@@ -137,9 +137,9 @@ def _compare_representations(trainer: Trainer, recommender: Recommender, where: 
         np.testing.assert_allclose(rows, expected, rtol=rtol, atol=rtol / 1000, err_msg=where + what)
 
     jax.tree.map(partial(compare, "encode"), found, expected)
-    users = jnp.unique(recommender.batches.columns["user"])[:4]
-    of_one = recommender.score_all_items(expected, users)
-    compare("score_all_items", trainer.recommender.score_all_items(found, users), of_one)
+    users = np.unique(recommender.batches.columns["user"])[:4]
+    of_one = jax.jit(recommender.score_all_items)(expected, users)
+    compare("score_all_items", jax.jit(trainer.recommender.score_all_items)(found, users), of_one)
 
 
 def _without_padding(tree: Any, like: Any) -> Any:
@@ -154,7 +154,7 @@ def _without_padding(tree: Any, like: Any) -> Any:
 
 
 def _first(recommender: Recommender) -> Batch:
-    return get_batch(recommender.batches, _epoch_order(recommender.batches, jax.random.key(1)), 0)
+    return _get_batch(recommender.batches, _epoch_order(recommender.batches, jax.random.key(1)), 0)
 
 
 def _check_trace(recommender: Recommender, params: Params, batch: Batch, key: jax.Array) -> None:
@@ -171,7 +171,7 @@ def _check_loss(
     (value, metrics), gradients = loss(params, recommender.inputs, batch, key)
     assert "loss" in metrics, "the metrics lack an entry `loss`"
     for name, tree in (("loss", value), ("metrics", metrics), ("gradients", gradients)):
-        assert all(bool(jnp.isfinite(leaf).all()) for leaf in jax.tree.leaves(tree)), f"{name}: not finite"
+        assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(tree)), f"{name}: not finite"
     again = loss(params, recommender.inputs, batch, key)[0][0]
     assert again == value, f"the loss is no function of its arguments: {value}, then {again}"
 
@@ -196,9 +196,9 @@ def _check_epoch(recommender: Recommender) -> None:
 
 def _check_scores(recommender: Recommender, params: Params) -> None:
     representation = jax.jit(recommender.encode)(params, recommender.inputs)
-    users = jnp.unique(recommender.batches.columns["user"])[:4]
-    table = recommender.score_all_items(representation, users)
+    users = np.unique(recommender.batches.columns["user"])[:4]
+    table, score_pairs = jax.jit(recommender.score_all_items)(representation, users), jax.jit(recommender.score_pairs)
     for item in {0, table.shape[1] // 2, table.shape[1] - 1}:
-        scores = recommender.score_pairs(representation, users, jnp.full(len(users), item))
+        scores = score_pairs(representation, users, np.full(len(users), item))
         message = f"score_pairs and score_all_items differ on item {item}"
         np.testing.assert_allclose(table[:, item], scores, rtol=1e-5, atol=1e-6, err_msg=message)

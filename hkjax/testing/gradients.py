@@ -114,7 +114,7 @@ def measure_gradients(
             whole = [next(values) if leaf is None else leaf for leaf in fixed]
             return jnp.sum(weight * function(*jax.tree_util.tree_unflatten(structure, whole)))
 
-        point = [leaves[i] for i in moving]
+        point = [np.asarray(leaves[i]) for i in moving]
         derivatives = _derivatives(scalar, point, rest)
         names = [jax.tree_util.keystr(paths[i][0]) for i in moving]
         return [
@@ -123,7 +123,7 @@ def measure_gradients(
         ]
 
 
-def _derivatives(scalar: Callable[..., jax.Array], point: list[jax.Array], rest: tuple[Any, ...]) -> _Derivatives:
+def _derivatives(scalar: Callable[..., jax.Array], point: list[np.ndarray], rest: tuple[Any, ...]) -> _Derivatives:
     def first(p: list[jax.Array], tangents: list[jax.Array], *rest: Any) -> tuple[jax.Array, jax.Array]:
         return jax.jvp(lambda p: scalar(p, *rest), (p,), (tangents,))
 
@@ -161,35 +161,35 @@ class _Leaf(NamedTuple):
     """The function near a point, of which leaf number k alone moves."""
 
     derivatives: _Derivatives
-    point: list[jax.Array]
+    point: list[np.ndarray]
     rest: tuple[Any, ...]
     k: int
 
-    def tangents(self, direction: jax.Array) -> list[jax.Array]:
+    def tangents(self, direction: np.ndarray) -> list[np.ndarray]:
         """Of the point, for the leaf's direction."""
-        return [direction if i == self.k else jnp.zeros_like(x) for i, x in enumerate(self.point)]
+        return [direction if i == self.k else np.zeros_like(x) for i, x in enumerate(self.point)]
 
-    def value(self, direction: jax.Array, h: float) -> jax.Array:
+    def value(self, direction: np.ndarray, h: float) -> jax.Array:
         """The function's value, h along the direction away from the point."""
         return self.derivatives.first(self._moved(direction, h), self.tangents(direction), *self.rest)[0]
 
-    def forward(self, direction: jax.Array) -> jax.Array:
+    def forward(self, direction: np.ndarray) -> jax.Array:
         """The forward-mode derivative along the direction."""
         return self.derivatives.first(self.point, self.tangents(direction), *self.rest)[1]
 
-    def second(self, direction: jax.Array, h: float = 0.0) -> tuple[jax.Array, jax.Array]:
+    def second(self, direction: np.ndarray, h: float = 0.0) -> tuple[np.ndarray, jax.Array]:
         """The leaf's gradient and the second derivative along the direction, h away from the point."""
         gradients, change = self.derivatives.second(self._moved(direction, h), self.tangents(direction), *self.rest)
-        return gradients[self.k], change
+        return np.asarray(gradients[self.k]), change
 
-    def _moved(self, direction: jax.Array, h: float) -> list[jax.Array]:
+    def _moved(self, direction: np.ndarray, h: float) -> list[np.ndarray]:
         return [x + h * direction if i == self.k else x for i, x in enumerate(self.point)]
 
 
 def _measure_leaf(name: str, leaf: _Leaf, random: np.random.Generator, directions: int, entries: int) -> GradientError:
     x = leaf.point[leaf.k]
-    gradient = leaf.second(jnp.zeros_like(x))[0]
-    scale = float(jnp.linalg.norm(gradient)) / np.sqrt(max(x.size, 1))
+    gradient = leaf.second(np.zeros_like(x))[0]
+    scale = float(np.linalg.norm(gradient)) / np.sqrt(max(x.size, 1))
     along = [_measure_direction(leaf, gradient, scale, random) for _ in range(directions)]
     reverse, forward, second = (max(errors) for errors in zip(*along, strict=True))
     entry, at_entry = _measure_entries(leaf, gradient, scale, random, entries)
@@ -198,28 +198,28 @@ def _measure_leaf(name: str, leaf: _Leaf, random: np.random.Generator, direction
 
 
 def _measure_direction(
-    leaf: _Leaf, gradient: jax.Array, scale: float, random: np.random.Generator
+    leaf: _Leaf, gradient: np.ndarray, scale: float, random: np.random.Generator
 ) -> tuple[float, float, float]:
     """The errors of reverse mode, of forward mode (NaN where it is not defined) and of the second derivative."""
     drawn = random.normal(size=gradient.shape)
-    direction = jnp.asarray(drawn / max(float(np.linalg.norm(drawn)), 1e-300))
+    direction = np.asarray(drawn / max(float(np.linalg.norm(drawn)), 1e-300))
     expected = _difference(partial(leaf.value, direction))
-    reverse = _relative(jnp.vdot(gradient, direction), expected, scale)
+    reverse = _relative(np.vdot(gradient, direction), expected, scale)
     found = float(leaf.forward(direction))
     forward = np.nan if np.isnan(found) else _relative(found, expected, scale)
-    expected = _difference(lambda h: jnp.vdot(leaf.second(direction, h)[0], direction))
+    expected = _difference(lambda h: np.vdot(leaf.second(direction, h)[0], direction))
     return reverse, forward, _relative(leaf.second(direction)[1], expected, scale)
 
 
 def _measure_entries(
-    leaf: _Leaf, gradient: jax.Array, scale: float, random: np.random.Generator, n: int
+    leaf: _Leaf, gradient: np.ndarray, scale: float, random: np.random.Generator, n: int
 ) -> tuple[tuple[int, ...], float]:
     """The worst of the entry with the largest derivative and of random ones, n in all, and the error there."""
-    flat = np.asarray(gradient).reshape(-1)
+    flat = gradient.reshape(-1)
     chosen = {int(np.argmax(np.abs(flat))), *random.integers(flat.size, size=n - 1).tolist()} if flat.size else set()
     worst, at_worst = 0, 0.0
     for entry in chosen:
-        axis = jnp.zeros(flat.size).at[entry].set(1).reshape(gradient.shape)
+        axis = (np.arange(flat.size) == entry).astype(float).reshape(gradient.shape)
         error = _relative(flat[entry], _difference(partial(leaf.value, axis)), scale)
         if error >= at_worst:
             worst, at_worst = entry, error

@@ -7,8 +7,8 @@ from hkjax.models.lightgcn import LightGCNConfig, lightgcn
 
 def test_layers_are_averaged_over_the_normalised_adjacency(tiny_data):
     recommender = lightgcn(LightGCNConfig(dim=4, layers=2), tiny_data, batch_size=32)
-    params = recommender.init(jax.random.key(0))
-    found = recommender.encode(params, recommender.inputs)
+    params = jax.jit(recommender.init)(jax.random.key(0))
+    found = jax.jit(recommender.encode)(params, recommender.inputs)
     positives, n_users = tiny_data.train.positives(), tiny_data.n_users
     adjacency = np.zeros((n_users + tiny_data.n_items,) * 2)
     adjacency[positives.users, n_users + positives.items] = adjacency[n_users + positives.items, positives.users] = 1
@@ -21,7 +21,7 @@ def test_layers_are_averaged_over_the_normalised_adjacency(tiny_data):
 
 def test_the_bpr_loss_by_hand(tiny_data):
     recommender = lightgcn(LightGCNConfig(dim=4, layers=0, l2=0.5), tiny_data, batch_size=32)
-    zeros = jax.tree.map(jnp.zeros_like, recommender.init(jax.random.key(0)))
+    zeros = jax.tree.map(np.zeros_like, jax.jit(recommender.init)(jax.random.key(0)))
     ones = {"user": jnp.ones_like(zeros["user"]), "item": zeros["item"]}
     batch = {
         "user": jnp.array([0, 1]),
@@ -29,5 +29,5 @@ def test_the_bpr_loss_by_hand(tiny_data):
         "example": jnp.arange(2),
         "weight": jnp.array([1.0, 0.0]),
     }
-    value, _ = recommender.loss(ones, recommender.inputs, batch, jax.random.key(0))
+    value, _ = jax.jit(recommender.loss)(ones, recommender.inputs, batch, jax.random.key(0))
     np.testing.assert_allclose(value, (np.log(2) + 0.5 * 4 / 2) / 2, rtol=1e-6)

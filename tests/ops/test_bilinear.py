@@ -21,9 +21,9 @@ def arrays():
 
 def test_each_is_differentiable_in_either_mode_and_twice(arrays):
     w, y, x = arrays
-    check_grads(lambda y, x: jnp.sin(BY_WEIGHTS(y, x, n=3)), (y, x), order=2)
-    check_grads(lambda w, x: jnp.sin(BY_ROWS(w, x, n=3)), (w, x), order=2)
-    check_grads(lambda w, y: jnp.sin(BY_COLUMNS(w, y, n=4)), (w, y), order=2)
+    check_grads(jax.jit(lambda y, x: jnp.sin(BY_WEIGHTS(y, x, n=3))), (y, x), order=2)
+    check_grads(jax.jit(lambda w, x: jnp.sin(BY_ROWS(w, x, n=3))), (w, x), order=2)
+    check_grads(jax.jit(lambda w, y: jnp.sin(BY_COLUMNS(w, y, n=4))), (w, y), order=2)
 
 
 def test_the_transpose_of_each_is_another_of_the_three(arrays):

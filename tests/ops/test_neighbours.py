@@ -5,9 +5,11 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from hkjax.ops.neighbours import Neighbours, draw_neighbours, is_neighbour, make_neighbours, make_neighbours_transposed
+from hkjax.ops import neighbours
+from hkjax.ops.neighbours import Neighbours, is_neighbour, make_neighbours, make_neighbours_transposed
 from hkjax.ops.sparse import make_edges
 
+draw_neighbours = jax.jit(neighbours.draw_neighbours, static_argnums=(3, 4))
 # Node 1 has no neighbour, node 3 the same one twice.
 ROWS, COLUMNS = np.array([3, 0, 2, 0, 3, 0, 3]), np.array([4, 1, 5, 0, 4, 5, 1])
 EDGES = make_edges(ROWS, COLUMNS, attr=10 * ROWS + COLUMNS)
@@ -26,7 +28,7 @@ def test_all_neighbours_are_drawn_where_there_are_few():
 def test_each_neighbour_is_drawn_with_the_same_probability(n, k, keep):
     n_draws, nodes = 10_000, jnp.ones(10_000, int)
     edges = make_edges(np.array([0, *[1] * n]), np.arange(n + 1))
-    draw = jax.jit(draw_neighbours, static_argnums=(3, 4))(jax.random.key(k), make_neighbours(edges, 2), nodes, k, keep)
+    draw = draw_neighbours(jax.random.key(k), make_neighbours(edges, 2), nodes, k, keep)
     counts = np.bincount(np.asarray(draw.ids)[np.asarray(draw.present)], minlength=n + 1) / n_draws
     expected = min(keep, k / n)
     # To five standard deviations.

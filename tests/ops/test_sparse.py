@@ -120,7 +120,8 @@ def test_kept_edges_keep_both_orders(case, at_the_ends):
 def test_a_batch_of_products_is_each_of_them(case):
     edges, weights, x, y = case
     several = jnp.stack([weights, 2 * weights])
-    found = jax.vmap(lambda w: jax.grad(lambda x: jnp.sum(y * sparse.spmm(w, x, edges, N_ROWS)))(x))(several)
+    gradient = jax.grad(lambda x, w: jnp.sum(y * sparse.spmm(w, x, edges, N_ROWS)))
+    found = jax.jit(jax.vmap(gradient, in_axes=(None, 0)))(x, several)
     one = sparse.spmm_transposed(weights, y, edges, N_COLUMNS)
     np.testing.assert_allclose(found, jnp.stack([one, 2 * one]), rtol=1e-12)
 

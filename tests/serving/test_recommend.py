@@ -102,16 +102,18 @@ def test_contributions_are_what_the_score_loses_to_first_order(films):
         histories = user_histories(films.data)
         users, items = np.arange(3), np.array([6, 6, 1])
         found = history_contributions(recommender, prepared, model.representation, users, items, histories)
+
+        @jax.jit
+        def score(user, item, history, weight):
+            embedding = recommender.fold_in.users(prepared, model.representation, history, weight, user[None])
+            return recommender.score_pairs(embedding, jnp.zeros(1, int), item[None])[0]
+
         for k, (user, item) in enumerate(zip(users, items, strict=True)):
-            history, h = jnp.asarray(histories[user])[None], 1e-6
+            history, h = np.asarray(histories[user])[None], 1e-6
             for j in range(history.shape[1]):
                 changed = [
-                    recommender.score_pairs(
-                        recommender.fold_in.users(prepared, model.representation, history, w, jnp.array([user])),
-                        jnp.zeros(1, int),
-                        jnp.array([item]),
-                    )[0]
-                    for w in (jnp.ones((1, history.shape[1])).at[0, j].add(s) for s in (h, -h))
+                    score(user, item, history, np.ones(history.shape) + step * (np.arange(history.shape[1]) == j))
+                    for step in (h, -h)
                 ]
                 np.testing.assert_allclose(found[k][j], (changed[0] - changed[1]) / (2 * h), rtol=1e-4, atol=1e-7)
 

@@ -74,5 +74,5 @@ def test_values_and_gradients_are_finite_at_zero_and_far_out(name, dtype):
     e = np.array([1.0, 0.0])
     scales = np.stack(np.meshgrid(*[[0, 1e-9, 1, -1, 30]] * 3), axis=-1).reshape(-1, 3)
     h, t, r = (jnp.asarray(scale[:, None] * e, dtype) for scale in scales.T)
-    value, gradient = jax.value_and_grad(lambda v: jnp.sum(span(FORMS[name][1], *v)))((h, t, r))
+    value, gradient = jax.jit(jax.value_and_grad(lambda v: jnp.sum(span(FORMS[name][1], *v))))((h, t, r))
     assert all(bool(jnp.isfinite(leaf).all()) for leaf in (value, *gradient))

@@ -72,7 +72,7 @@ def test_scores_are_those_of_the_equations_edge_by_edge(name, tiny_data):
 def test_a_sample_keeps_edges_whole_and_each_step_scales_interactions_up(tiny_data, monkeypatch):
     config = dataclasses.replace(CONFIG, edge_keep=0.4, interaction_keep=0.7)
     model = hakg(config, tiny_data, batch_size=32)
-    sample = subsample(config, model.inputs, jax.random.key(3))
+    sample = jax.jit(partial(subsample, config))(model.inputs, jax.random.key(3))
     n_edges, n_positives = model.inputs.graph.rows.size, model.inputs.interactions.rows.size
     assert sample.inputs.graph.rows.size == round(0.4 * n_edges)
     assert sample.inputs.interactions.rows.size == round(0.7 * n_positives)
@@ -104,7 +104,7 @@ def test_the_angle_loss_is_that_of_items_in_the_cones_of_their_attributes(pairs,
             if (apex >= n and other < n) or (pairs == "both" and apex < n <= other):
                 angle = cones.angle_at_apex(x[apex], x[other], 1.0) - cones.half_aperture(x[apex], config.aperture, 1.0)
                 losses.append(max(float(angle), 0))
-    found = cone_loss(config, x, model.inputs.pairs, jax.random.key(0))
+    found = jax.jit(partial(cone_loss, config))(x, model.inputs.pairs, jax.random.key(0))
     np.testing.assert_allclose(found, np.mean(losses), rtol=1e-9)
 
 

@@ -1,6 +1,7 @@
 """HAKG on drawn neighbours: where all are drawn it is HAKG, and elsewhere a layer is so in the mean."""
 
 import dataclasses
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -79,7 +80,8 @@ def test_a_layer_is_unbiased(aggregation, tiny_data):
     config = dataclasses.replace(CONFIG, layers=1, fan_outs=(2,), item_aggregation=aggregation, edge_keep=1.0)
     inputs, p = make_inputs(config, tiny_data), parameters(config, tiny_data)
     gates = jax.tree.map(lambda w: w[0], p.gates)
-    whole = layer(config, p.relation, gates, Embeddings(p.user, p.entity, p.item), Sample(inputs, 1.0))
+    of_all = jax.jit(lambda x, inputs: layer(config, p.relation, gates, x, Sample(inputs, 1.0)))
+    whole = of_all(Embeddings(p.user, p.entity, p.item), inputs)
     walks, n = sampled.Walks(config, p, inputs.neighbourhoods), 4000
 
     def layer_1(key):
@@ -111,8 +113,9 @@ def test_the_angle_loss_of_all_pairs_is_the_mean_of_draws(choices, tiny_data):
     config = dataclasses.replace(CONFIG, **choices)
     inputs, p = make_inputs(config, tiny_data), parameters(config, tiny_data)
     points = exp_0(p.entity) if config.angle_space == "ball" else p.entity
-    expected = cone_loss(config, points, inputs.pairs, jax.random.key(0))
-    found = [sampled.angle_loss(config, p, inputs, 2000, jax.random.key(k)) for k in range(5)]
+    expected = jax.jit(partial(cone_loss, config))(points, inputs.pairs, jax.random.key(0))
+    angle_loss = jax.jit(lambda key: sampled.angle_loss(config, p, inputs, 2000, key))
+    found = [angle_loss(jax.random.key(k)) for k in range(5)]
     assert abs(np.mean(found) - expected) < 6 * np.std(found) / 5**0.5 + 1e-3
 
 
