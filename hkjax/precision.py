@@ -1,10 +1,14 @@
-"""Products of float32 numbers in float32, on every device."""
+"""Products of float32 numbers in float32, or of factors rounded to bfloat16, and the same on every device."""
 
 import functools
 from collections.abc import Callable
-from typing import ParamSpec, TypeVar
+from typing import Literal, ParamSpec, TypeVar
 
 import jax
+import jax.numpy as jnp
+
+# What the factors of dense products are; their sums are float32 in either case.
+MatmulDtype = Literal["float32", "bfloat16"]
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -23,3 +27,18 @@ def full_precision(function: Callable[P, R]) -> Callable[P, R]:
             return function(*args, **kwargs)
 
     return wrapped
+
+
+def as_factor(x: jax.Array, dtype: MatmulDtype) -> jax.Array:
+    """An array as a factor of products: as it is, or rounded to bfloat16; its gradient is rounded with it."""
+    return x.astype(jnp.bfloat16) if dtype == "bfloat16" else x
+
+
+def sum_dtype(*dtypes: jax.typing.DTypeLike) -> jnp.dtype:
+    """Of sums of products of such factors: their own, but float32 for bfloat16."""
+    return functools.reduce(jnp.promote_types, dtypes, jnp.dtype(jnp.float32))
+
+
+def matmul(a: jax.Array, b: jax.Array, dtype: MatmulDtype) -> jax.Array:
+    """The matrix product of a and b, rounded as factors, with sums in float32 or more."""
+    return jnp.matmul(as_factor(a, dtype), as_factor(b, dtype), preferred_element_type=sum_dtype(a.dtype, b.dtype))

@@ -7,7 +7,9 @@ import pytest
 from hkjax.data.batching import epoch_order, get_batch
 from hkjax.geometry import cones
 from hkjax.geometry import poincare as ball
-from hkjax.precision import full_precision
+from hkjax.models.hakg.config import HAKGConfig
+from hkjax.models.hakg.model import hakg
+from hkjax.precision import full_precision, matmul
 from tests.zoo import MODELS
 
 POINT = jnp.full(3, 0.1)
@@ -60,3 +62,27 @@ def test_models(name, platform, tiny_data):
     of_ranking = products(platform, model.score_all_items, representation, jnp.arange(2))
     assert in_full_precision(of_step + of_encoding + of_ranking)
     assert of_ranking
+
+
+def test_factors_are_rounded_and_sums_are_not():
+    ones = jnp.ones(300)
+    rounded = matmul(1 + 2.0**-9 * ones, ones, "bfloat16")
+    assert (rounded.dtype, float(rounded)) == (jnp.float32, 300)
+    assert float(matmul(1 + 2.0**-9 * ones, ones, "float32")) == pytest.approx(300 * (1 + 2.0**-9), rel=1e-6)
+
+
+def test_hakg_with_rounded_factors_is_hakg_up_to_their_rounding(tiny_data):
+    choices = {"dim": 8, "layers": 1, "negatives": 5, "edge_keep": 1.0, "interaction_keep": 1.0}
+    of = {}
+    for dtype in ("float32", "bfloat16"):
+        model = hakg(HAKGConfig(**choices, matmul_dtype=dtype), tiny_data, batch_size=32)
+        params = jax.tree.map(lambda x: 4 * x, jax.jit(model.init)(jax.random.key(0)))
+        batch = get_batch(model.batches, epoch_order(model.batches, jax.random.key(1)), 0)
+        loss = jax.jit(jax.value_and_grad(model.loss, has_aux=True))
+        of[dtype] = loss(params, model.inputs, batch, jax.random.key(2))
+    (loss, _), gradients = of["float32"]
+    (rounded_loss, _), rounded_gradients = of["bfloat16"]
+    assert 0 < abs(rounded_loss - loss) < 2.0**-8 * loss
+    for x, y in zip(jax.tree.leaves(rounded_gradients), jax.tree.leaves(gradients), strict=True):
+        assert x.dtype == jnp.float32
+        assert jnp.linalg.norm(x - y) < 0.02 * jnp.linalg.norm(y)

@@ -98,8 +98,8 @@ def _define_derivatives(primitive: Primitive, left: Implementation, right: Imple
         del n
         nothing = [None] * len(layout)
         if ad.is_undefined_primal(a):
-            return [left(cotangent, b, *layout, n=a.aval.shape[0]), None, *nothing]
-        return [None, right(cotangent, a, *layout, n=b.aval.shape[0]), *nothing]
+            return [left(cotangent, b, *layout, n=a.aval.shape[0]).astype(a.aval.dtype), None, *nothing]
+        return [None, right(cotangent, a, *layout, n=b.aval.shape[0]).astype(b.aval.dtype), *nothing]
 
     ad.primitive_jvps[primitive] = jvp
     ad.primitive_transposes[primitive] = transpose

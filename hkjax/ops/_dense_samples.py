@@ -10,6 +10,8 @@ from collections.abc import Callable
 import jax
 import jax.numpy as jnp
 
+from hkjax.precision import sum_dtype
+
 # By the machines' data sheets, all scores of a larger table take longer than the samples' indices. Not timed.
 MOST_ROWS = 1 << 17
 _WIDTH = 128
@@ -35,7 +37,7 @@ def row_sums(weights: jax.Array, table: jax.Array, ids: jax.Array, n: int) -> ja
     padded = _pad_to_width(table)
 
     def of_block(block: tuple[jax.Array, jax.Array]) -> jax.Array:
-        return _matmul("rn,nd->rd", _spread(*block, len(padded) // _WIDTH), padded)
+        return _matmul("rn,nd->rd", _spread(*block, len(padded) // _WIDTH, table.dtype), padded)
 
     return _in_blocks(of_block, weights, ids).reshape(-1, table.shape[1])[:n]
 
@@ -45,15 +47,15 @@ def table_sums(weights: jax.Array, rows: jax.Array, ids: jax.Array, n: int) -> j
 
     def add(total: jax.Array, block: tuple[jax.Array, ...]) -> tuple[jax.Array, None]:
         weights, ids, rows = block
-        return total + _matmul("rn,rd->nd", _spread(weights, ids, len(total) // _WIDTH), rows), None
+        return total + _matmul("rn,rd->nd", _spread(weights, ids, len(total) // _WIDTH, rows.dtype), rows), None
 
-    zeros = jnp.zeros((n + -n % _WIDTH, rows.shape[1]), rows.dtype)
+    zeros = jnp.zeros((n + -n % _WIDTH, rows.shape[1]), sum_dtype(weights.dtype, rows.dtype))
     return jax.lax.scan(add, zeros, tuple(map(_blocks, (weights, ids, rows))))[0][:n]
 
 
-def _spread(weights: jax.Array, ids: jax.Array, n_blocks: int) -> jax.Array:
+def _spread(weights: jax.Array, ids: jax.Array, n_blocks: int, dtype: jax.typing.DTypeLike) -> jax.Array:
     """The weights [R, K] added at their ids in rows of as many entries as the table has: [R, 128 n_blocks]."""
-    high, low = _one_hots(ids, n_blocks, weights.dtype)
+    high, low = _one_hots(ids, n_blocks, dtype)
     return _matmul("rkh,rkl->rhl", high, weights[..., None] * low).reshape(len(ids), -1)
 
 
@@ -62,7 +64,10 @@ def _one_hots(ids: jax.Array, n_blocks: int, dtype: jax.typing.DTypeLike) -> tup
 
 
 def _matmul(form: str, a: jax.Array, b: jax.Array) -> jax.Array:
-    return jnp.einsum(form, a, b, precision=jax.lax.Precision.HIGHEST)
+    # HIGH keeps 16 bits of sums that are selected or spread: far more than their factors have in bfloat16.
+    rounded = jnp.bfloat16 in (a.dtype, b.dtype)
+    precision = jax.lax.Precision.HIGH if rounded else jax.lax.Precision.HIGHEST
+    return jnp.einsum(form, a, b, precision=precision, preferred_element_type=sum_dtype(a.dtype, b.dtype))
 
 
 def _pad_to_width(table: jax.Array) -> jax.Array:

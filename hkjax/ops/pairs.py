@@ -13,6 +13,7 @@ from hkjax.ops._columns import sum_columns
 from hkjax.ops.collectives import all_gather, device_key
 from hkjax.ops.sampling import random_words
 from hkjax.ops.sparse import PADDING_ROW, Edges, local_sddmm
+from hkjax.precision import sum_dtype
 
 _BLOCK = 8
 
@@ -26,7 +27,7 @@ def score_samples(rows: jax.Array, table: jax.Array, ids: jax.Array) -> jax.Arra
         ids: int [B, K].
 
     Returns:
-        [B, K].
+        [B, K]; float32 of rows and tables in bfloat16, whose gradients are sums in float32, rounded.
     """
     chex.assert_rank([rows, table, ids], 2)
     chex.assert_equal_shape_prefix([rows, ids], 1)
@@ -90,10 +91,11 @@ def unpack_bits(bits: jax.Array, dimensions: jax.Array) -> jax.Array:
 
 def _products(rows: jax.Array, table: jax.Array, ids: jax.Array, n: int) -> jax.Array:
     del n
+    dtype = sum_dtype(rows.dtype, table.dtype)
 
     def products(block: tuple[jax.Array, jax.Array]) -> jax.Array:
         row, members = block
-        return row_dot(row[:, None], table[members])
+        return row_dot(row[:, None].astype(dtype), table[members].astype(dtype))
 
     return map_rows(products, (rows, ids), width=ids.shape[1])
 
@@ -103,7 +105,7 @@ def _row_sums(weights: jax.Array, table: jax.Array, ids: jax.Array, n: int) -> j
         weight, members = block
         return total + sum(weight[k, :, None] * table[members[k]] for k in range(_BLOCK)), None
 
-    zeros = jnp.zeros((n, table.shape[1]), table.dtype)
+    zeros = jnp.zeros((n, table.shape[1]), sum_dtype(weights.dtype, table.dtype))
     return jax.lax.scan(add, zeros, (_column_blocks(weights), _column_blocks(ids)))[0]
 
 
@@ -112,7 +114,7 @@ def _table_sums(weights: jax.Array, rows: jax.Array, ids: jax.Array, n: int) -> 
         weight, members = block
         return total.at[members].add(weight[..., None] * rows), None
 
-    zeros = jnp.zeros((n, rows.shape[1]), rows.dtype)
+    zeros = jnp.zeros((n, rows.shape[1]), sum_dtype(weights.dtype, rows.dtype))
     return jax.lax.scan(add, zeros, (_column_blocks(weights), _column_blocks(ids)))[0]
 
 

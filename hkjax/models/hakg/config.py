@@ -3,6 +3,7 @@
 import dataclasses
 from typing import Annotated, Any, Literal
 
+from hkjax.precision import MatmulDtype
 from hkjax.ranges import Checked, Count, Fraction, Range, Weight
 
 
@@ -48,6 +49,8 @@ class HAKGConfig(Checked):
         margin: of the negatives in the ranking loss.
         score: `sum_of_cosines`, cos(u, e_i) + cos(u, c_i), which is what the loss trains, or
             `cosine_of_sum` (official), cos(u, e_i + c_i).
+        matmul_dtype: what the dense products of the gate and of the ranking loss are taken of. `bfloat16`
+            rounds their factors, on CPUs, too; their sums and all of the ball's arithmetic stay float32.
     """
 
     name: Literal["hakg"] = "hakg"
@@ -74,6 +77,7 @@ class HAKGConfig(Checked):
     negatives: Count = 200
     margin: Annotated[float, Range(low=-1, high=1)] = 0.6
     score: Literal["sum_of_cosines", "cosine_of_sum"] = "sum_of_cosines"
+    matmul_dtype: MatmulDtype = "float32"
 
 
 # What turns the defaults into the official code's model.

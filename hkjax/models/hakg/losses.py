@@ -12,6 +12,7 @@ from hkjax.ops._blocks import broadcast_rows, row_dot
 from hkjax.ops.lookup import take_rows
 from hkjax.ops.pairs import half_pair_gram, pair_gram, score_samples
 from hkjax.ops.sparse import Edges, edge_mean
+from hkjax.precision import sum_dtype
 
 
 def l2_normalize(x: jax.Array) -> jax.Array:
@@ -34,7 +35,8 @@ def cosines(user: jax.Array, table: jax.Array, positive: jax.Array, negative: ja
         [B] and [B, K].
     """
     chex.assert_rank([user, table, positive, negative], [2, 2, 1, 2])
-    return jnp.sum(user * take_rows(table, positive), axis=-1), score_samples(user, table, negative)
+    of_positives = jnp.sum(user.astype(sum_dtype(user.dtype)) * take_rows(table, positive), axis=-1)
+    return of_positives, score_samples(user, table, negative)
 
 
 def contrastive_loss(tables: Sequence[tuple[jax.Array, jax.Array]], margin: float) -> jax.Array:

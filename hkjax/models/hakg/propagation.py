@@ -16,6 +16,7 @@ from hkjax.ops.lookup import leading_rows, local_rows
 from hkjax.ops.sampling import dropout
 from hkjax.ops.sparse import Edges, spmm, spmm_transposed
 from hkjax.ops.triples import EDGE_SCALARS, mean_message
+from hkjax.precision import matmul
 
 # What the reverse pass does not compute anew: the sums over interactions, and the numbers of every edge.
 _SAVED = jax.checkpoint_policies.save_only_these_names("sums", EDGE_SCALARS)
@@ -58,7 +59,8 @@ def fuse(config: HAKGConfig, gates: Gates, entity: jax.Array, item: jax.Array) -
         return entity
     if gates is None:
         return (item + entity) / 2
-    gate = jax.nn.sigmoid(item @ gates[0] + entity @ gates[1])
+    products = (matmul(x, w, config.matmul_dtype) for x, w in ((item, gates[0]), (entity, gates[1])))
+    gate = jax.nn.sigmoid(sum(products))
     return gate * item + (1 - gate) * entity
 
 
