@@ -43,7 +43,7 @@ class Coefficients(NamedTuple):
     gamma: jax.Array
 
 
-# What the numbers of every edge are called, for the policy of a `jax.checkpoint` that computes rows anew.
+# What numbers of edges and their counts are called, for the policy of a `jax.checkpoint` that computes rows anew.
 EDGE_SCALARS = "edge scalars"
 
 
@@ -85,14 +85,13 @@ def mean_message(
         [entities, d], 0 for an entity that heads no edge.
     """
 
-    def by_numbers(entity: jax.Array, relation: jax.Array, graph: Edges) -> jax.Array:
-        return weighted_mean(coefficients_of(edge_gram(entity, relation, graph)), entity, relation, graph)
+    def by_numbers(entity: jax.Array, relation: jax.Array, graph: Edges) -> tuple[jax.Array, jax.Array]:
+        return _sum_by_numbers(coefficients_of(edge_gram(entity, relation, graph)), entity, relation, graph)
 
     if axis_size(ROWS) > 1:  # No device has whole rows.
-        return by_numbers(entity, relation, graph)
-    return jax.lax.platform_dependent(
-        entity, relation, graph, tpu=partial(_mean_of_rows, coefficients_of), default=by_numbers
-    )
+        return _mean(*by_numbers(entity, relation, graph))
+    by_rows = partial(_sum_of_rows, coefficients_of)
+    return _mean(*jax.lax.platform_dependent(entity, relation, graph, tpu=by_rows, default=by_numbers))
 
 
 def row_messages(
@@ -116,6 +115,20 @@ def weighted_mean(coefficients: Coefficients, entity: jax.Array, relation: jax.A
     Returns:
         [entities, d], 0 for an entity that heads no edge.
     """
+    return _mean(*_sum_by_numbers(coefficients, entity, relation, graph))
+
+
+def _mean(total: jax.Array, count: jax.Array) -> jax.Array:
+    """Of sums [entities, d] of so many messages [entities]."""
+    # Constant and kept, or the reverse pass would add up all messages anew.
+    count = checkpoint_name(jax.lax.stop_gradient(jnp.maximum(count, 1)), EDGE_SCALARS)
+    return total / count[:, None]
+
+
+def _sum_by_numbers(
+    coefficients: Coefficients, entity: jax.Array, relation: jax.Array, graph: Edges
+) -> tuple[jax.Array, jax.Array]:
+    """The sum of the messages of each head, and their count."""
     chex.assert_equal_shape([*coefficients, graph.rows])
     alpha, beta, gamma = (checkpoint_name(x, EDGE_SCALARS) for x in coefficients)
     n, relation_ids = entity.shape[0] * axis_size(ROWS), jnp.arange(relation.shape[0])
@@ -124,13 +137,13 @@ def weighted_mean(coefficients: Coefficients, entity: jax.Array, relation: jax.A
     total += reduce_columns(sums_by_relation, [], [relation_ids]) @ relation
     total += reduce_columns(lambda entity: local_spmm(beta, entity, graph, n), [entity])
     count = psum_scatter(segment_sum(jnp.ones_like(alpha), graph.rows, n))
-    return psum(total, DATA) / jnp.maximum(psum(count, DATA), 1)[:, None]
+    return psum(total, DATA), psum(count, DATA)
 
 
-def _mean_of_rows(
+def _sum_of_rows(
     coefficients_of: Callable[[Gram], Coefficients], entity: jax.Array, relation: jax.Array, graph: Edges
-) -> jax.Array:
-    """`mean_message` by rows, where this device has all of them."""
+) -> tuple[jax.Array, jax.Array]:
+    """As `_sum_by_numbers`, but by rows, where this device has all of them."""
     n_relations, d = relation.shape
     h = entity.at[graph.rows].get(mode="fill", fill_value=0, indices_are_sorted=True)
     t = take_columns(entity, graph)
@@ -139,7 +152,7 @@ def _mean_of_rows(
     # The count takes a lane of its own, and no indices.
     ones = jnp.ones((messages.shape[0], 1), messages.dtype)
     total = psum(segment_sum(jnp.concatenate([messages, ones], axis=1), graph.rows, entity.shape[0]), DATA)
-    return total[:, :d] / jnp.maximum(total[:, d:], 1)
+    return total[:, :d], total[:, d]
 
 
 def _entries(matrix: jax.Array, numbers: jax.Array, nodes: jax.Array, relation: jax.Array) -> jax.Array:

@@ -5,7 +5,6 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
-from jax.ad_checkpoint import checkpoint_name
 
 from hkjax.models.hakg.config import HAKGConfig
 from hkjax.models.hakg.inputs import HAKGInputs, Sample, subsample
@@ -18,8 +17,8 @@ from hkjax.ops.sparse import Edges, spmm, spmm_transposed
 from hkjax.ops.triples import EDGE_SCALARS, mean_message
 from hkjax.precision import matmul
 
-# What the reverse pass does not compute anew: the sums over interactions, and the numbers of every edge.
-_SAVED = jax.checkpoint_policies.save_only_these_names("sums", EDGE_SCALARS)
+# What the reverse pass does not compute anew.
+_SAVED = jax.checkpoint_policies.save_only_these_names(EDGE_SCALARS)
 
 
 class Embeddings(NamedTuple):
@@ -71,11 +70,10 @@ def layer(config: HAKGConfig, relation: jax.Array, gates: Gates, x: Embeddings, 
     weights = jnp.full(interactions.rows.shape[0], sample.scale, x.entity.dtype)
     entity = messages(config, relation, x.entity, inputs.graph)
     fused = fuse(config, gates, leading_rows(x.entity, n_items), x.item)
-    user = checkpoint_name(spmm(weights, fused, interactions, n_users), "sums")
-    user = user / local_rows(inputs.user_degree, fill=1)[:, None]
+    user = spmm(weights, fused, interactions, n_users) / local_rows(inputs.user_degree, fill=1)[:, None]
     if not config.dual_items:
         return Embeddings(user, entity, leading_rows(entity, n_items))
-    item = checkpoint_name(spmm_transposed(weights, x.user, interactions, n_items), "sums")
+    item = spmm_transposed(weights, x.user, interactions, n_items)
     if config.item_aggregation == "mean":
         item = item / local_rows(inputs.item_degree, fill=1)[:, None]
     return Embeddings(user, entity, item)
@@ -89,15 +87,19 @@ def propagate(config: HAKGConfig, p: HAKGParameters, inputs: HAKGInputs, key: ja
         sample_key, *dropout_keys = jax.random.split(key, config.layers + 1)
         sample, keys = subsample(config, inputs, sample_key), jnp.stack(dropout_keys)
 
-    def advance(carry: tuple[Embeddings, Embeddings], of_layer: Any) -> tuple[tuple[Embeddings, Embeddings], None]:
-        (x, total), (gates, key) = carry, of_layer
-        x = layer(config, p.relation, gates, x, sample)
+    def finish(x: Embeddings, key: jax.Array | None) -> Embeddings:
         if key is not None and config.message_dropout:
             x = Embeddings(*map(partial(dropout, rate=config.message_dropout), jax.random.split(key, 3), x))
-        if config.normalize_layers:
-            x = Embeddings(*map(l2_normalize, x))
-        return (x, Embeddings(*map(jnp.add, total, x))), None
+        return Embeddings(*map(l2_normalize, x)) if config.normalize_layers else x
+
+    # A round starts from the sums of the one before: they are what the reverse pass keeps, and so never adds up anew.
+    def advance(carry: tuple[Embeddings, Embeddings], of_round: Any) -> tuple[tuple[Embeddings, Embeddings], None]:
+        (sums, total), (gates, key, is_first) = carry, of_round
+        x = jax.tree.map(partial(jnp.where, is_first), sums, finish(sums, key))
+        return (layer(config, p.relation, gates, x, sample), jax.tree.map(jnp.add, total, x)), None
 
     start = layer_0(p, inputs)
+    rounds = (p.gates, None if keys is None else jnp.roll(keys, 1, axis=0), jnp.arange(config.layers) == 0)
     advance = jax.checkpoint(advance, prevent_cse=False, policy=_SAVED)
-    return jax.lax.scan(advance, (start, start), (p.gates, keys), length=config.layers)[0][1]
+    (sums, total), _ = jax.lax.scan(advance, (start, jax.tree.map(jnp.zeros_like, start)), rounds)
+    return jax.tree.map(jnp.add, total, finish(sums, None if keys is None else keys[-1]))
