@@ -62,7 +62,7 @@ def make_neighbours(edges: Edges, n_rows: int) -> Neighbours:
 def make_neighbours_transposed(edges: Edges, n_columns: int) -> Neighbours:
     """The rows that have an edge to each of n_columns columns."""
     attr = None if edges.attr is None else edges.attr[edges.csc_order]
-    return Neighbours(*_offsets(np.asarray(edges.columns), n_columns), edges.rows[edges.csc_order], attr)
+    return Neighbours(*_offsets(np.asarray(edges.columns), n_columns), edges.csc_rows, attr)
 
 
 def draw_neighbours(key: jax.Array, neighbours: Neighbours, nodes: jax.Array, k: int, keep: float = 1.0) -> Draw:

@@ -151,8 +151,9 @@ def select_edges(edges: Edges, kept: jax.Array, size: int) -> Edges:
     numbers = jnp.cumsum(kept, dtype=jnp.int32) - 1
     places, csc_places = _places(kept, size), _places(kept[edges.csc_order], size)
     attr = None if edges.attr is None else edges.attr[places]
-    csc_order, csc_columns = numbers[edges.csc_order[csc_places]], edges.csc_columns[csc_places]
-    return Edges(edges.rows[places], edges.columns[places], csc_order, csc_columns, attr)
+    csc_order = numbers[edges.csc_order[csc_places]]
+    csc_rows, csc_columns = edges.csc_rows[csc_places], edges.csc_columns[csc_places]
+    return Edges(edges.rows[places], edges.columns[places], csc_order, csc_rows, csc_columns, attr)
 
 
 def _places(kept: jax.Array, size: int) -> jax.Array:

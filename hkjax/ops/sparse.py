@@ -32,13 +32,14 @@ class Edges(NamedTuple):
         rows: int32 [edges], ascending; an edge of row PADDING_ROW is padding, which counts nowhere.
         columns: int32 [edges].
         csc_order: int32 [edges], the edges in ascending order of their columns.
-        csc_columns: int32 [edges], the columns in that order.
+        csc_rows, csc_columns: int32 [edges], the rows and columns in that order.
         attr: what edges carry, such as the id of a relation or a weight; [edges], or None.
     """
 
     rows: jax.Array
     columns: jax.Array
     csc_order: jax.Array
+    csc_rows: jax.Array
     csc_columns: jax.Array
     attr: Any = None
 
@@ -79,7 +80,7 @@ def spmm_transposed(weights: jax.Array, y: jax.Array, edges: Edges, n_columns: i
     chex.assert_equal_shape([weights, edges.rows, edges.columns])
 
     def sums(y: jax.Array) -> jax.Array:
-        return _by_columns(weights, y, *edges[:4], n=n_columns)
+        return _by_columns(weights, y, *edges[:5], n=n_columns)
 
     return psum(reduce_columns(sums, [y]), DATA)
 
@@ -93,7 +94,7 @@ def sddmm(y: jax.Array, x: jax.Array, edges: Edges) -> jax.Array:
 
 def take_columns(x: jax.Array, edges: Edges) -> jax.Array:
     """The rows of x [columns, d] that the edges' columns name, [edges, d]; the transpose adds them in their order."""
-    return _take(jnp.ones(1, x.dtype), x, *edges[1:4], n=edges.rows.shape[0])
+    return _take(jnp.ones(1, x.dtype), x, *edges[1:5], n=edges.rows.shape[0])
 
 
 def edge_mean(values: jax.Array, edges: Edges) -> jax.Array:
@@ -106,20 +107,20 @@ def edge_mean(values: jax.Array, edges: Edges) -> jax.Array:
 
 def local_spmm(weights: jax.Array, x: jax.Array, edges: Edges, n_rows: int) -> jax.Array:
     """`spmm` without collectives: this device's edges, and x with all its rows [columns, d]."""
-    return _by_rows(weights, x, *edges[:4], n=n_rows)
+    return _by_rows(weights, x, *edges[:5], n=n_rows)
 
 
 def local_sddmm(y: jax.Array, x: jax.Array, edges: Edges) -> jax.Array:
     """`sddmm` without collectives: y and x with all their rows."""
-    return _by_weights(y, x, *edges[:4], n=edges.rows.shape[0])
+    return _by_weights(y, x, *edges[:5], n=edges.rows.shape[0])
 
 
 def _with_csc_order(rows: np.ndarray, columns: np.ndarray, attr: np.ndarray | None) -> Edges:
     order = np.argsort(columns, axis=-1, kind="stable")
     int32 = partial(jnp.asarray, dtype=jnp.int32)
-    ascending = np.take_along_axis(columns, order, axis=-1)
+    csc_rows, csc_columns = (np.take_along_axis(x, order, axis=-1) for x in (rows, columns))
     carried = None if attr is None else jnp.asarray(attr)
-    return Edges(int32(rows), int32(columns), int32(order), int32(ascending), carried)
+    return Edges(int32(rows), int32(columns), int32(order), int32(csc_rows), int32(csc_columns), carried)
 
 
 def _cut(values: jax.Array, n: int, fill: int) -> np.ndarray:
@@ -141,10 +142,9 @@ def _row_sums(w: jax.Array, x: jax.Array, rows: jax.Array, columns: jax.Array, *
 
 
 def _column_sums(w: jax.Array, y: jax.Array, rows: jax.Array, columns: jax.Array, *csc: jax.Array, n: int) -> jax.Array:
-    del columns
-    csc_order, csc_columns = csc
-    weights = jnp.where(rows < y.shape[0], w, 0)
-    return _sum_by_target(csc_columns, weights[csc_order], rows[csc_order], y, n)
+    del rows, columns
+    csc_order, csc_rows, csc_columns = csc
+    return _sum_by_target(csc_columns, jnp.where(csc_rows < y.shape[0], w[csc_order], 0), csc_rows, y, n)
 
 
 def _sum_by_target(targets: jax.Array, weights: jax.Array, sources: jax.Array, x: jax.Array, n: int) -> jax.Array:
@@ -169,7 +169,7 @@ def _taken(w: jax.Array, x: jax.Array, columns: jax.Array, *csc: jax.Array, n: i
 
 def _added(w: jax.Array, y: jax.Array, columns: jax.Array, *csc: jax.Array, n: int) -> jax.Array:
     del columns
-    csc_order, csc_columns = csc
+    csc_order, _, csc_columns = csc
     return w * segment_sum(y[csc_order], csc_columns, n)
 
 

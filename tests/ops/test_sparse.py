@@ -115,6 +115,7 @@ def test_kept_edges_keep_both_orders(case, at_the_ends):
     assert sorted(np.asarray(fewer.csc_order)) == list(range(kept.sum()))
     np.testing.assert_array_equal(fewer.csc_columns, np.sort(fewer.columns))
     np.testing.assert_array_equal(fewer.columns[fewer.csc_order], fewer.csc_columns)
+    np.testing.assert_array_equal(fewer.rows[fewer.csc_order], fewer.csc_rows)
 
 
 def test_a_batch_of_products_is_each_of_them(case):
