@@ -61,7 +61,7 @@ def spmm(weights: jax.Array, x: jax.Array, edges: Edges, n_rows: int) -> jax.Arr
     """The matrix times x, y_i = sum over the edges (i, j) of w_e x_j.
 
     Args:
-        weights: the matrix's entries w, [edges].
+        weights: the matrix's entries w, [edges], or [1] where all are the same.
         x: [columns, d].
         edges: where the entries lie.
         n_rows: number of rows of the matrix.
@@ -70,14 +70,14 @@ def spmm(weights: jax.Array, x: jax.Array, edges: Edges, n_rows: int) -> jax.Arr
         [n_rows, d].
     """
     chex.assert_rank([weights, x], [1, 2])
-    chex.assert_equal_shape([weights, edges.rows, edges.columns])
+    _assert_weights(weights, edges)
     return psum(reduce_columns(lambda x: local_spmm(weights, x, edges, n_rows), [x]), DATA)
 
 
 def spmm_transposed(weights: jax.Array, y: jax.Array, edges: Edges, n_columns: int) -> jax.Array:
     """The transpose times y, x_j = sum over the edges (i, j) of w_e y_i: [n_columns, d]; arguments as of `spmm`."""
     chex.assert_rank([weights, y], [1, 2])
-    chex.assert_equal_shape([weights, edges.rows, edges.columns])
+    _assert_weights(weights, edges)
 
     def sums(y: jax.Array) -> jax.Array:
         return _by_columns(weights, y, *edges[:5], n=n_columns)
@@ -115,6 +115,10 @@ def local_sddmm(y: jax.Array, x: jax.Array, edges: Edges) -> jax.Array:
     return _by_weights(y, x, *edges[:5], n=edges.rows.shape[0])
 
 
+def _assert_weights(weights: jax.Array, edges: Edges) -> None:
+    chex.assert_equal_shape([edges.rows, edges.columns, *([] if weights.shape == (1,) else [weights])])
+
+
 def _with_csc_order(rows: np.ndarray, columns: np.ndarray, attr: np.ndarray | None) -> Edges:
     order = np.argsort(columns, axis=-1, kind="stable")
     int32 = partial(jnp.asarray, dtype=jnp.int32)
@@ -131,20 +135,22 @@ def _cut(values: jax.Array, n: int, fill: int) -> np.ndarray:
 
 # The last four arguments are those of `Edges` up to attr.
 def _products(y: jax.Array, x: jax.Array, rows: jax.Array, columns: jax.Array, *csc: jax.Array, n: int) -> jax.Array:
-    del csc, n
+    del csc
     products = map_rows(lambda ends: row_dot(y[ends[0]], x[ends[1]]), (rows, columns))
-    return jnp.where(rows < y.shape[0], products, 0)
+    products = jnp.where(rows < y.shape[0], products, 0)
+    return products if n == products.size else jnp.sum(products, keepdims=True)
 
 
 def _row_sums(w: jax.Array, x: jax.Array, rows: jax.Array, columns: jax.Array, *csc: jax.Array, n: int) -> jax.Array:
     del csc
-    return _sum_by_target(rows, w, columns, x, n)
+    return _sum_by_target(rows, jnp.broadcast_to(w, rows.shape), columns, x, n)
 
 
 def _column_sums(w: jax.Array, y: jax.Array, rows: jax.Array, columns: jax.Array, *csc: jax.Array, n: int) -> jax.Array:
     del rows, columns
     csc_order, csc_rows, csc_columns = csc
-    return _sum_by_target(csc_columns, jnp.where(csc_rows < y.shape[0], w[csc_order], 0), csc_rows, y, n)
+    weights = jnp.where(csc_rows < y.shape[0], w[csc_order] if w.size > 1 else w, 0)
+    return _sum_by_target(csc_columns, weights, csc_rows, y, n)
 
 
 def _sum_by_target(targets: jax.Array, weights: jax.Array, sources: jax.Array, x: jax.Array, n: int) -> jax.Array:

@@ -61,12 +61,23 @@ FUNCTIONS = {
     ),
 }
 
+ONE_WEIGHT = {
+    "spmm": (
+        lambda w, x, y, edges: y + sparse.spmm(w[:1], x, edges, N_ROWS),
+        lambda w, x, y, edges: y.at[edges.rows].add(w[0] * x[edges.columns]),
+    ),
+    "spmm_transposed": (
+        lambda w, x, y, edges: x + sparse.spmm_transposed(w[:1], y, edges, N_COLUMNS),
+        lambda w, x, y, edges: x.at[edges.columns].add(w[0] * y[edges.rows]),
+    ),
+}
 
-@pytest.mark.parametrize("name", FUNCTIONS)
-def test_derivatives_of_first_and_second_order_are_those_of_the_plain_form(case, name):
+
+@pytest.mark.parametrize(("table", "name"), [(table, name) for table in (FUNCTIONS, ONE_WEIGHT) for name in table])
+def test_derivatives_of_first_and_second_order_are_those_of_the_plain_form(case, table, name):
     edges, *args = case
     gradients, tangents, seconds = [], [], []
-    for function in FUNCTIONS[name]:
+    for function in table[name]:
 
         def loss(args, function=function):
             return jnp.sum(jnp.sin(function(*args, edges)))

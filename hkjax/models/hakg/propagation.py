@@ -67,7 +67,7 @@ def layer(config: HAKGConfig, relation: jax.Array, gates: Gates, x: Embeddings, 
     """One round of propagation of the previous layer x, before dropout and normalisation."""
     inputs, interactions = sample.inputs, sample.inputs.interactions
     n_users, n_items = inputs.user_degree.size, inputs.item_degree.size
-    weights = jnp.full(interactions.rows.shape[0], sample.scale, x.entity.dtype)
+    weights = jnp.full(1, sample.scale, x.entity.dtype)
     entity = messages(config, relation, x.entity, inputs.graph)
     fused = fuse(config, gates, leading_rows(x.entity, n_items), x.item)
     user = spmm(weights, fused, interactions, n_users) / local_rows(inputs.user_degree, fill=1)[:, None]
