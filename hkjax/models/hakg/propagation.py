@@ -5,6 +5,7 @@ from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
+from jax.ad_checkpoint import checkpoint_name
 
 from hkjax.models.hakg.config import HAKGConfig
 from hkjax.models.hakg.inputs import HAKGInputs, Sample, subsample
@@ -17,8 +18,8 @@ from hkjax.ops.sparse import Edges, spmm, spmm_transposed
 from hkjax.ops.triples import EDGE_SCALARS, mean_message
 from hkjax.precision import matmul
 
-# What the reverse pass does not compute anew.
-_SAVED = jax.checkpoint_policies.save_only_these_names(EDGE_SCALARS)
+# What the reverse pass does not compute anew: sums over edges and interactions, and the numbers of every edge.
+_SAVED = jax.checkpoint_policies.save_only_these_names("sums", EDGE_SCALARS)
 
 
 class Embeddings(NamedTuple):
@@ -68,12 +69,13 @@ def layer(config: HAKGConfig, relation: jax.Array, gates: Gates, x: Embeddings, 
     inputs, interactions = sample.inputs, sample.inputs.interactions
     n_users, n_items = inputs.user_degree.size, inputs.item_degree.size
     weights = jnp.full(1, sample.scale, x.entity.dtype)
-    entity = messages(config, relation, x.entity, inputs.graph)
+    entity = checkpoint_name(messages(config, relation, x.entity, inputs.graph), "sums")
     fused = fuse(config, gates, leading_rows(x.entity, n_items), x.item)
-    user = spmm(weights, fused, interactions, n_users) / local_rows(inputs.user_degree, fill=1)[:, None]
+    user = checkpoint_name(spmm(weights, fused, interactions, n_users), "sums")
+    user = user / local_rows(inputs.user_degree, fill=1)[:, None]
     if not config.dual_items:
         return Embeddings(user, entity, leading_rows(entity, n_items))
-    item = spmm_transposed(weights, x.user, interactions, n_items)
+    item = checkpoint_name(spmm_transposed(weights, x.user, interactions, n_items), "sums")
     if config.item_aggregation == "mean":
         item = item / local_rows(inputs.item_degree, fill=1)[:, None]
     return Embeddings(user, entity, item)
@@ -87,19 +89,15 @@ def propagate(config: HAKGConfig, p: HAKGParameters, inputs: HAKGInputs, key: ja
         sample_key, *dropout_keys = jax.random.split(key, config.layers + 1)
         sample, keys = subsample(config, inputs, sample_key), jnp.stack(dropout_keys)
 
-    def finish(x: Embeddings, key: jax.Array | None) -> Embeddings:
+    def advance(carry: tuple[Embeddings, Embeddings], of_layer: Any) -> tuple[tuple[Embeddings, Embeddings], None]:
+        (x, total), (gates, key) = carry, of_layer
+        x = layer(config, p.relation, gates, x, sample)
         if key is not None and config.message_dropout:
             x = Embeddings(*map(partial(dropout, rate=config.message_dropout), jax.random.split(key, 3), x))
-        return Embeddings(*map(l2_normalize, x)) if config.normalize_layers else x
-
-    # A round starts from the sums of the one before: they are what the reverse pass keeps, and so never adds up anew.
-    def advance(carry: tuple[Embeddings, Embeddings], of_round: Any) -> tuple[tuple[Embeddings, Embeddings], None]:
-        (sums, total), (gates, key, is_first) = carry, of_round
-        x = jax.tree.map(partial(jnp.where, is_first), sums, finish(sums, key))
-        return (layer(config, p.relation, gates, x, sample), jax.tree.map(jnp.add, total, x)), None
+        if config.normalize_layers:
+            x = Embeddings(*map(l2_normalize, x))
+        return (x, Embeddings(*map(jnp.add, total, x))), None
 
     start = layer_0(p, inputs)
-    rounds = (p.gates, None if keys is None else jnp.roll(keys, 1, axis=0), jnp.arange(config.layers) == 0)
     advance = jax.checkpoint(advance, prevent_cse=False, policy=_SAVED)
-    (sums, total), _ = jax.lax.scan(advance, (start, jax.tree.map(jnp.zeros_like, start)), rounds)
-    return jax.tree.map(jnp.add, total, finish(sums, None if keys is None else keys[-1]))
+    return jax.lax.scan(advance, (start, start), (p.gates, keys), length=config.layers)[0][1]
