@@ -133,7 +133,7 @@ def _cut(values: jax.Array, n: int, fill: int) -> np.ndarray:
     return np.pad(host, (0, -host.size % n), constant_values=fill).reshape(n, -1)
 
 
-# The last four arguments are those of `Edges` up to attr.
+# After the form's two come the arrays of `Edges` up to attr.
 def _products(y: jax.Array, x: jax.Array, rows: jax.Array, columns: jax.Array, *csc: jax.Array, n: int) -> jax.Array:
     del csc
     products = map_rows(lambda ends: row_dot(y[ends[0]], x[ends[1]]), (rows, columns))
