@@ -1,7 +1,7 @@
-"""Random draws on the device: negatives, subsets of edges, dropout.
+"""Random draws on the device: negatives and dropout. Subsets of edges are `hkjax.ops.subset`.
 
-Negatives do not depend on the number of devices: the number of each example seeds its draws. Edges are drawn by every
-device among its own, and dropout by the devices that hold a table's rows.
+Negatives do not depend on the number of devices: the number of each example seeds its draws. Dropout is drawn by the
+devices that hold a table's rows.
 """
 
 from typing import NamedTuple
@@ -12,7 +12,6 @@ import numpy as np
 
 from hkjax.errors import InputError
 from hkjax.ops.collectives import device_key, n_devices, rows_key
-from hkjax.ops.sparse import Edges
 
 
 class Histories(NamedTuple):
@@ -128,56 +127,6 @@ def _excluded_below_by_count(items: jax.Array, start: jax.Array, length: jax.Arr
     return jax.lax.fori_loop(0, n_blocks, count, jnp.zeros_like(rank))
 
 
-@jax.named_scope("edge sampling")
-def subsample_edges(key: jax.Array, edges: Edges, fraction: float) -> Edges:
-    """Keeps a fraction of the edges, in their order and without sorting.
-
-    Args:
-        key: PRNG key.
-        edges: the edges.
-        fraction: in (0, 1].
-
-    Returns:
-        round(fraction * edges) of them, at least one; every such subset is equally likely. On a mesh, so many of
-        each device's part.
-    """
-    n_edges = edges.rows.shape[0]
-    size = max(1, round(n_edges * fraction))
-    return select_edges(edges, random_subset(device_key(key), n_edges, size), size)
-
-
-def select_edges(edges: Edges, kept: jax.Array, size: int) -> Edges:
-    """The edges of which `kept` [edges] is true, `size` in number."""
-    numbers = jnp.cumsum(kept, dtype=jnp.int32) - 1
-    places, csc_places = _places(kept, size), _places(kept[edges.csc_order], size)
-    attr = None if edges.attr is None else edges.attr[places]
-    csc_order = numbers[edges.csc_order[csc_places]]
-    csc_rows, csc_columns = edges.csc_rows[csc_places], edges.csc_columns[csc_places]
-    return Edges(edges.rows[places], edges.columns[places], csc_order, csc_rows, csc_columns, attr)
-
-
-def _places(kept: jax.Array, size: int) -> jax.Array:
-    """Where `kept` [n] is true, int32 [size]; as jnp.nonzero, by a scatter in order, which is faster everywhere."""
-    # What is not kept goes to the place of what is kept before it, where 0 changes no maximum.
-    number = jnp.maximum(jnp.cumsum(kept, dtype=jnp.int32) - 1, 0)
-    place = jnp.where(kept, jnp.arange(kept.size, dtype=jnp.int32), 0)
-    return jnp.zeros(size, jnp.int32).at[number].max(place, indices_are_sorted=True, mode="drop")
-
-
-def random_subset(key: jax.Array, n: int, size: int) -> jax.Array:
-    """A uniform random subset of exactly `size` of n things, as a mask: bool [n], without sorting."""
-    words = random_words(key, (n,))
-
-    # Those with the smallest words; their bound is found bit by bit.
-    def refine(i: jax.Array, bound: jax.Array) -> jax.Array:
-        raised = bound | (jnp.uint32(1 << 31) >> i)
-        return jnp.where(jnp.sum(words < raised) <= size, raised, bound)
-
-    bound = jax.lax.fori_loop(jnp.uint32(0), jnp.uint32(32), refine, jnp.uint32(0))
-    below, tied = words < bound, words == bound
-    return below | (tied & (jnp.cumsum(tied) <= size - below.sum()))
-
-
 def random_words(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
     """Random words for masks, uint32 of the shape: on CPUs those of the key's generator, as everywhere else.
 
@@ -207,6 +156,6 @@ def dropout(key: jax.Array, x: jax.Array, rate: float) -> jax.Array:
         [rows, d].
     """
     words = random_words(rows_key(key), (x.shape[0], -(-x.shape[1] // 2)))
-    bits = jax.lax.bitcast_convert_type(words, jnp.uint16).reshape(x.shape[0], -1)[:, : x.shape[1]]
+    bits = jnp.concatenate([words & 0xFFFF, words >> 16], axis=1)[:, : x.shape[1]]
     threshold = min(round(rate * 65536), 65535)
     return jnp.where(bits >= threshold, x / (1 - threshold / 65536), 0)

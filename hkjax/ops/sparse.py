@@ -97,6 +97,11 @@ def take_columns(x: jax.Array, edges: Edges) -> jax.Array:
     return _take(jnp.ones(1, x.dtype), x, *edges[1:5], n=edges.rows.shape[0])
 
 
+def add_columns(y: jax.Array, edges: Edges, n_columns: int) -> jax.Array:
+    """Adds each edge's row of y [edges, d] to that of its column: the transpose of `take_columns`, [n_columns, d]."""
+    return _add(jnp.ones(1, y.dtype), y, *edges[1:5], n=n_columns)
+
+
 def edge_mean(values: jax.Array, edges: Edges) -> jax.Array:
     """The mean of values [edges] over all edges; 0 if there are none."""
     chex.assert_equal_shape([values, edges.rows])
@@ -180,5 +185,5 @@ def _added(w: jax.Array, y: jax.Array, columns: jax.Array, *csc: jax.Array, n: i
 
 
 # A form with one weight for all edges, of rows that each have one edge.
-_, _take, _ = bilinear_primitives("take", _taken_sum, _taken, _added)
+_, _take, _add = bilinear_primitives("take", _taken_sum, _taken, _added)
 _by_weights, _by_rows, _by_columns = bilinear_primitives("sparse", _products, _row_sums, _column_sums)

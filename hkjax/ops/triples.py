@@ -5,7 +5,7 @@ From the coefficients follows the mean of the messages over each head's edges (`
 `hkjax.ops.sparse.Edges`: rows are heads, columns are tails, attr are relation ids.
 
 There are two ways. By numbers: inner products (`edge_gram`), coefficients and weighted sums (`weighted_mean`), without
-an array of the size [edges, d]. By rows: messages as rows, on TPUs, where gathering a number takes as long as a row.
+an array of the size [edges, d]: on CPUs. By rows: messages as rows, where gathering a number takes as long as a row.
 """
 
 from collections.abc import Callable
@@ -19,9 +19,10 @@ from jax.ad_checkpoint import checkpoint_name
 
 from hkjax.ops._blocks import row_dot
 from hkjax.ops._columns import reduce_columns, sum_columns
+from hkjax.ops._reverse import with_reverse
 from hkjax.ops.collectives import DATA, ROWS, all_gather, axis_size, psum, psum_scatter
 from hkjax.ops.segment import segment_sum
-from hkjax.ops.sparse import Edges, local_sddmm, local_spmm, take_columns
+from hkjax.ops.sparse import Edges, add_columns, local_sddmm, local_spmm, take_columns
 
 
 class Gram(NamedTuple):
@@ -42,6 +43,9 @@ class Coefficients(NamedTuple):
     beta: jax.Array
     gamma: jax.Array
 
+
+# Maps each edge by itself, arrays [edges] to arrays [edges].
+CoefficientsOf = Callable[[Gram], Coefficients]
 
 # What numbers of edges and their counts are called, for the policy of a `jax.checkpoint` that computes rows anew.
 EDGE_SCALARS = "edge scalars"
@@ -70,9 +74,7 @@ def edge_gram(entity: jax.Array, relation: jax.Array, graph: Edges) -> Gram:
     return Gram(*(checkpoint_name(x, EDGE_SCALARS) for x in (hh, tt, rr, ht, hr, tr)))
 
 
-def mean_message(
-    coefficients_of: Callable[[Gram], Coefficients], entity: jax.Array, relation: jax.Array, graph: Edges
-) -> jax.Array:
+def mean_message(coefficients_of: CoefficientsOf, entity: jax.Array, relation: jax.Array, graph: Edges) -> jax.Array:
     """The mean over the edges of each head of the messages whose coefficients follow from their Gram matrices.
 
     Args:
@@ -90,13 +92,11 @@ def mean_message(
 
     if axis_size(ROWS) > 1:  # No device has whole rows.
         return _mean(*by_numbers(entity, relation, graph))
-    by_rows = partial(_sum_of_rows, coefficients_of)
-    return _mean(*jax.lax.platform_dependent(entity, relation, graph, tpu=by_rows, default=by_numbers))
+    by_rows = partial(_sum_by_rows, coefficients_of)
+    return _mean(*jax.lax.platform_dependent(entity, relation, graph, cpu=by_numbers, default=by_rows))
 
 
-def row_messages(
-    coefficients_of: Callable[[Gram], Coefficients], h: jax.Array, t: jax.Array, r: jax.Array
-) -> jax.Array:
+def row_messages(coefficients_of: CoefficientsOf, h: jax.Array, t: jax.Array, r: jax.Array) -> jax.Array:
     """The messages of edges from the rows of their heads, tails and relations: arrays [edges, d]."""
     gram = Gram(*(row_dot(a, b) for a, b in ((h, h), (t, t), (r, r), (h, t), (h, r), (t, r))))
     alpha, beta, gamma = (x[:, None] for x in coefficients_of(gram))
@@ -140,19 +140,46 @@ def _sum_by_numbers(
     return psum(total, DATA), psum(count, DATA)
 
 
-def _sum_of_rows(
-    coefficients_of: Callable[[Gram], Coefficients], entity: jax.Array, relation: jax.Array, graph: Edges
+def _sum_by_rows(
+    coefficients_of: CoefficientsOf, entity: jax.Array, relation: jax.Array, graph: Edges
 ) -> tuple[jax.Array, jax.Array]:
     """As `_sum_by_numbers`, but by rows, where this device has all of them."""
-    n_relations, d = relation.shape
-    h = entity.at[graph.rows].get(mode="fill", fill_value=0, indices_are_sorted=True)
-    t = take_columns(entity, graph)
-    r = jax.nn.one_hot(graph.attr, n_relations, dtype=relation.dtype) @ relation
+    sum_of_rows = with_reverse(partial(_sum_of_rows, coefficients_of), partial(_sum_of_rows_reverse, coefficients_of))
+    total = psum(sum_of_rows((entity, relation), graph), DATA)
+    return total[:, :-1], total[:, -1]
+
+
+def _sum_of_rows(coefficients_of: CoefficientsOf, tables: tuple[jax.Array, jax.Array], graph: Edges) -> jax.Array:
+    """The sum of each head's messages and, as the last column, their count: [entities, d + 1]."""
+    entity, relation = tables
+    h, t, r = _take_heads(entity, graph), take_columns(entity, graph), _take_relations(relation, graph)
     messages = row_messages(coefficients_of, h, t, r)
-    # The count takes a lane of its own, and no indices.
     ones = jnp.ones((messages.shape[0], 1), messages.dtype)
-    total = psum(segment_sum(jnp.concatenate([messages, ones], axis=1), graph.rows, entity.shape[0]), DATA)
-    return total[:, :d], total[:, d]
+    return segment_sum(jnp.concatenate([messages, ones], axis=1), graph.rows, entity.shape[0])
+
+
+def _sum_of_rows_reverse(
+    coefficients_of: CoefficientsOf, tables: tuple[jax.Array, jax.Array], graph: Edges, cotangent: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    entity, relation = tables
+    n, d = entity.shape
+    # A head's row and its sum's cotangent are gathered as one row, for one index; on a TPU it fills the lanes.
+    both = _take_heads(jnp.concatenate([entity, cotangent[:, :d]], axis=1), graph)
+    h, t, r = both[:, :d], take_columns(entity, graph), _take_relations(relation, graph)
+    g = jnp.where((graph.rows < n)[:, None], both[:, d:], 0)
+    of_h, of_t, of_r = jax.vjp(partial(row_messages, coefficients_of), h, t, r)[1](g)
+    (of_relation,) = jax.linear_transpose(lambda relation: _take_relations(relation, graph), relation)(of_r)
+    return segment_sum(of_h, graph.rows, n) + add_columns(of_t, graph, n), of_relation
+
+
+def _take_heads(table: jax.Array, graph: Edges) -> jax.Array:
+    return table.at[graph.rows].get(mode="clip", indices_are_sorted=True)
+
+
+def _take_relations(relation: jax.Array, graph: Edges) -> jax.Array:
+    one_hot = jax.nn.one_hot(graph.attr, relation.shape[0], dtype=relation.dtype)
+    # The reverse pass is traced where no context sets the precision.
+    return jnp.matmul(one_hot, relation, precision="highest")
 
 
 def _entries(matrix: jax.Array, numbers: jax.Array, nodes: jax.Array, relation: jax.Array) -> jax.Array:

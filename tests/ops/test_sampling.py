@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from hkjax.errors import InputError
 from hkjax.ops import sampling
-from hkjax.ops.sampling import dropout, make_exclusions, make_histories, random_subset, sample_negatives
+from hkjax.ops.sampling import dropout, make_exclusions, make_histories, sample_negatives
 
 
 def test_so_many_entries_are_dropped_and_the_mean_stays():
@@ -80,14 +80,6 @@ def test_the_high_word_of_a_product(a, b):
 def test_a_user_with_every_item_is_refused():
     with pytest.raises(InputError, match="a user has every item"):
         make_exclusions(np.array([0, 1, 1]), np.array([0, 0, 1]), 2, 2)
-
-
-@pytest.mark.parametrize("size", [0, 1, 3, 7])
-def test_a_random_subset_has_its_size_and_every_member_equally_often(size):
-    keys = jax.random.split(jax.random.key(0), 4000)
-    chosen = np.asarray(jax.vmap(lambda key: random_subset(key, 7, size))(keys))
-    np.testing.assert_array_equal(chosen.sum(1), size)
-    np.testing.assert_allclose(chosen.mean(0), size / 7, atol=0.03)
 
 
 def test_histories_keep_the_order_of_a_users_items():

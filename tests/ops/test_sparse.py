@@ -4,7 +4,6 @@ import numpy as np
 import pytest
 
 from hkjax.ops import _blocks, sparse
-from hkjax.ops.sampling import select_edges
 
 N_ROWS, N_COLUMNS, N_EDGES = 9, 13, 70
 
@@ -112,21 +111,6 @@ def test_second_derivatives_are_true_inside_a_scan(case, name):
 
         found.append(jax.jit(jax.grad(along))(args, edges))
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-8, atol=1e-9), *found)
-
-
-@pytest.mark.parametrize("at_the_ends", [True, False])
-def test_kept_edges_keep_both_orders(case, at_the_ends):
-    edges, *_ = case
-    kept = np.random.default_rng(0).random(N_EDGES) < 0.5
-    kept[:2] = kept[-2:] = at_the_ends
-    fewer = select_edges(edges, jnp.asarray(kept), int(kept.sum()))
-    np.testing.assert_array_equal(fewer.attr, np.asarray(edges.attr)[kept])
-    np.testing.assert_array_equal(fewer.rows, np.asarray(edges.rows)[kept])
-    np.testing.assert_array_equal(fewer.columns, np.asarray(edges.columns)[kept])
-    assert sorted(np.asarray(fewer.csc_order)) == list(range(kept.sum()))
-    np.testing.assert_array_equal(fewer.csc_columns, np.sort(fewer.columns))
-    np.testing.assert_array_equal(fewer.columns[fewer.csc_order], fewer.csc_columns)
-    np.testing.assert_array_equal(fewer.rows[fewer.csc_order], fewer.csc_rows)
 
 
 def test_a_batch_of_products_is_each_of_them(case):

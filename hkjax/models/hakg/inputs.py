@@ -10,8 +10,9 @@ from hkjax.data.dataset import Dataset
 from hkjax.errors import InputError
 from hkjax.models.hakg.config import HAKGConfig
 from hkjax.ops.neighbours import Neighbours, make_neighbours, make_neighbours_transposed
-from hkjax.ops.sampling import Histories, make_exclusions, subsample_edges
+from hkjax.ops.sampling import Histories, make_exclusions
 from hkjax.ops.sparse import Edges, make_edges
+from hkjax.ops.subset import subsample_edges
 
 
 class Neighbourhoods(NamedTuple):

@@ -13,6 +13,7 @@ the six inner products of h, t and r by scalar arithmetic alone. The curvature i
 import itertools
 import math
 from collections.abc import Callable
+from functools import partial
 
 import chex
 import jax
@@ -25,6 +26,7 @@ from hkjax.ops._blocks import map_rows
 from hkjax.ops.triples import Coefficients, Gram
 
 
+@jax.jit
 def slides_message(gram: Gram) -> Coefficients:
     """log_{e_h}(e_t (+) e_r) with e = exp_0 of the tangent vectors: the message on HAKG's slides."""
     head, tail, relation = (
@@ -33,6 +35,7 @@ def slides_message(gram: Gram) -> Coefficients:
     return _coefficients(_log(head, _add(tail, relation, _gap(relation, gram), gram), gram))
 
 
+@partial(jax.jit, static_argnames="eps")
 def official_message(gram: Gram, eps: float) -> Coefficients:
     """log_h(project(exp_h(t) (+) exp_h(r))) with h = project(exp_0(head)): the message of HAKG's code.
 
@@ -58,7 +61,7 @@ def message_coefficients(config: HAKGConfig, gram: Gram) -> Coefficients:
     """The messages of many edges, as `config.message` says: arrays [edges] from arrays [edges]."""
     if config.message == "official":
         return map_edges(lambda gram: official_message(gram, config.ball_eps), gram)
-    return map_edges({"slides": slides_message, "euclidean": euclidean_message}[config.message], gram)
+    return map_edges(slides_message if config.message == "slides" else euclidean_message, gram)
 
 
 def map_edges(function: Callable[[Gram], Coefficients], gram: Gram) -> Coefficients:

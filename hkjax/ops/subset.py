@@ -1,0 +1,117 @@
+"""Random subsets of edges, of an exact size and without sorting.
+
+Every edge has a random word, and those with the smallest words are kept. As the word follows from the key and the
+edge's number alone, an edge is known to be kept wherever it stands, in the order of rows or of columns.
+"""
+
+from collections.abc import Callable
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from hkjax.ops.collectives import device_key
+from hkjax.ops.sparse import Edges
+
+# Which numbers are in a subset: int [...] to bool [...].
+Contains = Callable[[jax.Array], jax.Array]
+
+
+@jax.named_scope("edge sampling")
+def subsample_edges(key: jax.Array, edges: Edges, fraction: float) -> Edges:
+    """Keeps a fraction of the edges, in their order.
+
+    Args:
+        key: PRNG key.
+        edges: the edges.
+        fraction: in (0, 1].
+
+    Returns:
+        round(fraction * edges) of them, at least one; every such subset is equally likely. On a mesh, so many of
+        each device's part.
+    """
+    n_edges = edges.rows.shape[0]
+    size = max(1, round(n_edges * fraction))
+    return select_edges(edges, random_subset(device_key(key), n_edges, size), size)
+
+
+def select_edges(edges: Edges, contains: Contains, size: int) -> Edges:
+    """The edges whose numbers are in a subset of so many."""
+    kept, csc_kept = contains(jnp.arange(edges.rows.shape[0])), contains(edges.csc_order)
+    rows, columns, attr = compact((edges.rows, edges.columns, edges.attr), kept, size)
+    csc_order, csc_rows, csc_columns = compact((edges.csc_order, edges.csc_rows, edges.csc_columns), csc_kept, size)
+    numbers = jnp.cumsum(kept, dtype=jnp.int32) - 1
+    return Edges(rows, columns, numbers[csc_order], csc_rows, csc_columns, attr)
+
+
+def random_subset(key: jax.Array, n: int, size: int) -> Contains:
+    """A uniform random subset of exactly `size` of the numbers below n."""
+
+    def words_of(numbers: jax.Array) -> jax.Array:
+        keys = jax.vmap(jax.random.fold_in, (None, 0))(key, numbers)
+        return jax.random.key_data(keys)[:, 0]
+
+    # The bound of the words is found bit by bit; of numbers that tie, the first are in the subset.
+    def refine(i: jax.Array, bound: jax.Array) -> jax.Array:
+        raised = bound | (jnp.uint32(1 << 31) >> i)
+        return jnp.where(jnp.sum(words < raised) <= size, raised, bound)
+
+    words = words_of(jnp.arange(n))
+    bound = jax.lax.fori_loop(jnp.uint32(0), jnp.uint32(32), refine, jnp.uint32(0))
+    tied = words == bound
+    first = tied & (jnp.cumsum(tied) <= size - jnp.sum(words < bound))
+    end = jnp.max(jnp.where(first, jnp.arange(n) + 1, 0), initial=0)
+
+    def contains(numbers: jax.Array) -> jax.Array:
+        words = words_of(numbers)
+        return (words < bound) | ((words == bound) & (numbers < end))
+
+    return contains
+
+
+def compact(arrays: Any, kept: jax.Array, size: int) -> Any:
+    """The first entries of arrays that are kept, in their order.
+
+    Args:
+        arrays: pytree of arrays [n].
+        kept: bool [n].
+        size: how many to return; at least so many are kept.
+
+    Returns:
+        Arrays [size].
+    """
+
+    def by_places(arrays: Any, kept: jax.Array) -> Any:
+        return _compact_by_places(arrays, kept, size)
+
+    def by_shifts(arrays: Any, kept: jax.Array) -> Any:
+        return _compact_by_shifts(arrays, kept, size)
+
+    return jax.lax.platform_dependent(arrays, kept, tpu=by_shifts, default=by_places)
+
+
+def _compact_by_places(arrays: Any, kept: jax.Array, size: int) -> Any:
+    # What is not kept goes to the place of what is kept before it, where 0 changes no maximum.
+    number = jnp.maximum(jnp.cumsum(kept, dtype=jnp.int32) - 1, 0)
+    place = jnp.where(kept, jnp.arange(kept.size, dtype=jnp.int32), 0)
+    places = jnp.zeros(size, jnp.int32).at[number].max(place, indices_are_sorted=True, mode="drop")
+    return jax.tree.map(lambda x: x[places], arrays)
+
+
+def _compact_by_shifts(arrays: Any, kept: jax.Array, size: int) -> Any:
+    """Without an index: what is kept moves down by powers of two, the lowest first, so that no two of them meet."""
+    n, distance = kept.size, jnp.where(kept, jnp.cumsum(~kept, dtype=jnp.int32), 0)
+
+    def move(i: int, moving: Any) -> Any:
+        step = 1 << i
+
+        def shifted(x: jax.Array) -> jax.Array:
+            return jax.lax.dynamic_slice_in_dim(jnp.pad(x, (0, n)), step, n)
+
+        distance, arrays = moving
+        comes, goes = (x & step != 0 for x in (shifted(distance), distance))
+        arrays = jax.tree.map(lambda x: jnp.where(comes, shifted(x), x), arrays)
+        return jnp.where(comes, shifted(distance), jnp.where(goes, 0, distance)), arrays
+
+    moved = jax.lax.fori_loop(0, (n - size).bit_length(), move, (distance, arrays))[1]
+    return jax.tree.map(lambda x: x[:size], moved)
