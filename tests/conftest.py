@@ -22,6 +22,7 @@ if "JAX_COMPILATION_CACHE_DIR" not in os.environ:  # Worker processes share the 
     os.environ["JAX_COMPILATION_CACHE_DIR"] = _cache.name
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.05"
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import hypothesis
@@ -30,6 +31,7 @@ import pytest
 from hkjax.data.config import DataConfig
 from hkjax.data.dataset import Dataset
 from hkjax.data.synthetic import SyntheticConfig, synthetic_dataset
+from tests.fuzz.promise import Commands
 
 # The first example of a shape compiles.
 hypothesis.settings.register_profile("compiled", deadline=None)
@@ -69,3 +71,12 @@ def real_data() -> Path:
     if not folder.is_dir():
         pytest.skip(f"real data: no folder {folder}; set HKJAX_DATA")
     return folder
+
+
+@pytest.fixture(scope="session")
+def commands() -> Iterator[Commands]:
+    """Runs hkjax commands without the time that imports take."""
+    log = os.environ.get("HKJAX_FUZZ_LOG")
+    found = Commands(Path(log) if log else None)
+    yield found
+    found.close()

@@ -23,8 +23,6 @@ BLOCK = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 
-ENVIRONMENT = {**os.environ, "JAX_NUM_CPU_DEVICES": "1"}
-
 by_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
 
 
@@ -77,17 +75,26 @@ def check_command(command, where):
         assert (ROOT / config).is_file() or config == "configs/mine.py", f"{where}: no file {config}"
 
 
+def run(command, where, commands, folder):
+    words = shlex.split(command, comments=True)
+    if words[:1] == ["hkjax"]:
+        result = commands.run(*words[1:], kind="documented", folder=folder)
+        assert result.code == 0, f"{where}: {command}: {result.err}"
+        return
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
+    environment = {**os.environ, "JAX_NUM_CPU_DEVICES": "1", "PATH": path}
+    done = subprocess.run(["sh", "-c", command], text=True, capture_output=True, env=environment, cwd=folder)
+    assert done.returncode == 0, f"{where}: {command}: {done.stderr}"
+
+
 @by_page
-def test_the_blocks_of_a_page_run_in_order(page, tmp_path, monkeypatch):
+def test_the_blocks_of_a_page_run_in_order(page, tmp_path, monkeypatch, commands):
     monkeypatch.chdir(tmp_path)
     names: dict = {"__name__": "__main__"}
-    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     for where, language, code in blocks(page, "python", "sh"):
         if language == "sh":
-            result = subprocess.run(
-                ["sh", "-e"], input=code, text=True, capture_output=True, env={**ENVIRONMENT, "PATH": path}
-            )
-            assert result.returncode == 0, f"{where}: {result.stderr}"
+            for command in code.replace("\\\n", " ").splitlines():
+                run(command, where, commands, tmp_path)
             continue
         try:
             exec(compile(code, where, "exec"), names)

