@@ -11,6 +11,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from hkjax.precision import sum_dtype
+
 SIZE, LARGE_SIZE = 2048, 1 << 20
 
 
@@ -65,13 +67,15 @@ def _by_platform(in_blocks: Callable[..., Any], few: int, many: int, *args: Any)
 
 
 def row_dot(a: jax.Array, b: jax.Array) -> jax.Array:
-    """Inner products along the last axis: [..., d] and [..., d] to [...]."""
+    """Inner products along the last axis: [..., d] and [..., d] to [...]; of bfloat16, sums in float32."""
+    dtype = sum_dtype(a.dtype, b.dtype)
 
     def by_dot(a: jax.Array, b: jax.Array) -> jax.Array:
         # XLA's CPU backend adds the terms of a sum one after the other, but vectorises a dot.
         return (a * b) @ jnp.ones(a.shape[-1], a.dtype)
 
-    return jax.lax.platform_dependent(a, b, cpu=by_dot, default=lambda a, b: jnp.sum(a * b, axis=-1))
+    factors = a.astype(dtype), b.astype(dtype)
+    return jax.lax.platform_dependent(*factors, cpu=by_dot, default=lambda a, b: jnp.sum(a * b, axis=-1))
 
 
 def broadcast_rows(scales: jax.Array, d: int) -> jax.Array:

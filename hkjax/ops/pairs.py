@@ -91,11 +91,10 @@ def unpack_bits(bits: jax.Array, dimensions: jax.Array) -> jax.Array:
 
 def _products(rows: jax.Array, table: jax.Array, ids: jax.Array, n: int) -> jax.Array:
     del n
-    dtype = sum_dtype(rows.dtype, table.dtype)
 
     def products(block: tuple[jax.Array, jax.Array]) -> jax.Array:
         row, members = block
-        return row_dot(row[:, None].astype(dtype), table[members].astype(dtype))
+        return row_dot(row[:, None], table[members])
 
     return map_rows(products, (rows, ids), width=ids.shape[1])
 

@@ -6,13 +6,12 @@ import jax.numpy as jnp
 from hkjax.models.base import Batch
 from hkjax.models.hakg.config import HAKGConfig
 from hkjax.models.hakg.inputs import HAKGInputs
-from hkjax.models.hakg.losses import cone_loss, contrastive_loss, cosines, l2_normalize
+from hkjax.models.hakg.losses import cone_loss, contrastive_loss, cosines, unit_factors
 from hkjax.models.hakg.parameters import HAKGParameters
 from hkjax.models.hakg.propagation import Embeddings, propagate
 from hkjax.models.hakg.representation import exp_0, item_tables
 from hkjax.ops.lookup import take_rows
 from hkjax.ops.sampling import sample_negatives
-from hkjax.precision import as_factor
 
 
 def losses(
@@ -31,7 +30,7 @@ def ranking_loss(config: HAKGConfig, x: Embeddings, inputs: HAKGInputs, batch: B
     """The contrastive loss of the rows' positive items against sampled negatives."""
     users, n_items = batch["user"], inputs.item_degree.size
     negative = sample_negatives(key, inputs.exclusions, users, batch["example"], config.negatives, n_items)
-    user = take_rows(as_factor(l2_normalize(x.user), config.matmul_dtype), users)
-    tables = (as_factor(l2_normalize(table), config.matmul_dtype) for table in item_tables(config, x, inputs))
+    user = take_rows(unit_factors(config, x.user), users)
+    tables = (unit_factors(config, table) for table in item_tables(config, x, inputs))
     losses = contrastive_loss([cosines(user, table, batch["item"], negative) for table in tables], config.margin)
     return jnp.mean(batch["weight"] * losses)

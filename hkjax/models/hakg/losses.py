@@ -12,7 +12,7 @@ from hkjax.ops._blocks import broadcast_rows, row_dot
 from hkjax.ops.lookup import take_rows
 from hkjax.ops.pairs import half_pair_gram, pair_gram, score_samples
 from hkjax.ops.sparse import Edges, edge_mean
-from hkjax.precision import sum_dtype
+from hkjax.precision import as_factor
 
 
 def l2_normalize(x: jax.Array) -> jax.Array:
@@ -22,12 +22,17 @@ def l2_normalize(x: jax.Array) -> jax.Array:
     return x * broadcast_rows(1 / jnp.where(long, jnp.sqrt(jnp.where(long, square, 1)), 1e-12), x.shape[-1])
 
 
+def unit_factors(config: HAKGConfig, x: jax.Array) -> jax.Array:
+    """Unit rows as factors of dense products, whose inner products are cosines: [..., d] -> [..., d]."""
+    return as_factor(l2_normalize(x), config.matmul_dtype)
+
+
 def cosines(user: jax.Array, table: jax.Array, positive: jax.Array, negative: jax.Array) -> tuple[jax.Array, jax.Array]:
     """The cosines of each user with the positive item and with the sampled negatives.
 
     Args:
-        user: unit rows [B, d].
-        table: unit rows [items, d].
+        user: `unit_factors` [B, d].
+        table: `unit_factors` [items, d].
         positive: item ids, int [B].
         negative: item ids, int [B, K].
 
@@ -35,8 +40,7 @@ def cosines(user: jax.Array, table: jax.Array, positive: jax.Array, negative: ja
         [B] and [B, K].
     """
     chex.assert_rank([user, table, positive, negative], [2, 2, 1, 2])
-    of_positives = jnp.sum(user.astype(sum_dtype(user.dtype)) * take_rows(table, positive), axis=-1)
-    return of_positives, score_samples(user, table, negative)
+    return row_dot(user, take_rows(table, positive)), score_samples(user, table, negative)
 
 
 def contrastive_loss(tables: Sequence[tuple[jax.Array, jax.Array]], margin: float) -> jax.Array:

@@ -17,7 +17,7 @@ import jax.numpy as jnp
 from hkjax.models.base import Batch
 from hkjax.models.hakg.config import HAKGConfig
 from hkjax.models.hakg.inputs import HAKGInputs, Neighbourhoods
-from hkjax.models.hakg.losses import contrastive_loss, l2_normalize, pair_losses
+from hkjax.models.hakg.losses import contrastive_loss, l2_normalize, pair_losses, unit_factors
 from hkjax.models.hakg.message import message_coefficients
 from hkjax.models.hakg.parameters import HAKGParameters
 from hkjax.models.hakg.propagation import fuse
@@ -29,7 +29,6 @@ from hkjax.ops.pairs import score_samples
 from hkjax.ops.sampling import draw_ids, draw_pool, dropout
 from hkjax.ops.sparse import PADDING_ROW
 from hkjax.ops.triples import row_messages
-from hkjax.precision import as_factor, sum_dtype
 
 # Of nodes [n]: layers 0, 1, ..., each [n, d].
 Layers = list[jax.Array]
@@ -124,13 +123,12 @@ def ranking_loss(config: HAKGConfig, walks: Walks, batch: Batch, n_items: int, k
     pool = draw_pool(pool_key, config.negative_pool, n_items)
     negative = draw_ids(negatives_key, n_rows * config.negatives, pool.size).reshape(n_rows, -1)
     met = is_neighbour(walks.neighbourhoods.items, users, pool[negative])
-    user = as_factor(l2_normalize(sum_layers(walks.users(users_key, users, config.fan_outs))), config.matmul_dtype)
+    user = unit_factors(config, sum_layers(walks.users(users_key, users, config.fan_outs)))
     of_items = walks.items(items_key, jnp.concatenate([batch["item"], pool]), config.fan_outs)
     scores = []
     for layers in of_items if config.dual_items else of_items[:1]:
-        item = as_factor(l2_normalize(sum_layers(layers)), config.matmul_dtype)
-        of_positive = row_dot(*(x.astype(sum_dtype(x.dtype)) for x in (user, item[:n_rows])))
-        of_negatives = score_samples(user, item[n_rows:], negative)
+        item = unit_factors(config, sum_layers(layers))
+        of_positive, of_negatives = row_dot(user, item[:n_rows]), score_samples(user, item[n_rows:], negative)
         # No cosine of -1 exceeds a margin.
         scores.append((of_positive, jnp.where(met, -1, of_negatives)))
     return jnp.mean(batch["weight"] * contrastive_loss(scores, config.margin))
