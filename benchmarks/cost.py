@@ -54,11 +54,11 @@ def cost(config: HAKGConfig, sizes: Sizes, chips: int = 1) -> Cost:
 def _on_one_chip(config: HAKGConfig, sizes: Sizes) -> float:
     edges, interactions = config.edge_keep * sizes.edges, config.interaction_keep * sizes.interactions
     pairs = _PAIRS * sizes.edges
-    # What is kept is found in either order, then moved: an edge's ends in either order, its relation and its number.
-    sampling = 3 * (sizes.edges + sizes.interactions) + 6 * edges + 4 * interactions
-    # Of an edge, forwards head, tail and sum; backwards these two anew, the sum's gradient, the head's sum, and the
-    # tail's, which are brought into order first. Of an interaction, two products with the matrix and their transposes.
-    propagation = config.layers * (9 * edges + 8 * interactions)
+    # Where each edge is in the order of columns.
+    sampling = edges
+    # Of an edge, forwards head, tail and sum; backwards the head with the sum's gradient, the tail, the head's sum, and
+    # the tail's, which are brought into order first. Of an interaction, two products with the matrix and their transposes.
+    propagation = config.layers * (8 * edges + 8 * interactions)
     in_blocks = _blocks.LARGE_SIZE * math.ceil(pairs / _blocks.LARGE_SIZE)
     angles = 5 * pairs if pairs <= _blocks.LARGE_SIZE else 7 * in_blocks
     return sampling + propagation + angles
