@@ -7,6 +7,10 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+# A result, and all results, in the order of `_KINDS`.
+Found = tuple[Any, tuple[Any, ...]]
+_KINDS = ("value", "gradient", "Hessian")
+
 _DTYPES = (jnp.float32, jnp.float64, jnp.bfloat16)
 
 
@@ -38,25 +42,32 @@ def check_finite(
     Raises:
         AssertionError: something is not finite, or the dtype is not kept; the message names the point.
     """
-    checked: dict[str, Callable[..., Any]] = {"value": function}
-    if order >= 1:
-        everything = tuple(range(len(reaches)))
-        checked["gradient"] = jax.jacrev(function, everything)
-    if order >= 2:
-        checked["Hessian"] = jax.jacfwd(jax.jacrev(function, everything), everything)
+    everything = tuple(range(len(reaches)))
 
-    @jax.jit
-    @jax.vmap
-    def compiled(*points: jax.Array) -> dict[str, Any]:
-        return {kind: derivative(*points) for kind, derivative in checked.items()}
+    def value(*points: jax.Array) -> Found:
+        result = function(*points)
+        return result, (result,)
+
+    def derivative(jacobian: Any, inner: Callable[..., Found]) -> Callable[..., Found]:
+        """Of what `inner` returns, and beside it all that it found: one trace for all."""
+
+        def outer(*points: jax.Array) -> Found:
+            result, found = jacobian(inner, everything, has_aux=True)(*points)
+            return result, (*found, result)
+
+        return outer
+
+    gradient = derivative(jax.jacrev, value)
+    of_order = (value, gradient, derivative(jax.jacfwd, gradient))[order]
+    compiled = jax.jit(jax.vmap(lambda *points: of_order(*points)[1]))
 
     with jax.enable_x64(True):
         swept = sweep(reaches, d, n, seed)
         for dtype in dtypes:
             points = [jnp.asarray(x).astype(dtype) for x in swept]
             results = compiled(*points)
-            for kind in checked:
-                for leaf in jax.tree.leaves(results[kind]):
+            for kind, result in zip(_KINDS, results, strict=False):
+                for leaf in jax.tree.leaves(result):
                     assert leaf.dtype == dtype, f"{kind}: dtype {leaf.dtype} from points of {jnp.dtype(dtype)}"
                     bad = ~np.isfinite(np.asarray(leaf, np.float64)).reshape(len(leaf), -1).all(axis=1)
                     where = [x[bad][0].tolist() for x in swept] if bad.any() else None
