@@ -20,6 +20,8 @@ os.environ["XLA_FLAGS"] = " ".join(
 if "JAX_COMPILATION_CACHE_DIR" not in os.environ:  # Worker processes share the directory of the first.
     _cache = tempfile.TemporaryDirectory(prefix="hkjax-tests-")
     os.environ["JAX_COMPILATION_CACHE_DIR"] = _cache.name
+# Programs that don't say where in the sources they come from compile sooner.
+os.environ["JAX_TRACEBACK_IN_LOCATIONS_LIMIT"] = "0"
 os.environ["JAX_PERSISTENT_CACHE_MIN_COMPILE_TIME_SECS"] = "0.05"
 
 from collections.abc import Iterator
