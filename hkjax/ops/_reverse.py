@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any
 
 import jax
+import jax.numpy as jnp
 from jax.extend.core import Primitive
 from jax.interpreters import ad, batching, mlir
 
@@ -20,8 +21,9 @@ def with_reverse(function: Function, reverse: Reverse) -> Function:
     """Gives a function a reverse pass.
 
     Args:
-        function: (x, constants) -> array, of pytrees of floats and of any arrays.
-        reverse: (x, constants, cotangent) -> cotangent of x; differentiable, too.
+        function: (x, constants) -> array, of pytrees of floats and of any arrays; closes over no traced value.
+        reverse: (x, constants, cotangent) -> cotangent of x; differentiable, too. Derivatives by constants are those
+            of the function.
     """
 
     @jax.custom_jvp
@@ -33,7 +35,11 @@ def with_reverse(function: Function, reverse: Reverse) -> Function:
         leaves, tree = jax.tree.flatten((tangents[0], *primals))
         result = with_tangent(*primals)
         shape = jax.core.ShapedArray(result.shape, result.dtype)
-        return result, _tangent.bind(*leaves, function=function, reverse=reverse, tree=tree, shape=shape)
+        tangent = _tangent.bind(*leaves, function=function, reverse=reverse, tree=tree, shape=shape)
+        (x, constants), by_constants = primals, tangents[1]
+        if any(jnp.issubdtype(leaf.dtype, jnp.inexact) for leaf in jax.tree.leaves(constants)):
+            tangent += jax.jvp(partial(function, x), (constants,), (by_constants,))[1]
+        return result, tangent
 
     return with_tangent
 

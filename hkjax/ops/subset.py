@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from hkjax.ops.collectives import device_key
 from hkjax.ops.sparse import Edges
 
-# Which numbers are in a subset: int [...] to bool [...].
+# Which numbers are in a subset: int [n] to bool [n].
 Contains = Callable[[jax.Array], jax.Array]
 
 
@@ -45,7 +45,7 @@ def select_edges(edges: Edges, contains: Contains, size: int) -> Edges:
 
 
 def random_subset(key: jax.Array, n: int, size: int) -> Contains:
-    """A uniform random subset of exactly `size` of the numbers below n."""
+    """A random subset of exactly `size` of the numbers below n; uniform, unless keys are of unsafe_rbg."""
 
     def words_of(numbers: jax.Array) -> jax.Array:
         keys = jax.vmap(jax.random.fold_in, (None, 0))(key, numbers)

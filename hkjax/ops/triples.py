@@ -5,17 +5,19 @@ From the coefficients follows the mean of the messages over each head's edges (`
 `hkjax.ops.sparse.Edges`: rows are heads, columns are tails, attr are relation ids.
 
 There are two ways. By numbers: inner products (`edge_gram`), coefficients and weighted sums (`weighted_mean`), without
-an array of the size [edges, d]: on CPUs. By rows: messages as rows, where gathering a number takes as long as a row.
+an array of the size [edges, d]: on CPUs, and where tables are divided. By rows: messages as rows, elsewhere, where
+gathering a number takes as long as a row.
 """
 
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import chex
 import jax
 import jax.numpy as jnp
 from jax.ad_checkpoint import checkpoint_name
+from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
 
 from hkjax.ops._blocks import row_dot
 from hkjax.ops._columns import reduce_columns, sum_columns
@@ -144,8 +146,20 @@ def _sum_by_rows(
     coefficients_of: CoefficientsOf, entity: jax.Array, relation: jax.Array, graph: Edges
 ) -> tuple[jax.Array, jax.Array]:
     """As `_sum_by_numbers`, but by rows, where this device has all of them."""
-    sum_of_rows = with_reverse(partial(_sum_of_rows, coefficients_of), partial(_sum_of_rows_reverse, coefficients_of))
-    total = psum(sum_of_rows((entity, relation), graph), DATA)
+    number: Any = jax.ShapeDtypeStruct(graph.rows.shape, jnp.result_type(entity, relation))
+    closed = jax.make_jaxpr(coefficients_of)(Gram(*[number] * 6))
+
+    # What the function closes over may be traced, and is a constant of the sum like any other.
+    def with_consts(function: Callable[..., Any]) -> Callable[..., Any]:
+        def wrapped(tables: Any, constants: Any, *cotangent: jax.Array) -> Any:
+            graph, consts = constants
+            of_gram = jaxpr_as_fun(ClosedJaxpr(closed.jaxpr, consts))
+            return function(lambda gram: Coefficients(*of_gram(*gram)), tables, graph, *cotangent)
+
+        return wrapped
+
+    sum_of_rows = with_reverse(with_consts(_sum_of_rows), with_consts(_sum_of_rows_reverse))
+    total = psum(sum_of_rows((entity, relation), (graph, closed.consts)), DATA)
     return total[:, :-1], total[:, -1]
 
 

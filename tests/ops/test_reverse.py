@@ -46,6 +46,7 @@ def test_the_reverse_pass_is_the_given_one(arguments):
 def test_derivatives_of_either_mode_and_of_second_order(arguments):
     x, (ids, scale) = arguments
     check_grads(jax.jit(lambda *x: OURS(x, (ids, scale))), x, order=2)
+    check_grads(jax.jit(lambda a, scale: OURS((a, x[1]), (ids, scale))), (x[0], scale), order=2)
     # Of one argument alone.
     check_grads(jax.jit(lambda b: OURS((x[0], b), (ids, scale))), x[1:], order=1)
 

@@ -82,3 +82,29 @@ def test_by_rows_messages_are_what_they_are_by_numbers(monkeypatch):
         found = jax.jit(lambda: all_derivatives())()
     assert chosen
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-12), found, expected)
+
+
+def test_messages_may_depend_on_a_traced_number(monkeypatch):
+    random = np.random.default_rng(0)
+    graph = make_edges(*random.integers(7, size=(2, 31)), random.integers(3, size=31))
+    of_platform = jax.lax.platform_dependent
+
+    def elsewhere(*args, cpu, default):
+        return of_platform(*args, cpu=default, default=default)
+
+    def loss(scale, entity, relation):
+        def function(gram):
+            return triples.Coefficients(scale * gram.hh, gram.ht, jnp.cos(scale) * gram.rr)
+
+        return jnp.sum(triples.mean_message(function, entity, relation, graph) ** 2)
+
+    with jax.enable_x64(True):
+        args = [jnp.asarray(random.normal(size=shape)) for shape in ((), (7, 5), (3, 5))]
+
+        def derivatives(*args):
+            return jax.value_and_grad(loss, argnums=(0, 1, 2))(*args), jax.grad(loss, argnums=1)(*args)
+
+        expected = jax.jit(derivatives)(*args)
+        monkeypatch.setattr(jax.lax, "platform_dependent", elsewhere)
+        found = jax.jit(lambda *args: derivatives(*args))(*args)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-12), found, expected)
