@@ -45,9 +45,9 @@ def cost(config: HAKGConfig, sizes: Sizes, chips: int = 1) -> Cost:
         indices = _on_one_chip(config, sizes)
         return Cost(indices, indices * _BYTES_PER_INDEX, 0.0)
     # Every chip visits its edges once for each part of the columns, of which there are as many as chips.
-    indices = config.layers * config.edge_keep * sizes.edges / chips * (26 * chips + 22)
+    indices = config.layers * config.edge_keep * sizes.edges / chips * (22 * chips + 16)
     # Tables are gathered a few columns at a time, and those are padded to whole rows of 128.
-    gathered = 3 * config.layers * chips * sizes.entities * _ROW_BYTES
+    gathered = 2 * config.layers * chips * sizes.entities * _ROW_BYTES
     return Cost(indices, indices * _NARROW_BYTES_PER_INDEX, gathered)
 
 

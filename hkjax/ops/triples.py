@@ -191,6 +191,9 @@ def _take_heads(table: jax.Array, graph: Edges) -> jax.Array:
 
 
 def _take_relations(relation: jax.Array, graph: Edges) -> jax.Array:
+    # Some compilers hold the one-hot rows, which must not be far larger than those of the relations.
+    if relation.shape[0] > 8 * relation.shape[1]:
+        return relation[graph.attr]
     one_hot = jax.nn.one_hot(graph.attr, relation.shape[0], dtype=relation.dtype)
     # The reverse pass is traced where no context sets the precision.
     return jnp.matmul(one_hot, relation, precision="highest")
