@@ -146,6 +146,8 @@ def test_ctrl_c_while_an_object_is_deleted_is_one_line():
 import signal
 from hkjax.cli import inspect, main
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # Whoever runs the tests may ignore it.
+
 class Deleted:
     def __del__(self):
         signal.raise_signal(signal.SIGINT)
