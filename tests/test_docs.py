@@ -75,16 +75,17 @@ def check_command(command, where):
         assert (ROOT / config).is_file() or config == "configs/mine.py", f"{where}: no file {config}"
 
 
-def run(command, where, commands, folder):
-    words = shlex.split(command, comments=True)
-    if words[:1] == ["hkjax"]:
-        result = commands.run(*words[1:], kind="documented", folder=folder)
-        assert result.code == 0, f"{where}: {command}: {result.err}"
+def run(code, where, commands, folder):
+    lines = [shlex.split(line, comments=True) for line in code.replace("\\\n", " ").splitlines()]
+    if all(words[:1] == ["hkjax"] for words in lines):
+        for words in lines:
+            result = commands.run(*words[1:], kind="documented", folder=folder)
+            assert result.code == 0, f"{where}: {words}: {result.err}"
         return
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
     environment = {**os.environ, "JAX_NUM_CPU_DEVICES": "1", "PATH": path}
-    done = subprocess.run(["sh", "-c", command], text=True, capture_output=True, env=environment, cwd=folder)
-    assert done.returncode == 0, f"{where}: {command}: {done.stderr}"
+    result = subprocess.run(["sh", "-e"], input=code, text=True, capture_output=True, env=environment, cwd=folder)
+    assert result.returncode == 0, f"{where}: {result.stderr}"
 
 
 @by_page
@@ -93,8 +94,7 @@ def test_the_blocks_of_a_page_run_in_order(page, tmp_path, monkeypatch, commands
     names: dict = {"__name__": "__main__"}
     for where, language, code in blocks(page, "python", "sh"):
         if language == "sh":
-            for command in code.replace("\\\n", " ").splitlines():
-                run(command, where, commands, tmp_path)
+            run(code, where, commands, tmp_path)
             continue
         try:
             exec(compile(code, where, "exec"), names)

@@ -73,8 +73,9 @@ def test_by_rows_messages_are_what_they_are_by_numbers(monkeypatch):
 
         def all_derivatives():
             gradient = jax.grad(loss, argnums=(0, 1), has_aux=True)
+            forward = jax.jvp(lambda *x: gradient(*x)[0], tables, tables)[1]  # Forward over reverse.
             square = jax.grad(lambda *x: sum(jnp.sum(g**2) for g in gradient(*x)[0]), argnums=(0, 1))
-            return gradient(*tables), jax.jvp(loss_alone, tables, tables), square(*tables)
+            return gradient(*tables), jax.jvp(loss_alone, tables, tables), forward, square(*tables)
 
         expected = jax.jit(all_derivatives)()
         monkeypatch.setattr(jax.lax, "platform_dependent", elsewhere)

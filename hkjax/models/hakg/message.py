@@ -26,6 +26,7 @@ from hkjax.ops._blocks import map_rows
 from hkjax.ops.triples import Coefficients, Gram
 
 
+# By jit, functions that every platform's way and the reverse pass trace anew are traced once for each shape.
 @jax.jit
 def slides_message(gram: Gram) -> Coefficients:
     """log_{e_h}(e_t (+) e_r) with e = exp_0 of the tangent vectors: the message on HAKG's slides."""
