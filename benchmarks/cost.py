@@ -57,8 +57,8 @@ def _on_one_chip(config: HAKGConfig, sizes: Sizes) -> float:
     # Where each edge is in the order of columns.
     sampling = edges
     # Of an edge, forwards head, tail and sum; backwards the head with the sum's gradient, the tail, the head's sum, and
-    # the tail's, which are brought into order first. Of an interaction, two products with the matrix, transposed, too.
-    propagation = config.layers * (8 * edges + 8 * interactions)
+    # the tail's, which are brought into order first. Of an interaction, a row in and a row out, both ways, in each sum.
+    propagation = config.layers * 8 * edges + (config.layers + 1) * 4 * interactions
     in_blocks = _blocks.LARGE_SIZE * math.ceil(pairs / _blocks.LARGE_SIZE)
     angles = 5 * pairs if pairs <= _blocks.LARGE_SIZE else 7 * in_blocks
     return sampling + propagation + angles

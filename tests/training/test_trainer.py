@@ -4,7 +4,6 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 import pytest
-from jax.extend.core import jaxprs_in_params
 
 from hkjax.errors import InputError
 from hkjax.models.hkrm.config import HKRMConfig
@@ -15,6 +14,7 @@ from hkjax.training.checkpoint import Checkpoints
 from hkjax.training.loop import TrainingConfig, fit
 from hkjax.training.state import OptimizerConfig, make_optimizer
 from hkjax.training.trainer import make_trainer
+from tests.programs import every_equation
 from tests.zoo import MODELS
 
 ADAM = make_optimizer(OptimizerConfig(), steps_per_epoch=1)
@@ -69,14 +69,6 @@ def whole_tables(recommender, data, shape):
     n_rows = {x.shape[0] for x in tables if x.ndim == 2 and x.shape[0] in (data.n_users, data.n_items, data.n_entities)}
     n_rows |= {n + -n % 4 for n in n_rows}
     return {shape for shape in shapes if n_rows & {*shape} and np.prod(shape) >= 8 * min(n_rows)}
-
-
-def every_equation(jaxpr):
-    """Those of a program and of all within."""
-    for equation in jaxpr.eqns:
-        yield equation
-        for inner in jaxprs_in_params(equation.params):
-            yield from every_equation(inner)
 
 
 def test_each_device_holds_a_quarter_of_the_edges(indivisible_data):

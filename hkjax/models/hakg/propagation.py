@@ -1,5 +1,6 @@
 """HAKG's rounds of propagation: messages on the graph, and collaborative signals fused by a gate."""
 
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -33,6 +34,18 @@ class Embeddings(NamedTuple):
     item: jax.Array
 
 
+class Keys(NamedTuple):
+    """For dropout of every layer of a table, [L]; None where there is none."""
+
+    user: jax.Array | None = None
+    entity: jax.Array | None = None
+    item: jax.Array | None = None
+
+
+# `spmm` or `spmm_transposed`.
+Product = Callable[[jax.Array, jax.Array, Edges, int], jax.Array]
+
+
 def layer_0(p: HAKGParameters, inputs: HAKGInputs) -> Embeddings:
     """The embeddings themselves; without dual items, items are their entities."""
     item = leading_rows(p.entity, inputs.item_degree.size) if p.item is None else p.item
@@ -59,45 +72,115 @@ def fuse(config: HAKGConfig, gates: Gates, entity: jax.Array, item: jax.Array) -
         return entity
     if gates is None:
         return (item + entity) / 2
-    products = (matmul(x, w, config.matmul_dtype) for x, w in ((item, gates[0]), (entity, gates[1])))
-    gate = jax.nn.sigmoid(sum(products))
+    # One product, since compilers for TPUs take long over each.
+    beside = jnp.concatenate([item, entity], axis=-1)
+    gate = jax.nn.sigmoid(matmul(beside, jnp.concatenate(gates), config.matmul_dtype))
     return gate * item + (1 - gate) * entity
+
+
+def aggregate_users(tables: Sequence[jax.Array], sample: Sample) -> list[jax.Array]:
+    """The mean over each user's items of tables [items, d]: [users, d] of each."""
+    degree = local_rows(sample.inputs.user_degree, fill=1)[:, None]
+    return [total / degree for total in _sum_interactions(spmm, tables, sample, sample.inputs.user_degree.size)]
+
+
+def aggregate_items(config: HAKGConfig, tables: Sequence[jax.Array], sample: Sample) -> list[jax.Array]:
+    """The sum or mean over each item's users of tables [users, d]: [items, d] of each."""
+    totals = _sum_interactions(spmm_transposed, tables, sample, sample.inputs.item_degree.size)
+    if config.item_aggregation == "sum":
+        return totals
+    degree = local_rows(sample.inputs.item_degree, fill=1)[:, None]
+    return [total / degree for total in totals]
+
+
+def _sum_interactions(product: Product, tables: Sequence[jax.Array], sample: Sample, n: int) -> list[jax.Array]:
+    weights = jnp.full(1, sample.scale, tables[0].dtype)
+    beside = product(weights, jnp.concatenate(tables, axis=1), sample.inputs.interactions, n)
+    return jnp.split(checkpoint_name(beside, "sums"), len(tables), axis=1)
 
 
 def layer(config: HAKGConfig, relation: jax.Array, gates: Gates, x: Embeddings, sample: Sample) -> Embeddings:
     """One round of propagation of the previous layer x, before dropout and normalisation."""
-    inputs, interactions = sample.inputs, sample.inputs.interactions
-    n_users, n_items = inputs.user_degree.size, inputs.item_degree.size
-    weights = jnp.full(1, sample.scale, x.entity.dtype)
-    entity = checkpoint_name(messages(config, relation, x.entity, inputs.graph), "sums")
-    fused = fuse(config, gates, leading_rows(x.entity, n_items), x.item)
-    user = checkpoint_name(spmm(weights, fused, interactions, n_users), "sums")
-    user = user / local_rows(inputs.user_degree, fill=1)[:, None]
+    n_items = sample.inputs.item_degree.size
+    entity = messages(config, relation, x.entity, sample.inputs.graph)
+    (user,) = aggregate_users([fuse(config, gates, leading_rows(x.entity, n_items), x.item)], sample)
     if not config.dual_items:
         return Embeddings(user, entity, leading_rows(entity, n_items))
-    item = checkpoint_name(spmm_transposed(weights, x.user, interactions, n_items), "sums")
-    if config.item_aggregation == "mean":
-        item = item / local_rows(inputs.item_degree, fill=1)[:, None]
+    (item,) = aggregate_items(config, [x.user], sample)
     return Embeddings(user, entity, item)
+
+
+def finish(config: HAKGConfig, x: jax.Array, key: jax.Array | None) -> jax.Array:
+    """What a layer of any table undergoes at last: dropout, if there is a key, and normalisation."""
+    if key is not None and config.message_dropout:
+        x = dropout(key, x, config.message_dropout)
+    return l2_normalize(x) if config.normalize_layers else x
 
 
 @jax.named_scope("propagation")
 def propagate(config: HAKGConfig, p: HAKGParameters, inputs: HAKGInputs, key: jax.Array | None) -> Embeddings:
-    """The sum of layers 0 to L. With a key, edges and interactions are sampled, and entries dropped out."""
-    sample, keys = Sample(inputs, 1.0), None
+    """The sum of layers 0 to L, each `finish` of `layer`. With a key, edges and interactions are sampled."""
+    sample, keys = Sample(inputs, 1.0), Keys()
     if key is not None:
-        sample_key, *dropout_keys = jax.random.split(key, config.layers + 1)
-        sample, keys = subsample(config, inputs, sample_key), jnp.stack(dropout_keys)
+        sample_key, *layer_keys = jax.random.split(key, config.layers + 1)
+        sample = subsample(config, inputs, sample_key)
+        keys = Keys(*jax.vmap(partial(jax.random.split, num=3), out_axes=1)(jnp.stack(layer_keys)))
 
-    def advance(carry: tuple[Embeddings, Embeddings], of_layer: Any) -> tuple[tuple[Embeddings, Embeddings], None]:
-        (x, total), (gates, key) = carry, of_layer
-        x = layer(config, p.relation, gates, x, sample)
-        if key is not None and config.message_dropout:
-            x = Embeddings(*map(partial(dropout, rate=config.message_dropout), jax.random.split(key, 3), x))
-        if config.normalize_layers:
-            x = Embeddings(*map(l2_normalize, x))
-        return (x, Embeddings(*map(jnp.add, total, x))), None
+    def advance(carry: tuple[jax.Array, jax.Array], key: jax.Array | None) -> tuple[Any, jax.Array]:
+        x, total = carry
+        mean = checkpoint_name(messages(config, p.relation, x, sample.inputs.graph), "sums")
+        y = finish(config, mean, key)
+        return (y, total + y), leading_rows(x, inputs.item_degree.size)
 
-    start = layer_0(p, inputs)
+    # Entities wait for nobody, so that users and items are given all their layers but the last.
     advance = jax.checkpoint(advance, prevent_cse=False, policy=_SAVED)
-    return jax.lax.scan(advance, (start, start), (p.gates, keys), length=config.layers)[0][1]
+    (_, entity), of_items = jax.lax.scan(advance, (p.entity, p.entity), keys.entity, length=config.layers)
+    users, items = collaborate(config, p, of_items, sample, keys)
+    item = sum_layers(items) if items else leading_rows(entity, inputs.item_degree.size)
+    return Embeddings(sum_layers(users), entity, item)
+
+
+def collaborate(
+    config: HAKGConfig, p: HAKGParameters, entities: jax.Array, sample: Sample, keys: Keys
+) -> tuple[list[jax.Array], list[jax.Array]]:
+    """Layers 0 to L of users and of items' collaborative embeddings, in L + 1 sums over the interactions.
+
+    A layer of users follows from the items' layer before, and conversely: two chains, items 1, users 2, items 3, ...
+    and users 1, items 2, users 3, ... So with the layer k of one chain comes k + 1 of the other, in one sum over the
+    same interactions, of rows twice as long. Without dual items nothing waits, and all users' layers are one sum.
+
+    Args:
+        config: the choices.
+        p: the parameters.
+        entities: layers 0 to L - 1 of the items' entities, [L, items, d].
+        sample: the interactions.
+        keys: for dropout, of L layers of users and of items, or None.
+    """
+    by_layer = (p.gates, entities, keys.user, keys.item)
+    layers = (jax.tree.map(lambda x, k=k: x[k], by_layer) for k in range(config.layers))
+    gates, entity, user_keys, item_keys = zip(*layers, strict=True)
+
+    @partial(jax.checkpoint, policy=_SAVED)
+    def next_users(fused: list[Any], keys: Sequence[Any]) -> list[jax.Array]:
+        tables = [fuse(config, *of_layer) for of_layer in fused]
+        return list(map(partial(finish, config), aggregate_users(tables, sample), keys))
+
+    @partial(jax.checkpoint, policy=_SAVED)
+    def next_items(users: list[jax.Array], keys: Sequence[Any]) -> list[jax.Array]:
+        return list(map(partial(finish, config), aggregate_items(config, users, sample), keys))
+
+    if p.item is None:
+        return [p.user, *next_users(list(zip(gates, entity, entity, strict=True)), user_keys)], []
+    users, items = [p.user], [p.item]
+    for k in range(config.layers + 1):
+        before = slice(max(k - 1, 0), min(k + 1, config.layers))
+        if k % 2:
+            users += next_users(list(zip(gates[before], entity[before], items[before], strict=True)), user_keys[before])
+        else:
+            items += next_items(users[before], item_keys[before])
+    return users, items
+
+
+def sum_layers(layers: Sequence[jax.Array]) -> jax.Array:
+    """The sum of layers 0 to L, which is what is scored."""
+    return sum(layers[1:], start=layers[0])

@@ -20,7 +20,7 @@ from hkjax.models.hakg.inputs import HAKGInputs, Neighbourhoods
 from hkjax.models.hakg.losses import contrastive_loss, l2_normalize, pair_losses, unit_factors
 from hkjax.models.hakg.message import message_coefficients
 from hkjax.models.hakg.parameters import HAKGParameters
-from hkjax.models.hakg.propagation import fuse
+from hkjax.models.hakg.propagation import fuse, sum_layers
 from hkjax.models.hakg.representation import exp_0
 from hkjax.ops._blocks import row_dot
 from hkjax.ops.lookup import take_rows
@@ -151,8 +151,3 @@ def angle_loss(config: HAKGConfig, p: HAKGParameters, inputs: HAKGInputs, n: int
         x, y = jnp.where(mask, x, 0), jnp.where(mask, y, 0)
     losses = pair_losses(config, row_dot(x, x), row_dot(x, y), row_dot(y, y))
     return jnp.sum(jnp.where(real, losses, 0)) / jnp.maximum(real.sum(), 1)
-
-
-def sum_layers(layers: Layers) -> jax.Array:
-    """The sum of layers 0 to L, which is what is scored."""
-    return sum(layers[1:], start=layers[0])

@@ -18,6 +18,7 @@ from hkjax.models.hakg.model import hakg
 from hkjax.models.hakg.parameters import HAKG
 from hkjax.models.hakg.propagation import Embeddings, layer, propagate
 from hkjax.models.hakg.representation import exp_0
+from tests.programs import every_equation
 
 CONFIG = HAKGConfig(dim=6, layers=2, negatives=50, sampling="neighbours", fan_outs=(3, 2), negative_pool=50)
 VARIANTS = {
@@ -128,15 +129,9 @@ def test_what_a_step_computes_does_not_grow_with_the_graph(tiny_data):
         batch = {"user": jnp.zeros(8, int), "item": jnp.zeros(8, int), "weight": jnp.ones(8)}
         gradient = jax.grad(model.loss, has_aux=True)
         args = (jax.eval_shape(model.init, jax.random.key(0)), model.inputs, batch, jax.random.key(1))
-        sizes.append(list(intermediate_sizes(jax.make_jaxpr(gradient)(*args).jaxpr)))
+        outputs = [x.aval for e in every_equation(jax.make_jaxpr(gradient)(*args).jaxpr) for x in e.outvars]
+        sizes.append([x.size for x in outputs if hasattr(x, "size")])
     assert sizes[0] == sizes[1]
-
-
-def intermediate_sizes(jaxpr):
-    for equation in jaxpr.eqns:
-        yield from (variable.aval.size for variable in equation.outvars if hasattr(variable.aval, "size"))
-        for inner in jax.extend.core.jaxprs_in_params(equation.params):
-            yield from intermediate_sizes(inner)
 
 
 @pytest.mark.parametrize("fan_outs", [(), (3,), (3, 0), (3, 2, 1)])

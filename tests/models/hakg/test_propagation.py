@@ -1,0 +1,52 @@
+"""Propagation against its layers, one after the other."""
+
+from functools import partial
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+import pytest
+
+from hkjax.models.hakg.config import HAKGConfig
+from hkjax.models.hakg.inputs import Sample, make_inputs, subsample
+from hkjax.models.hakg.parameters import HAKG
+from hkjax.models.hakg.propagation import Embeddings, Keys, collaborate, finish, layer, layer_0, propagate
+from tests.programs import every_equation
+
+
+def propagation_of(data, **choices):
+    """The configuration, parameters, some of them far from 0, and inputs."""
+    config = HAKGConfig(dim=6, negatives=5, message="euclidean", normalize_layers=True, message_dropout=0.3, **choices)
+    module = HAKG(config, data.n_users, data.n_items, data.n_entities, data.n_relations)
+    params = jax.tree.map(lambda x: 4 * x, jax.jit(module.init)(jax.random.key(0)))
+    return config, module.apply(params), make_inputs(config, data)
+
+
+@pytest.mark.parametrize("layers", [1, 2, 3, 4])
+def test_it_is_the_sum_of_the_layers_one_after_the_other(layers, tiny_data):
+    config, p, inputs = propagation_of(tiny_data, layers=layers)
+    key = jax.random.key(1)
+
+    def one_after_the_other(p, inputs):
+        sample_key, *layer_keys = jax.random.split(key, layers + 1)
+        sample = subsample(config, inputs, sample_key)
+        total = x = layer_0(p, inputs)
+        for hop, of_layer in enumerate(layer_keys):
+            y = layer(config, p.relation, jax.tree.map(lambda w, hop=hop: w[hop], p.gates), x, sample)
+            x = Embeddings(*map(partial(finish, config), y, jax.random.split(of_layer, 3)))
+            total = jax.tree.map(jnp.add, total, x)
+        return total
+
+    expected = jax.jit(one_after_the_other)(p, inputs)
+    found = jax.jit(partial(propagate, config))(p, inputs, key)
+    for ours, theirs in zip(found, expected, strict=True):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
+
+
+@pytest.mark.parametrize(("layers", "dual_items", "n_sums"), [(1, True, 2), (3, True, 4), (4, True, 5), (4, False, 1)])
+def test_two_chains_of_layers_share_the_sums_over_interactions(layers, dual_items, n_sums, tiny_data):
+    config, p, inputs = propagation_of(tiny_data, layers=layers, dual_items=dual_items)
+    entities = jnp.zeros((layers, tiny_data.n_items, config.dim))
+    program = jax.make_jaxpr(partial(collaborate, config))(p, entities, Sample(inputs, 1.0), Keys())
+    names = [equation.primitive.name for equation in every_equation(program.jaxpr)]
+    assert names.count("sparse_by_rows") + names.count("sparse_by_columns") == n_sums
