@@ -4,7 +4,7 @@ Every edge has a random word, and those with the smallest words are kept. As the
 edge's number alone, an edge is known to be kept wherever it stands, in the order of rows or of columns.
 """
 
-from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import jax
@@ -12,9 +12,6 @@ import jax.numpy as jnp
 
 from hkjax.ops.collectives import device_key
 from hkjax.ops.sparse import Edges
-
-# Which numbers are in a subset: int [n] to bool [n].
-Contains = Callable[[jax.Array], jax.Array]
 
 
 @jax.named_scope("edge sampling")
@@ -32,41 +29,51 @@ def subsample_edges(key: jax.Array, edges: Edges, fraction: float) -> Edges:
     """
     n_edges = edges.rows.shape[0]
     size = max(1, round(n_edges * fraction))
-    return select_edges(edges, random_subset(device_key(key), n_edges, size), size)
+    orders = jnp.stack([jnp.arange(n_edges), edges.csc_order])
+    kept, csc_kept = random_subset(device_key(key), orders, size)
+    return select_edges(edges, kept, csc_kept, size)
 
 
-def select_edges(edges: Edges, contains: Contains, size: int) -> Edges:
-    """The edges whose numbers are in a subset of so many."""
-    kept, csc_kept = contains(jnp.arange(edges.rows.shape[0])), contains(edges.csc_order)
+def select_edges(edges: Edges, kept: jax.Array, csc_kept: jax.Array, size: int) -> Edges:
+    """The edges that are kept, so many.
+
+    Args:
+        edges: the edges.
+        kept: bool [edges].
+        csc_kept: the same in the order of columns.
+        size: how many are kept.
+    """
     rows, columns, attr = compact((edges.rows, edges.columns, edges.attr), kept, size)
     csc_order, csc_rows, csc_columns = compact((edges.csc_order, edges.csc_rows, edges.csc_columns), csc_kept, size)
     numbers = jnp.cumsum(kept, dtype=jnp.int32) - 1
     return Edges(rows, columns, numbers[csc_order], csc_rows, csc_columns, attr)
 
 
-def random_subset(key: jax.Array, n: int, size: int) -> Contains:
-    """A random subset of exactly `size` of the numbers below n; uniform, unless keys are of unsafe_rbg."""
+def random_subset(key: jax.Array, orders: jax.Array, size: int) -> jax.Array:
+    """A random subset of the numbers below n; uniform, unless keys are of unsafe_rbg.
 
-    def words_of(numbers: jax.Array) -> jax.Array:
-        keys = jax.vmap(jax.random.fold_in, (None, 0))(key, numbers)
-        return jax.random.key_data(keys)[:, 0]
+    Args:
+        key: PRNG key.
+        orders: int [orders, n], the numbers in each of some orders, of which the first is ascending.
+        size: how many are in the subset.
+
+    Returns:
+        Which are in it, bool [orders, n].
+    """
+    keys = jax.vmap(jax.random.fold_in, (None, 0))(key, orders.reshape(-1))
+    in_orders = jax.random.key_data(keys)[:, 0].reshape(orders.shape)
+    words, numbers = in_orders[0], orders[0]
 
     # The bound of the words is found bit by bit; of numbers that tie, the first are in the subset.
     def refine(i: jax.Array, bound: jax.Array) -> jax.Array:
         raised = bound | (jnp.uint32(1 << 31) >> i)
         return jnp.where(jnp.sum(words < raised) <= size, raised, bound)
 
-    words = words_of(jnp.arange(n))
     bound = jax.lax.fori_loop(jnp.uint32(0), jnp.uint32(32), refine, jnp.uint32(0))
     tied = words == bound
     first = tied & (jnp.cumsum(tied) <= size - jnp.sum(words < bound))
-    end = jnp.max(jnp.where(first, jnp.arange(n) + 1, 0), initial=0)
-
-    def contains(numbers: jax.Array) -> jax.Array:
-        words = words_of(numbers)
-        return (words < bound) | ((words == bound) & (numbers < end))
-
-    return contains
+    end = jnp.max(jnp.where(first, numbers + 1, 0), initial=0)
+    return (in_orders < bound) | ((in_orders == bound) & (orders < end))
 
 
 def compact(arrays: Any, kept: jax.Array, size: int) -> Any:
@@ -80,13 +87,7 @@ def compact(arrays: Any, kept: jax.Array, size: int) -> Any:
     Returns:
         Arrays [size].
     """
-
-    def by_places(arrays: Any, kept: jax.Array) -> Any:
-        return _compact_by_places(arrays, kept, size)
-
-    def by_shifts(arrays: Any, kept: jax.Array) -> Any:
-        return _compact_by_shifts(arrays, kept, size)
-
+    by_shifts, by_places = partial(_compact_by_shifts, size=size), partial(_compact_by_places, size=size)
     return jax.lax.platform_dependent(arrays, kept, tpu=by_shifts, default=by_places)
 
 
@@ -109,9 +110,10 @@ def _compact_by_shifts(arrays: Any, kept: jax.Array, size: int) -> Any:
             return jax.lax.dynamic_slice_in_dim(jnp.pad(x, (0, n)), step, n)
 
         distance, arrays = moving
-        comes, goes = (x & step != 0 for x in (shifted(distance), distance))
+        after = shifted(distance)
+        comes, goes = after & step != 0, distance & step != 0
         arrays = jax.tree.map(lambda x: jnp.where(comes, shifted(x), x), arrays)
-        return jnp.where(comes, shifted(distance), jnp.where(goes, 0, distance)), arrays
+        return jnp.where(comes, after, jnp.where(goes, 0, distance)), arrays
 
     moved = jax.lax.fori_loop(0, (n - size).bit_length(), move, (distance, arrays))[1]
     return jax.tree.map(lambda x: x[:size], moved)

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 
 # A result, and all results, in the order of `_KINDS`.
-Found = tuple[Any, tuple[Any, ...]]
+_Found = tuple[Any, tuple[Any, ...]]
 _KINDS = ("value", "gradient", "Hessian")
 
 _DTYPES = (jnp.float32, jnp.float64, jnp.bfloat16)
@@ -44,14 +44,14 @@ def check_finite(
     """
     everything = tuple(range(len(reaches)))
 
-    def value(*points: jax.Array) -> Found:
+    def value(*points: jax.Array) -> _Found:
         result = function(*points)
         return result, (result,)
 
-    def derivative(jacobian: Any, inner: Callable[..., Found]) -> Callable[..., Found]:
+    def derivative(jacobian: Any, inner: Callable[..., _Found]) -> Callable[..., _Found]:
         """Of what `inner` returns, and beside it all that it found: one trace for all."""
 
-        def outer(*points: jax.Array) -> Found:
+        def outer(*points: jax.Array) -> _Found:
             result, found = jacobian(inner, everything, has_aux=True)(*points)
             return result, (*found, result)
 
