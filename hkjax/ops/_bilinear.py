@@ -12,8 +12,9 @@ derivatives of either mode and any order, without the unordered scatters and the
 automatic differentiation would make of their loops.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
+from types import MappingProxyType
 from typing import Any
 
 import jax
@@ -28,7 +29,7 @@ def bilinear_primitives(
     by_weights: Implementation,
     by_rows: Implementation,
     by_columns: Implementation,
-    on_tpu: Sequence[Implementation | None] = (None, None, None),
+    on_platforms: Mapping[str, Sequence[Implementation | None]] = MappingProxyType({}),
 ) -> tuple[Implementation, Implementation, Implementation]:
     """Makes primitives of the three partial derivatives of a trilinear form.
 
@@ -37,17 +38,17 @@ def bilinear_primitives(
         by_weights, by_rows, by_columns: (a, b, *layout, n) -> array with leading axis n. a and b are the
             form's other two arguments, in the order weights, rows, columns; layout are integer arrays
             that say where its edges are.
-        on_tpu: what TPUs run instead of each; the same functions, up to rounding.
+        on_platforms: what "tpu" or "cuda" runs instead of each; the same functions, up to rounding.
 
     Returns:
         The three primitives in that order, called in the same way, n by keyword.
     """
-    w, y, x = (
-        _primitive(f"{name}_by_{part}", function, other)
-        for part, function, other in zip(
-            ("weights", "rows", "columns"), (by_weights, by_rows, by_columns), on_tpu, strict=True
-        )
-    )
+    names = (f"{name}_by_{part}" for part in ("weights", "rows", "columns"))
+    w, y, x = map(_primitive, names, (by_weights, by_rows, by_columns))
+    for platform, functions in on_platforms.items():
+        for primitive, function in zip((w, y, x), functions, strict=True):
+            if function is not None:
+                mlir.register_lowering(primitive, mlir.lower_fun(function, multiple_results=False), platform=platform)
     _define_derivatives(w, left=y.bind, right=x.bind)
     _define_derivatives(y, left=w.bind, right=_swapped(x.bind))
     _define_derivatives(x, left=_swapped(w.bind), right=_swapped(y.bind))
@@ -58,7 +59,7 @@ def _swapped(function: Implementation) -> Implementation:
     return lambda a, b, *layout, n: function(b, a, *layout, n=n)
 
 
-def _primitive(name: str, function: Implementation, on_tpu: Implementation | None) -> Primitive:
+def _primitive(name: str, function: Implementation) -> Primitive:
     primitive = Primitive(name)
     primitive.def_impl(jax.jit(function, static_argnames="n"))
 
@@ -71,8 +72,6 @@ def _primitive(name: str, function: Implementation, on_tpu: Implementation | Non
 
     primitive.def_abstract_eval(shape)
     mlir.register_lowering(primitive, mlir.lower_fun(function, multiple_results=False))
-    if on_tpu is not None:
-        mlir.register_lowering(primitive, mlir.lower_fun(on_tpu, multiple_results=False), platform="tpu")
     batching.primitive_batchers[primitive] = batch
     return primitive
 

@@ -12,6 +12,7 @@ from hkjax.ops._blocks import add_rows, map_rows, row_dot
 from hkjax.ops._columns import sum_columns
 from hkjax.ops.collectives import all_gather, device_key
 from hkjax.ops.sampling import random_words
+from hkjax.ops.segment import segment_sum
 from hkjax.ops.sparse import PADDING_ROW, Edges, local_sddmm
 from hkjax.precision import sum_dtype
 
@@ -117,9 +118,19 @@ def _table_sums(weights: jax.Array, rows: jax.Array, ids: jax.Array, n: int) -> 
     return jax.lax.scan(add, zeros, (_column_blocks(weights), _column_blocks(ids)))[0]
 
 
-_on_tpu = (_dense_samples.products, _dense_samples.row_sums, _dense_samples.table_sums)
-_score, _, _ = bilinear_primitives("score", _products, _row_sums, _table_sums)
-_score_small, _, _ = bilinear_primitives("score_small", _products, _row_sums, _table_sums, _on_tpu)
+def _table_sums_in_order(weights: jax.Array, rows: jax.Array, ids: jax.Array, n: int) -> jax.Array:
+    """`_table_sums` in ascending order of the ids: GPUs hold up additions to a row that others are adding to."""
+    members, order = jax.lax.sort_key_val(ids.reshape(-1), jnp.arange(ids.size, dtype=jnp.int32))
+    samples = weights.reshape(-1, 1)[order] * rows[order // ids.shape[1]]
+    return segment_sum(samples.astype(sum_dtype(weights.dtype, rows.dtype)), members, n)
+
+
+_dense = (_dense_samples.products, _dense_samples.row_sums, _dense_samples.table_sums)
+_samples_in_order = {"cuda": (None, None, _table_sums_in_order)}
+_score, _, _ = bilinear_primitives("score", _products, _row_sums, _table_sums, _samples_in_order)
+_score_small, _, _ = bilinear_primitives(
+    "score_small", _products, _row_sums, _table_sums, {"tpu": _dense, **_samples_in_order}
+)
 
 
 def _column_blocks(x: jax.Array) -> jax.Array:
@@ -161,4 +172,28 @@ def _masked_sums(
     return add_rows(add, jnp.zeros((n, y.shape[1]), y.dtype), (weights, first, second, bits), (0, PADDING_ROW, 0, 0))
 
 
-_masked, _, _ = bilinear_primitives("masked", _masked_products, _masked_sums, _masked_sums)
+def _masked_sums_in_order(
+    weights: jax.Array,
+    y: jax.Array,
+    first: jax.Array,
+    second: jax.Array,
+    bits: jax.Array,
+    dimensions: jax.Array,
+    n: int,
+) -> jax.Array:
+    """`_masked_sums`, at the first ends, then at the second in their order; see `_table_sums_in_order`."""
+
+    def add(total: jax.Array, block: tuple[jax.Array, ...]) -> jax.Array:
+        w, here, there, bits = block
+        mask = unpack_bits(bits, dimensions).astype(y.dtype)
+        rows = mask * (w[:, 0:1] * y[here] + w[:, 1:2] / 2 * y[there])
+        return total.at[here].add(rows, indices_are_sorted=True, mode="drop")
+
+    total, order = jnp.zeros((n, y.shape[1]), y.dtype), jnp.argsort(second)
+    total = add_rows(add, total, (weights, first, second, bits), (0, PADDING_ROW, 0, 0))
+    at_second = (weights[order, ::-1], second[order], first[order], bits[order])
+    return add_rows(add, total, at_second, (0, PADDING_ROW, 0, 0))
+
+
+_pairs_in_order = {"cuda": (None, _masked_sums_in_order, _masked_sums_in_order)}
+_masked, _, _ = bilinear_primitives("masked", _masked_products, _masked_sums, _masked_sums, _pairs_in_order)

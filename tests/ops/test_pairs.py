@@ -1,3 +1,4 @@
+import re
 from functools import partial
 
 import jax
@@ -7,6 +8,7 @@ import pytest
 from jax.test_util import check_grads
 
 from hkjax.ops import _blocks, _dense_samples, pairs
+from hkjax.ops.sparse import PADDING_ROW
 
 
 @pytest.fixture(autouse=True)
@@ -58,6 +60,39 @@ def test_matrix_units_find_the_same_products_and_sums(n_rows, n_table, n_draws, 
         found, expected = (jax.jit(f, static_argnums=3)(*args) for f in (dense, sparse))
         assert found.dtype == expected.dtype != jnp.bfloat16
         np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance)
+
+
+@pytest.mark.parametrize("size", [4, 2048])
+def test_sums_in_the_order_of_their_rows_are_the_same(size, monkeypatch):
+    monkeypatch.setattr(_blocks, "SIZE", size)
+    random = np.random.default_rng(0)
+    weights, rows = (jnp.asarray(random.normal(size=shape)) for shape in ((5, 3), (5, 6)))
+    ids = jnp.asarray(random.integers(7, size=weights.shape))
+    of_samples = weights, rows, ids, 7
+    first, second = random.integers(7, size=(2, 10))
+    first = np.append(np.sort(first[:-1]), PADDING_ROW)
+    of_pairs = jnp.asarray(random.normal(size=(10, 3))).at[-1].set(0), jnp.asarray(random.normal(size=(7, 40)))
+    bits = jnp.asarray(random.integers(2**32, size=(10, 2), dtype=np.uint64).astype(np.uint32))
+    ends = jnp.asarray(first, jnp.int32), jnp.asarray(second, jnp.int32)
+    for in_order, sums, args in (
+        (pairs._table_sums_in_order, pairs._table_sums, of_samples),
+        (pairs._masked_sums_in_order, pairs._masked_sums, (*of_pairs, *ends, bits, jnp.arange(40), 7)),
+    ):
+        found, expected = (jax.jit(f, static_argnums=len(args) - 1)(*args) for f in (in_order, sums))
+        np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
+
+
+def test_on_gpus_nothing_is_added_out_of_order():
+    rows, ids, bits = jnp.ones((6, 4)), jnp.zeros((6, 3), jnp.int32), jnp.zeros((6, 1), jnp.uint32)
+
+    def loss(x):
+        gram = pairs.masked_gram(x, ids[:, 0], ids[:, 1], bits, jnp.arange(4))
+        return jnp.sum(gram) + jnp.sum(pairs.score_samples(rows, x, ids))
+
+    text = jax.jit(jax.grad(loss)).trace(rows).lower(lowering_platforms=("cuda",)).as_text()
+    in_order = re.findall(r'"stablehlo.scatter"\(.*?\) <\{indices_are_sorted = (\w+)', text)
+    # The samples, and both ends of the pairs.
+    assert in_order == ["true"] * 3
 
 
 @pytest.mark.parametrize(("beyond", "gathers"), [(0, False), (1, True)])
