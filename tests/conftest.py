@@ -13,6 +13,8 @@ os.environ["XLA_FLAGS"] = " ".join(
         "--xla_backend_optimization_level=0",
         "--xla_llvm_disable_expensive_passes=true",
         "--xla_cpu_use_fusion_emitters=false",
+        # On two cores, that compile two programs, dividing one for several threads costs more than it saves.
+        "--xla_cpu_parallel_codegen_split_count=1",
         # Without fused multiply-add, rounding does not depend on what the compiler fuses.
         "--xla_cpu_max_isa=AVX" if platform.machine() == "x86_64" else "",
     )

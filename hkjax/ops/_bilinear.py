@@ -12,9 +12,8 @@ derivatives of either mode and any order, without the unordered scatters and the
 automatic differentiation would make of their loops.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
-from types import MappingProxyType
 from typing import Any
 
 import jax
@@ -29,7 +28,7 @@ def bilinear_primitives(
     by_weights: Implementation,
     by_rows: Implementation,
     by_columns: Implementation,
-    on_platforms: Mapping[str, Sequence[Implementation | None]] = MappingProxyType({}),
+    **on_platforms: Sequence[Implementation | None],
 ) -> tuple[Implementation, Implementation, Implementation]:
     """Makes primitives of the three partial derivatives of a trilinear form.
 
@@ -38,7 +37,7 @@ def bilinear_primitives(
         by_weights, by_rows, by_columns: (a, b, *layout, n) -> array with leading axis n. a and b are the
             form's other two arguments, in the order weights, rows, columns; layout are integer arrays
             that say where its edges are.
-        on_platforms: what "tpu" or "cuda" runs instead of each; the same functions, up to rounding.
+        **on_platforms: what `tpu` or `cuda` run instead of each; the same functions, up to rounding.
 
     Returns:
         The three primitives in that order, called in the same way, n by keyword.

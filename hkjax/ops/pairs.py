@@ -55,26 +55,29 @@ def half_pair_gram(key: jax.Array, x: jax.Array, pairs: Edges) -> tuple[jax.Arra
     bits = random_words(device_key(key), (n_pairs, -(-d // 32)))
 
     def gram(x: jax.Array, dimensions: jax.Array) -> jax.Array:
-        return masked_gram(x, pairs.rows, pairs.columns, bits, dimensions)
+        return masked_gram(x, pairs.rows, pairs.columns, pairs.csc_order, bits, dimensions)
 
     aa, ab, bb = sum_columns(gram, [x], [jnp.arange(d)]).T
     return aa, ab, bb
 
 
 @jax.custom_jvp
-def masked_gram(x: jax.Array, first: jax.Array, second: jax.Array, bits: jax.Array, dimensions: jax.Array) -> jax.Array:
+def masked_gram(
+    x: jax.Array, first: jax.Array, second: jax.Array, order: jax.Array, bits: jax.Array, dimensions: jax.Array
+) -> jax.Array:
     """|a|^2, <a, b> and |b|^2 of the rows a = x[first], b = x[second], over the dimensions whose bits are set.
 
     Args:
         x: columns of a table, with all its rows, [N, d].
         first, second: int [pairs]; the first ascend.
+        order: int [pairs], the pairs in ascending order of the second.
         bits: uint32 [pairs, words]; bit k of word w says whether dimension 32 w + k counts.
         dimensions: int [d], which of the table's dimensions the columns are.
 
     Returns:
         [pairs, 3].
     """
-    return _masked(x, x, first, second, bits, dimensions, n=first.shape[0])
+    return _masked(x, x, first, second, order, bits, dimensions, n=first.shape[0])
 
 
 @masked_gram.defjvp
@@ -119,17 +122,17 @@ def _table_sums(weights: jax.Array, rows: jax.Array, ids: jax.Array, n: int) -> 
 
 
 def _table_sums_in_order(weights: jax.Array, rows: jax.Array, ids: jax.Array, n: int) -> jax.Array:
-    """`_table_sums` in ascending order of the ids: GPUs hold up additions to a row that others are adding to."""
+    """`_table_sums`, but of all samples' rows at once, in ascending order of their ids: no scatter is without order."""
     members, order = jax.lax.sort_key_val(ids.reshape(-1), jnp.arange(ids.size, dtype=jnp.int32))
     samples = weights.reshape(-1, 1)[order] * rows[order // ids.shape[1]]
     return segment_sum(samples.astype(sum_dtype(weights.dtype, rows.dtype)), members, n)
 
 
 _dense = (_dense_samples.products, _dense_samples.row_sums, _dense_samples.table_sums)
-_samples_in_order = {"cuda": (None, None, _table_sums_in_order)}
-_score, _, _ = bilinear_primitives("score", _products, _row_sums, _table_sums, _samples_in_order)
+_samples_in_order = (None, None, _table_sums_in_order)
+_score, _, _ = bilinear_primitives("score", _products, _row_sums, _table_sums, cuda=_samples_in_order)
 _score_small, _, _ = bilinear_primitives(
-    "score_small", _products, _row_sums, _table_sums, {"tpu": _dense, **_samples_in_order}
+    "score_small", _products, _row_sums, _table_sums, tpu=_dense, cuda=_samples_in_order
 )
 
 
@@ -139,10 +142,17 @@ def _column_blocks(x: jax.Array) -> jax.Array:
 
 
 def _masked_products(
-    x: jax.Array, y: jax.Array, first: jax.Array, second: jax.Array, bits: jax.Array, dimensions: jax.Array, n: int
+    x: jax.Array,
+    y: jax.Array,
+    first: jax.Array,
+    second: jax.Array,
+    order: jax.Array,
+    bits: jax.Array,
+    dimensions: jax.Array,
+    n: int,
 ) -> jax.Array:
     """The symmetric bilinear form whose value at y = x is `masked_gram`."""
-    del n
+    del order, n
 
     def products(pairs: tuple[jax.Array, ...]) -> jax.Array:
         first, second, bits = pairs
@@ -158,10 +168,13 @@ def _masked_sums(
     y: jax.Array,
     first: jax.Array,
     second: jax.Array,
+    order: jax.Array,
     bits: jax.Array,
     dimensions: jax.Array,
     n: int,
 ) -> jax.Array:
+    del order
+
     def add(total: jax.Array, block: tuple[jax.Array, ...]) -> jax.Array:
         w, first, second, bits = block
         mask = unpack_bits(bits, dimensions).astype(y.dtype)
@@ -177,11 +190,12 @@ def _masked_sums_in_order(
     y: jax.Array,
     first: jax.Array,
     second: jax.Array,
+    order: jax.Array,
     bits: jax.Array,
     dimensions: jax.Array,
     n: int,
 ) -> jax.Array:
-    """`_masked_sums`, at the first ends, then at the second in their order; see `_table_sums_in_order`."""
+    """`_masked_sums` at the first ends, then at the second in their order."""
 
     def add(total: jax.Array, block: tuple[jax.Array, ...]) -> jax.Array:
         w, here, there, bits = block
@@ -189,11 +203,11 @@ def _masked_sums_in_order(
         rows = mask * (w[:, 0:1] * y[here] + w[:, 1:2] / 2 * y[there])
         return total.at[here].add(rows, indices_are_sorted=True, mode="drop")
 
-    total, order = jnp.zeros((n, y.shape[1]), y.dtype), jnp.argsort(second)
+    total = jnp.zeros((n, y.shape[1]), y.dtype)
     total = add_rows(add, total, (weights, first, second, bits), (0, PADDING_ROW, 0, 0))
     at_second = (weights[order, ::-1], second[order], first[order], bits[order])
     return add_rows(add, total, at_second, (0, PADDING_ROW, 0, 0))
 
 
-_pairs_in_order = {"cuda": (None, _masked_sums_in_order, _masked_sums_in_order)}
-_masked, _, _ = bilinear_primitives("masked", _masked_products, _masked_sums, _masked_sums, _pairs_in_order)
+_pairs_in_order = (None, _masked_sums_in_order, _masked_sums_in_order)
+_masked, _, _ = bilinear_primitives("masked", _masked_products, _masked_sums, _masked_sums, cuda=_pairs_in_order)

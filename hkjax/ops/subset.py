@@ -29,13 +29,11 @@ def subsample_edges(key: jax.Array, edges: Edges, fraction: float) -> Edges:
     """
     n_edges = edges.rows.shape[0]
     size = max(1, round(n_edges * fraction))
-    orders = jnp.stack([jnp.arange(n_edges), edges.csc_order])
-    kept, csc_kept = random_subset(device_key(key), orders, size)
-    return select_edges(edges, kept, csc_kept, size)
+    return select_edges(edges, *random_subset(device_key(key), edges.csc_order, size), size)
 
 
 def select_edges(edges: Edges, kept: jax.Array, csc_kept: jax.Array, size: int) -> Edges:
-    """The edges that are kept, so many.
+    """The edges that are kept.
 
     Args:
         edges: the edges.
@@ -49,20 +47,22 @@ def select_edges(edges: Edges, kept: jax.Array, csc_kept: jax.Array, size: int) 
     return Edges(rows, columns, numbers[csc_order], csc_rows, csc_columns, attr)
 
 
-def random_subset(key: jax.Array, orders: jax.Array, size: int) -> jax.Array:
+def random_subset(key: jax.Array, order: jax.Array, size: int) -> tuple[jax.Array, jax.Array]:
     """A random subset of the numbers below n; uniform, unless keys are of unsafe_rbg.
 
     Args:
         key: PRNG key.
-        orders: int [orders, n], the numbers in each of some orders, of which the first is ascending.
+        order: int [n], the numbers in some order.
         size: how many are in the subset.
 
     Returns:
-        Which are in it, bool [orders, n].
+        Which numbers are in it, bool [n], and the same in that order.
     """
-    keys = jax.vmap(jax.random.fold_in, (None, 0))(key, orders.reshape(-1))
-    in_orders = jax.random.key_data(keys)[:, 0].reshape(orders.shape)
-    words, numbers = in_orders[0], orders[0]
+    n = order.size
+    both = jnp.stack([jnp.arange(n), order])
+    keys = jax.vmap(jax.random.fold_in, (None, 0))(key, both.reshape(-1))
+    words_of_both = jax.random.key_data(keys)[:, 0].reshape(both.shape)
+    words = words_of_both[0]
 
     # The bound of the words is found bit by bit; of numbers that tie, the first are in the subset.
     def refine(i: jax.Array, bound: jax.Array) -> jax.Array:
@@ -72,8 +72,9 @@ def random_subset(key: jax.Array, orders: jax.Array, size: int) -> jax.Array:
     bound = jax.lax.fori_loop(jnp.uint32(0), jnp.uint32(32), refine, jnp.uint32(0))
     tied = words == bound
     first = tied & (jnp.cumsum(tied) <= size - jnp.sum(words < bound))
-    end = jnp.max(jnp.where(first, numbers + 1, 0), initial=0)
-    return (in_orders < bound) | ((in_orders == bound) & (orders < end))
+    end = jnp.max(jnp.where(first, jnp.arange(n) + 1, 0), initial=0)
+    kept, in_order = (words_of_both < bound) | ((words_of_both == bound) & (both < end))
+    return kept, in_order
 
 
 def compact(arrays: Any, kept: jax.Array, size: int) -> Any:

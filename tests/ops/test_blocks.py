@@ -51,7 +51,7 @@ def test_other_devices_compute_in_large_blocks_what_a_cpu_does_in_small_ones(siz
         return (
             sparse.spmm(jnp.sin(ht), x, edges, 9),
             pairs.score_samples(x, l2_normalize(x), index),
-            pairs.masked_gram(x, edges.rows, edges.columns, bits, jnp.arange(5)),
+            pairs.masked_gram(x, edges.rows, edges.columns, edges.csc_order, bits, jnp.arange(5)),
         )
 
     def others(*args, default, **cpu):

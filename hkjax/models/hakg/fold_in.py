@@ -12,7 +12,7 @@ from hkjax.models.hakg.inputs import HAKGInputs, Sample
 from hkjax.models.hakg.losses import l2_normalize
 from hkjax.models.hakg.message import message_coefficients
 from hkjax.models.hakg.parameters import Gates, HAKGParameters
-from hkjax.models.hakg.propagation import Embeddings, fuse, layer, layer_0
+from hkjax.models.hakg.propagation import Embeddings, finish, fuse, layer, layer_0
 from hkjax.models.hakg.representation import HAKGRepresentation
 from hkjax.ops.lookup import leading_rows
 from hkjax.ops.ridge import ridge_regression
@@ -49,9 +49,7 @@ def prepare(config: HAKGConfig, p: HAKGParameters, inputs: HAKGInputs) -> Prepar
     def advance(x: Embeddings, gates: Gates) -> tuple[Embeddings, tuple[Embeddings, jax.Array]]:
         y = layer(config, p.relation, gates, x, Sample(inputs, 1.0))
         length = jnp.linalg.norm(leading_rows(y.entity, n_items), axis=-1)
-        if config.normalize_layers:
-            y = Embeddings(*map(l2_normalize, y))
-        return y, (x, length)
+        return Embeddings(*(finish(config, table, None) for table in y)), (x, length)
 
     start = layer_0(p, inputs)
     last, (x, lengths) = jax.lax.scan(advance, start, p.gates, length=config.layers)

@@ -5,9 +5,8 @@ import jax.numpy as jnp
 
 from hkjax.models.hakg.config import HAKGConfig
 from hkjax.models.hakg.inputs import HAKGInputs, Sample
-from hkjax.models.hakg.losses import l2_normalize
 from hkjax.models.hakg.parameters import Gates, HAKGParameters
-from hkjax.models.hakg.propagation import Embeddings, layer, layer_0
+from hkjax.models.hakg.propagation import Embeddings, finish, layer, layer_0
 from hkjax.models.hakg.representation import HAKGRepresentation
 from hkjax.ops.lookup import leading_rows
 
@@ -30,9 +29,7 @@ def neighbours(
     def advance(x: Embeddings, gates: Gates) -> tuple[Embeddings, tuple[Embeddings, jax.Array]]:
         y = layer(config, p.relation, gates, x, Sample(inputs, 1.0))
         length = jnp.linalg.norm(y.item[item])
-        if config.normalize_layers:
-            y = Embeddings(*map(l2_normalize, y))
-        return y, (x, length)
+        return Embeddings(*(finish(config, table, None) for table in y)), (x, length)
 
     last, (x, lengths) = jax.lax.scan(advance, layer_0(p, inputs), p.gates, length=config.layers)
     scored = x.item[:, item].sum(0) + last.item[item]

@@ -43,7 +43,7 @@ class Keys(NamedTuple):
 
 
 # `spmm` or `spmm_transposed`.
-Product = Callable[[jax.Array, jax.Array, Edges, int], jax.Array]
+_Product = Callable[[jax.Array, jax.Array, Edges, int], jax.Array]
 
 
 def layer_0(p: HAKGParameters, inputs: HAKGInputs) -> Embeddings:
@@ -72,7 +72,7 @@ def fuse(config: HAKGConfig, gates: Gates, entity: jax.Array, item: jax.Array) -
         return entity
     if gates is None:
         return (item + entity) / 2
-    # One product, since compilers for TPUs take long over each.
+    # One product in place of two: quicker to compile.
     beside = jnp.concatenate([item, entity], axis=-1)
     gate = jax.nn.sigmoid(matmul(beside, jnp.concatenate(gates), config.matmul_dtype))
     return gate * item + (1 - gate) * entity
@@ -93,7 +93,7 @@ def aggregate_items(config: HAKGConfig, tables: Sequence[jax.Array], sample: Sam
     return [total / degree for total in totals]
 
 
-def _sum_interactions(product: Product, tables: Sequence[jax.Array], sample: Sample, n: int) -> list[jax.Array]:
+def _sum_interactions(product: _Product, tables: Sequence[jax.Array], sample: Sample, n: int) -> list[jax.Array]:
     weights = jnp.full(1, sample.scale, tables[0].dtype)
     beside = product(weights, jnp.concatenate(tables, axis=1), sample.inputs.interactions, n)
     return jnp.split(checkpoint_name(beside, "sums"), len(tables), axis=1)
@@ -119,7 +119,10 @@ def finish(config: HAKGConfig, x: jax.Array, key: jax.Array | None) -> jax.Array
 
 @jax.named_scope("propagation")
 def propagate(config: HAKGConfig, p: HAKGParameters, inputs: HAKGInputs, key: jax.Array | None) -> Embeddings:
-    """The sum of layers 0 to L, each `finish` of `layer`. With a key, edges and interactions are sampled."""
+    """The sum of layers 0 to L, each `finish` of `layer`; without dual items, items are their entities.
+
+    With a key, edges and interactions are sampled, and entries dropped out.
+    """
     sample, keys = Sample(inputs, 1.0), Keys()
     if key is not None:
         sample_key, *layer_keys = jax.random.split(key, config.layers + 1)
@@ -146,8 +149,8 @@ def collaborate(
     """Layers 0 to L of users and of items' collaborative embeddings, in L + 1 sums over the interactions.
 
     A layer of users follows from the items' layer before, and conversely: two chains, items 1, users 2, items 3, ...
-    and users 1, items 2, users 3, ... So with the layer k of one chain comes k + 1 of the other, in one sum over the
-    same interactions, of rows twice as long. Without dual items nothing waits, and all users' layers are one sum.
+    and users 1, items 2, users 3, ... A layer k of one and the layer k + 1 of the other are one sum over the same
+    interactions, of rows twice as long. Without dual items nothing waits, and all users' layers are one sum.
 
     Args:
         config: the choices.
@@ -161,23 +164,23 @@ def collaborate(
     gates, entity, user_keys, item_keys = zip(*layers, strict=True)
 
     @partial(jax.checkpoint, policy=_SAVED)
-    def next_users(fused: list[Any], keys: Sequence[Any]) -> list[jax.Array]:
-        tables = [fuse(config, *of_layer) for of_layer in fused]
-        return list(map(partial(finish, config), aggregate_users(tables, sample), keys))
+    def next_users(gates: Sequence[Any], entities: Any, items: Any, keys: Sequence[Any]) -> list[jax.Array]:
+        fused = list(map(partial(fuse, config), gates, entities, items))
+        return list(map(partial(finish, config), aggregate_users(fused, sample), keys))
 
     @partial(jax.checkpoint, policy=_SAVED)
     def next_items(users: list[jax.Array], keys: Sequence[Any]) -> list[jax.Array]:
         return list(map(partial(finish, config), aggregate_items(config, users, sample), keys))
 
     if p.item is None:
-        return [p.user, *next_users(list(zip(gates, entity, entity, strict=True)), user_keys)], []
+        return [p.user, *next_users(gates, entity, entity, user_keys)], []
     users, items = [p.user], [p.item]
     for k in range(config.layers + 1):
-        before = slice(max(k - 1, 0), min(k + 1, config.layers))
+        which = slice(max(k - 1, 0), min(k + 1, config.layers))
         if k % 2:
-            users += next_users(list(zip(gates[before], entity[before], items[before], strict=True)), user_keys[before])
+            users += next_users(gates[which], entity[which], items[which], user_keys[which])
         else:
-            items += next_items(users[before], item_keys[before])
+            items += next_items(users[which], item_keys[which])
     return users, items
 
 

@@ -17,16 +17,16 @@ import jax.numpy as jnp
 from hkjax.models.base import Batch
 from hkjax.models.hakg.config import HAKGConfig
 from hkjax.models.hakg.inputs import HAKGInputs, Neighbourhoods
-from hkjax.models.hakg.losses import contrastive_loss, l2_normalize, pair_losses, unit_factors
+from hkjax.models.hakg.losses import contrastive_loss, pair_losses, unit_factors
 from hkjax.models.hakg.message import message_coefficients
 from hkjax.models.hakg.parameters import HAKGParameters
-from hkjax.models.hakg.propagation import fuse, sum_layers
+from hkjax.models.hakg.propagation import finish, fuse, sum_layers
 from hkjax.models.hakg.representation import exp_0
 from hkjax.ops._blocks import row_dot
 from hkjax.ops.lookup import take_rows
 from hkjax.ops.neighbours import draw_neighbours, is_neighbour
 from hkjax.ops.pairs import score_samples
-from hkjax.ops.sampling import draw_ids, draw_pool, dropout
+from hkjax.ops.sampling import draw_ids, draw_pool
 from hkjax.ops.sparse import PADDING_ROW
 from hkjax.ops.triples import row_messages
 
@@ -92,10 +92,7 @@ class Walks(NamedTuple):
 
     def _finish(self, key: jax.Array, layers: Layers) -> Layers:
         """Dropout and normalisation, as the configuration says."""
-        if rate := self.config.message_dropout:
-            keys = jax.random.split(key, len(layers))
-            layers = [dropout(key, x, rate) for key, x in zip(keys, layers, strict=True)]
-        return [l2_normalize(x) for x in layers] if self.config.normalize_layers else layers
+        return list(map(partial(finish, self.config), layers, jax.random.split(key, len(layers))))
 
 
 def losses(

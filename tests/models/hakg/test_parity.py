@@ -103,7 +103,7 @@ def test_parity_of_the_angle_loss(case):
     for name, mask in masks.items():
         words = np.pad(mask, ((0, 0), (0, -d % 32))).reshape(len(apex), -1, 32)
         bits = jnp.asarray((words * pack).sum(-1).astype(np.uint32))
-        xx, xy, yy = masked_gram(entity, apex, other, bits, jnp.arange(d)).T
+        xx, xy, yy = masked_gram(entity, apex, other, np.argsort(other), bits, jnp.arange(d)).T
         angles, apertures = cones.clipped_angle_of(xx, xy, yy), cones.half_aperture_of(xx, case.config.aperture)
         if name == "angle":
             close(angles, z["angle/angle_at_u"], case)

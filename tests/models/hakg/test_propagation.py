@@ -22,13 +22,22 @@ def propagation_of(data, **choices):
     return config, module.apply(params), make_inputs(config, data)
 
 
-@pytest.mark.parametrize("layers", [1, 2, 3, 4])
-def test_it_is_the_sum_of_the_layers_one_after_the_other(layers, tiny_data):
-    config, p, inputs = propagation_of(tiny_data, layers=layers)
+@pytest.mark.parametrize(
+    "choices",
+    [
+        {"layers": 1},
+        {"layers": 2, "gate": False, "item_aggregation": "sum"},
+        {"layers": 3},
+        {"layers": 4},
+        {"layers": 3, "dual_items": False},
+    ],
+)
+def test_it_is_the_sum_of_the_layers_one_after_the_other(choices, tiny_data):
+    config, p, inputs = propagation_of(tiny_data, **choices)
     key = jax.random.key(1)
 
     def one_after_the_other(p, inputs):
-        sample_key, *layer_keys = jax.random.split(key, layers + 1)
+        sample_key, *layer_keys = jax.random.split(key, config.layers + 1)
         sample = subsample(config, inputs, sample_key)
         total = x = layer_0(p, inputs)
         for hop, of_layer in enumerate(layer_keys):
@@ -39,6 +48,8 @@ def test_it_is_the_sum_of_the_layers_one_after_the_other(layers, tiny_data):
 
     expected = jax.jit(one_after_the_other)(p, inputs)
     found = jax.jit(partial(propagate, config))(p, inputs, key)
+    if not config.dual_items:
+        expected = expected._replace(item=expected.entity[: tiny_data.n_items])
     for ours, theirs in zip(found, expected, strict=True):
         np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-6)
 
@@ -47,6 +58,11 @@ def test_it_is_the_sum_of_the_layers_one_after_the_other(layers, tiny_data):
 def test_two_chains_of_layers_share_the_sums_over_interactions(layers, dual_items, n_sums, tiny_data):
     config, p, inputs = propagation_of(tiny_data, layers=layers, dual_items=dual_items)
     entities = jnp.zeros((layers, tiny_data.n_items, config.dim))
-    program = jax.make_jaxpr(partial(collaborate, config))(p, entities, Sample(inputs, 1.0), Keys())
-    names = [equation.primitive.name for equation in every_equation(program.jaxpr)]
-    assert names.count("sparse_by_rows") + names.count("sparse_by_columns") == n_sums
+
+    def loss(p, entities):
+        return sum(map(jnp.sum, jax.tree.leaves(collaborate(config, p, entities, Sample(inputs, 1.0), Keys()))))
+
+    for function, count in ((loss, n_sums), (jax.grad(loss, argnums=(0, 1)), 2 * n_sums)):
+        program = jax.make_jaxpr(function)(p, entities)
+        names = [equation.primitive.name for equation in every_equation(program.jaxpr)]
+        assert names.count("sparse_by_rows") + names.count("sparse_by_columns") == count
