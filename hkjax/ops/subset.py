@@ -59,10 +59,13 @@ def random_subset(key: jax.Array, order: jax.Array, size: int) -> tuple[jax.Arra
         Which numbers are in it, bool [n], and the same in that order.
     """
     n = order.size
-    both = jnp.stack([jnp.arange(n), order])
-    keys = jax.vmap(jax.random.fold_in, (None, 0))(key, both.reshape(-1))
-    words_of_both = jax.random.key_data(keys)[:, 0].reshape(both.shape)
-    words = words_of_both[0]
+
+    def words_of(numbers: jax.Array) -> jax.Array:
+        keys = jax.vmap(jax.random.fold_in, (None, 0))(key, numbers)
+        return jax.random.key_data(keys)[:, 0]
+
+    numbers = jnp.arange(n)
+    words, words_in_order = words_of(numbers), words_of(order)
 
     # The bound of the words is found bit by bit; of numbers that tie, the first are in the subset.
     def refine(i: jax.Array, bound: jax.Array) -> jax.Array:
@@ -72,9 +75,9 @@ def random_subset(key: jax.Array, order: jax.Array, size: int) -> tuple[jax.Arra
     bound = jax.lax.fori_loop(jnp.uint32(0), jnp.uint32(32), refine, jnp.uint32(0))
     tied = words == bound
     first = tied & (jnp.cumsum(tied) <= size - jnp.sum(words < bound))
-    end = jnp.max(jnp.where(first, jnp.arange(n) + 1, 0), initial=0)
-    kept, in_order = (words_of_both < bound) | ((words_of_both == bound) & (both < end))
-    return kept, in_order
+    end = jnp.max(jnp.where(first, numbers + 1, 0), initial=0)
+    kept = (words < bound) | (tied & (numbers < end))
+    return kept, (words_in_order < bound) | ((words_in_order == bound) & (order < end))
 
 
 def compact(arrays: Any, kept: jax.Array, size: int) -> Any:
