@@ -141,21 +141,14 @@ def _column_blocks(x: jax.Array) -> jax.Array:
     return jnp.pad(x.T, ((0, -x.shape[1] % _BLOCK), (0, 0))).reshape(-1, _BLOCK, x.shape[0])
 
 
-def _masked_products(
-    x: jax.Array,
-    y: jax.Array,
-    first: jax.Array,
-    second: jax.Array,
-    order: jax.Array,
-    bits: jax.Array,
-    dimensions: jax.Array,
-    n: int,
-) -> jax.Array:
+# After the form's two come the pairs, as in `masked_gram`.
+def _masked_products(x: jax.Array, y: jax.Array, *pairs: jax.Array, n: int) -> jax.Array:
     """The symmetric bilinear form whose value at y = x is `masked_gram`."""
-    del order, n
+    del n
+    first, second, _, bits, dimensions = pairs
 
-    def products(pairs: tuple[jax.Array, ...]) -> jax.Array:
-        first, second, bits = pairs
+    def products(block: tuple[jax.Array, ...]) -> jax.Array:
+        first, second, bits = block
         mask = unpack_bits(bits, dimensions).astype(x.dtype)
         a, b, c, d = mask * x[first], mask * x[second], y[first], y[second]
         return jnp.stack([row_dot(a, c), (row_dot(a, d) + row_dot(b, c)) / 2, row_dot(b, d)], axis=-1)
@@ -163,17 +156,8 @@ def _masked_products(
     return map_rows(products, (first, second, bits))
 
 
-def _masked_sums(
-    weights: jax.Array,
-    y: jax.Array,
-    first: jax.Array,
-    second: jax.Array,
-    order: jax.Array,
-    bits: jax.Array,
-    dimensions: jax.Array,
-    n: int,
-) -> jax.Array:
-    del order
+def _masked_sums(weights: jax.Array, y: jax.Array, *pairs: jax.Array, n: int) -> jax.Array:
+    first, second, _, bits, dimensions = pairs
 
     def add(total: jax.Array, block: tuple[jax.Array, ...]) -> jax.Array:
         w, first, second, bits = block
@@ -185,17 +169,9 @@ def _masked_sums(
     return add_rows(add, jnp.zeros((n, y.shape[1]), y.dtype), (weights, first, second, bits), (0, PADDING_ROW, 0, 0))
 
 
-def _masked_sums_in_order(
-    weights: jax.Array,
-    y: jax.Array,
-    first: jax.Array,
-    second: jax.Array,
-    order: jax.Array,
-    bits: jax.Array,
-    dimensions: jax.Array,
-    n: int,
-) -> jax.Array:
+def _masked_sums_in_order(weights: jax.Array, y: jax.Array, *pairs: jax.Array, n: int) -> jax.Array:
     """`_masked_sums` at the first ends, then at the second in their order."""
+    first, second, order, bits, dimensions = pairs
 
     def add(total: jax.Array, block: tuple[jax.Array, ...]) -> jax.Array:
         w, here, there, bits = block

@@ -76,8 +76,7 @@ def random_subset(key: jax.Array, order: jax.Array, size: int) -> tuple[jax.Arra
     tied = words == bound
     first = tied & (jnp.cumsum(tied) <= size - jnp.sum(words < bound))
     end = jnp.max(jnp.where(first, numbers + 1, 0), initial=0)
-    kept = (words < bound) | (tied & (numbers < end))
-    return kept, (words_in_order < bound) | ((words_in_order == bound) & (order < end))
+    return (words < bound) | first, (words_in_order < bound) | ((words_in_order == bound) & (order < end))
 
 
 def compact(arrays: Any, kept: jax.Array, size: int) -> Any:
