@@ -34,7 +34,7 @@ class Arguments(NamedTuple):
 
 
 # Where the arguments are as long as there are edges, and as there are interactions.
-_BY_EDGES = r"inputs\.(graph|pairs|values|neighbourhoods\.tails\.(ids|attr))"
+_BY_EDGES = r"inputs\.(graph|pairs|values\.|values_by_item\.(ids|attr)|neighbourhoods\.tails\.(ids|attr))"
 _BY_INTERACTIONS = (
     r"inputs\.(interactions|neighbourhoods.*\.ids)|inputs.*(\.items|\.row|\.position)$|batches\.(columns|buckets)|order"
 )

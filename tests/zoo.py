@@ -34,6 +34,7 @@ MODELS: dict[str, Callable[[Dataset], Recommender]] = {
     "hkrm joint, full, per interaction, with bias": _hkrm(
         pooling="joint", relation="full", query_weight="interaction", item_bias=True
     ),
+    "hkrm on drawn values": _hkrm(sampling="neighbours", fan_out=2),
     "hakg": _hakg(**SMALL),
     "hakg keeping all": _hakg(**SMALL, **WHOLE, normalize_layers=True),
     "hakg official": _hakg(**ONE_LAYER, **OFFICIAL),
@@ -46,6 +47,6 @@ MODELS: dict[str, Callable[[Dataset], Recommender]] = {
     "balance and popularity": balance_and_popularity,
 }
 # Those whose steps differ by what each device drops.
-OWN_DRAWS = ("hakg", "hakg official", "hakg on neighbours")
+OWN_DRAWS = ("hkrm on drawn values", "hakg", "hakg official", "hakg on neighbours")
 # One of each builder, for tests that need no more.
 ONE_OF_EACH = ("hkrm", "hakg keeping all", "lightgcn")

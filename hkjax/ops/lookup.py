@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from hkjax.ops._columns import map_columns, sum_columns
+from hkjax.ops._reverse import with_reverse
 from hkjax.ops.collectives import ROWS, all_gather, axis_size, pad_rows, psum
 from hkjax.ops.segment import segment_sum
 
@@ -47,12 +48,31 @@ def take_rows(table: jax.Array, ids: jax.Array) -> jax.Array:
     chex.assert_type(ids, int)
     n_shards = axis_size(ROWS)
     if n_shards == 1:
-        return table[ids]
+        return _take(table, ids)
     # Each device reads the rows that it holds, for all devices' ids; the sum sends each row to whoever asked for it.
     wanted = all_gather(ids.reshape(-1)) - jax.lax.axis_index(ROWS) * table.shape[0]
     held = (wanted >= 0) & (wanted < table.shape[0])
-    rows = jnp.where(held[:, None], table.at[wanted].get(mode="clip"), 0)
+    rows = jnp.where(held[:, None], _take(table, jnp.clip(wanted, 0, table.shape[0] - 1)), 0)
     return jax.lax.psum_scatter(rows, ROWS, tiled=True).reshape(*ids.shape, table.shape[-1])
+
+
+def _add_as_they_come(table: jax.Array, ids: jax.Array, rows: jax.Array) -> jax.Array:
+    """The transpose of reading a table's rows: adds up rows [n, d] by their ids [n], [rows of the table, d]."""
+    return jnp.zeros_like(table).at[ids].add(rows)
+
+
+def _add_in_order(table: jax.Array, ids: jax.Array, rows: jax.Array) -> jax.Array:
+    ids, order = jax.lax.sort_key_val(ids, jnp.arange(ids.size, dtype=jnp.int32))
+    return segment_sum(rows[order], ids, table.shape[0])
+
+
+def _add_back(table: jax.Array, ids: jax.Array, rows: jax.Array) -> jax.Array:
+    args = table, ids.reshape(-1), rows.reshape(-1, rows.shape[-1])
+    # Where GPUs add without order, additions to one row wait for each other, and rounding differs from run to run.
+    return jax.lax.platform_dependent(*args, cuda=_add_in_order, default=_add_as_they_come)
+
+
+_take = with_reverse(lambda table, ids: table[ids], _add_back)
 
 
 def bag(table: jax.Array, ids: jax.Array, weights: jax.Array, segments: jax.Array, n: int) -> jax.Array:
@@ -70,7 +90,9 @@ def bag(table: jax.Array, ids: jax.Array, weights: jax.Array, segments: jax.Arra
     """
     chex.assert_rank(table, 2)
     chex.assert_equal_shape([ids, weights, segments])
-    return map_columns(lambda table: segment_sum(weights[:, None] * table[ids], segments, n), [table])
+    if ids.size <= table.shape[0]:  # It takes less to send members than to send columns of all rows.
+        return segment_sum(weights[:, None] * take_rows(table, ids), segments, n)
+    return map_columns(lambda table: segment_sum(weights[:, None] * _take(table, ids), segments, n), [table])
 
 
 def segment_scores(vectors: jax.Array, table: jax.Array, ids: jax.Array, segments: jax.Array) -> jax.Array:
@@ -91,7 +113,7 @@ def segment_scores(vectors: jax.Array, table: jax.Array, ids: jax.Array, segment
 
     def scores(table: jax.Array, vectors: jax.Array) -> jax.Array:
         # One j at a time: no intermediate of the size [members, k, d].
-        columns = [(table[ids[:, j]] * vectors[:, j][segments]).sum(-1) for j in range(ids.shape[1])]
+        columns = [(_take(table, ids[:, j]) * vectors[:, j][segments]).sum(-1) for j in range(ids.shape[1])]
         return jnp.stack(columns, axis=-1)
 
     return sum_columns(scores, [table], [vectors])

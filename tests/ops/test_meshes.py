@@ -42,6 +42,9 @@ OPERATIONS = {
     "bag": lambda x, y, e, g: jnp.sin(
         bag(x, jnp.asarray(IDS), jnp.asarray(WEIGHT[:9]), jnp.asarray(SEGMENTS), 4)
     ).sum(),
+    "bag of few": lambda x, y, e, g: jnp.sin(
+        bag(x, jnp.asarray(IDS[:2]), jnp.asarray(WEIGHT[:2]), jnp.asarray(SEGMENTS[:2]), 4)
+    ).sum(),
     "segment_scores": lambda x, y, e, g: jnp.sin(
         segment_scores(jnp.asarray(VECTORS), x, jnp.asarray(MEMBERS), jnp.asarray(SEGMENTS))
     ).sum(),

@@ -16,7 +16,8 @@ from hkjax.models.hkrm.inputs import HKRMInputs
 from hkjax.models.hkrm.parameters import HKRMParameters
 from hkjax.models.hkrm.proximity import proximity_softmax, relate
 from hkjax.models.hkrm.representation import HKRMRepresentation
-from hkjax.models.hkrm.sides import Side, attribute_values, combine, softmax_mask
+from hkjax.models.hkrm.sides import Side, combine, softmax_mask
+from hkjax.models.hkrm.values import all_values
 from hkjax.ops.ridge import ridge_regression
 
 
@@ -39,7 +40,7 @@ class Prepared(NamedTuple):
 def prepare(config: HKRMConfig, p: HKRMParameters, inputs: HKRMInputs) -> Prepared:
     """Sums the values of every item's fields, eq. 3."""
     n_items, n_fields = inputs.field_mask.shape
-    values = attribute_values(p, inputs).reshape(n_items, n_fields, -1)
+    values = all_values(p, inputs).table.reshape(n_items, n_fields, -1)
     mask = softmax_mask(config, inputs, jnp.arange(n_items))
     return Prepared(p, values, mask, p.query_weight if config.query_weight == "item" else None)
 
@@ -106,7 +107,7 @@ def predict_items(
 ) -> Params:
     """`FoldIn.items`: an item's embedding and bias from the mean of its fields' values."""
     p, (n_items, n_fields) = unpack(params), inputs.field_mask.shape
-    values = attribute_values(p, inputs).reshape(n_items, n_fields, -1).sum(1)
+    values = all_values(p, inputs).table.reshape(n_items, n_fields, -1).sum(1)
     mean = values / jnp.maximum(inputs.field_mask.sum(1, keepdims=True), 1)
     features = jnp.concatenate([mean, jnp.ones_like(mean[:, :1])], axis=1)
     own = jnp.concatenate([p.entity[:n_items], p.bias[:, None]], axis=1)

@@ -9,6 +9,8 @@ import numpy as np
 from hkjax.data.batching import RaggedLayout, ragged_layout
 from hkjax.data.dataset import Interactions
 from hkjax.data.fields import AttributeFields
+from hkjax.models.hkrm.config import HKRMConfig
+from hkjax.ops.neighbours import Neighbours, make_neighbours
 from hkjax.ops.sampling import Histories, make_histories
 from hkjax.ops.sparse import Edges, make_edges
 
@@ -22,24 +24,31 @@ class HKRMInputs(NamedTuple):
         field_mask: bool [items, n], whether the item has a value in the field.
         histories: the positive items of each user in train.
         all_users_layout: where the history of every user lies.
+        values_by_item: where a step draws values, each item's, with their fields; else None.
     """
 
     values: Edges
     field_mask: jax.Array
     histories: Histories
     all_users_layout: RaggedLayout
+    values_by_item: Neighbours | None = None
 
 
-def make_inputs(fields: AttributeFields, positives: Interactions, n_users: int, n_items: int) -> HKRMInputs:
+def make_inputs(
+    config: HKRMConfig, fields: AttributeFields, positives: Interactions, n_users: int, n_items: int
+) -> HKRMInputs:
     """Builds the inputs on the host, from the fields' values and the positive rows of train."""
     n_fields = len(fields.names)
     rows = fields.item.astype(np.int64) * n_fields + fields.field
     field_mask = np.zeros(n_items * n_fields, bool)
     field_mask[rows] = True
     histories = make_histories(positives.users, positives.items, n_users)
+    values = make_edges(rows, fields.value)
+    items_and_fields = values._replace(rows=values.rows // n_fields, attr=values.rows % n_fields)
     return HKRMInputs(
-        values=make_edges(rows, fields.value),
+        values=values,
         field_mask=jnp.asarray(field_mask.reshape(n_items, n_fields)),
         histories=histories,
         all_users_layout=ragged_layout(np.asarray(histories.length)),
+        values_by_item=make_neighbours(items_and_fields, n_items) if config.sampling == "neighbours" else None,
     )

@@ -30,17 +30,20 @@ from hkjax.models.hkrm.inputs import HKRMInputs, make_inputs
 from hkjax.models.hkrm.parameters import HKRM, HKRMParameters
 from hkjax.models.hkrm.proximity import cross_entropy, kl_divergence
 from hkjax.models.hkrm.representation import encode
-from hkjax.models.hkrm.sides import attribute_values, combine, query, softmax_mask, target
+from hkjax.models.hkrm.sides import combine, query, softmax_mask, target
+from hkjax.models.hkrm.values import step_values
 from hkjax.ops.lookup import square_norm
 from hkjax.precision import full_precision
 
 
-def loss(config: HKRMConfig, p: HKRMParameters, inputs: HKRMInputs, batch: Batch) -> tuple[jax.Array, Metrics]:
+def loss(
+    config: HKRMConfig, p: HKRMParameters, inputs: HKRMInputs, batch: Batch, key: jax.Array
+) -> tuple[jax.Array, Metrics]:
     """Eq. 13 and its parts, as means over the batch's rows."""
-    values, items = attribute_values(p, inputs), batch["item"]
+    (of_queries, of_targets), items = step_values(config, p, inputs, key), batch["item"]
     excluded = items if config.leave_one_out else jnp.full_like(items, -1)
-    q = query(config, p, inputs, values, read_history(inputs, batch["user"], batch["layout"], excluded))
-    t, log_importance = target(config, p, inputs, values, items)
+    q = query(config, p, inputs, of_queries, read_history(inputs, batch["user"], batch["layout"], excluded))
+    t, log_importance = target(config, p, inputs, of_targets, items)
     logits = (combine(config, p, q) * combine(config, p, t)).sum(-1) + p.bias[items]
     labels = batch["label"].astype(logits.dtype)
     entropy = jnp.mean(batch["weight"] * optax.sigmoid_binary_cross_entropy(logits, labels))
@@ -75,7 +78,7 @@ def hkrm(config: HKRMConfig, data: Dataset, batch_size: int) -> Recommender:
     positives = data.train.positives()
     if not 0 < positives.users.size < data.train.users.size:
         raise InputError("HKRM learns from train rows of both labels: found only one")
-    inputs = make_inputs(fields, positives, data.n_users, data.n_items)
+    inputs = make_inputs(config, fields, positives, data.n_users, data.n_items)
     module = HKRM(config, data.n_items, len(fields.names), len(fields.entities), positives.users.size)
     columns = {"user": data.train.users, "item": data.train.items, "label": data.train.labels}
 
@@ -83,8 +86,7 @@ def hkrm(config: HKRMConfig, data: Dataset, batch_size: int) -> Recommender:
 
     @full_precision
     def loss_of(params: Params, inputs: HKRMInputs, batch: Batch, key: jax.Array) -> tuple[jax.Array, Metrics]:
-        del key
-        return loss(config, unpack(params), inputs, batch)
+        return loss(config, unpack(params), inputs, batch, key)
 
     return Recommender(
         inputs=inputs,

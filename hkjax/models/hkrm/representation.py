@@ -9,7 +9,8 @@ from hkjax.models.hkrm.config import HKRMConfig
 from hkjax.models.hkrm.history import read_history
 from hkjax.models.hkrm.inputs import HKRMInputs
 from hkjax.models.hkrm.parameters import HKRMParameters
-from hkjax.models.hkrm.sides import attribute_values, combine, query, target
+from hkjax.models.hkrm.sides import combine, query, target
+from hkjax.models.hkrm.values import all_values
 from hkjax.ops.lookup import local_rows
 
 
@@ -32,7 +33,7 @@ class HKRMRepresentation(NamedTuple):
 
 def encode(config: HKRMConfig, p: HKRMParameters, inputs: HKRMInputs) -> HKRMRepresentation:
     """The representation of all users and items."""
-    values = attribute_values(p, inputs)
+    values = all_values(p, inputs)
     users, items = (local_rows(jnp.arange(n)) for n in (inputs.histories.start.size, inputs.field_mask.shape[0]))
     history = read_history(inputs, users, inputs.all_users_layout, jnp.full_like(users, -1))
     q, (t, _) = query(config, p, inputs, values, history), target(config, p, inputs, values, items)

@@ -1,0 +1,91 @@
+"""o_j of eq. 3: the sums of the embeddings of items' values, field by field.
+
+Either all are summed, once a step, or a batch's items have theirs estimated from some values that are drawn, so that a
+step's cost follows from its batch and not from the number of items. Estimates of o_j are unbiased; through the
+softmaxes of eq. 4 and 5 a bias remains.
+"""
+
+from typing import NamedTuple, TypeAlias
+
+import jax
+import jax.numpy as jnp
+
+from hkjax.models.hkrm.config import HKRMConfig
+from hkjax.models.hkrm.inputs import HKRMInputs
+from hkjax.models.hkrm.parameters import HKRMParameters
+from hkjax.ops.lookup import segment_scores, take_rows
+from hkjax.ops.neighbours import Neighbours, draw_neighbours
+from hkjax.ops.sparse import spmm
+
+
+class AllValues(NamedTuple):
+    """Of all items.
+
+    Attributes:
+        table: o_j of every item, [items * n, d].
+        n_fields: n.
+    """
+
+    table: jax.Array
+    n_fields: int
+
+    def of_items(self, items: jax.Array) -> jax.Array:
+        """o of items [B]: [B, n, d]."""
+        return take_rows(self.table, self._rows(items))
+
+    def products(self, vectors: jax.Array, items: jax.Array, segments: jax.Array) -> jax.Array:
+        """o_j . vectors[segments, j] of items [m], whose segments are int [m]: [m, n] from vectors [B, n, d]."""
+        return segment_scores(vectors, self.table, self._rows(items), segments)
+
+    def _rows(self, items: jax.Array) -> jax.Array:
+        return items[:, None] * self.n_fields + jnp.arange(self.n_fields)
+
+
+class DrawnValues(NamedTuple):
+    """Of any items, from at most `fan_out` values each.
+
+    Attributes:
+        key: PRNG key.
+        entity: the values' embeddings, [entities, d].
+        by_item: the values of each item.
+        n_fields: n.
+        fan_out: at least 1.
+    """
+
+    key: jax.Array
+    entity: jax.Array
+    by_item: Neighbours
+    n_fields: int
+    fan_out: int
+
+    def of_items(self, items: jax.Array) -> jax.Array:
+        """An unbiased estimate of o of items [B]: [B, n, d]; o itself where an item has `fan_out` values or fewer."""
+        draw = draw_neighbours(self.key, self.by_item, items, self.fan_out)
+        # Every value of an item is as likely to be drawn.
+        scale = self.by_item.length[items][:, None] / jnp.maximum(draw.expected, 1)
+        weight = jnp.where(draw.present, scale, 0).astype(self.entity.dtype)
+        by_field = jax.nn.one_hot(draw.attr, self.n_fields, dtype=weight.dtype) * weight[:, :, None]
+        return jnp.einsum("bkn,bkd->bnd", by_field, take_rows(self.entity, draw.ids))
+
+    def products(self, vectors: jax.Array, items: jax.Array, segments: jax.Array) -> jax.Array:
+        """As of `AllValues`."""
+        return (self.of_items(items) * vectors[segments]).sum(-1)
+
+
+Values: TypeAlias = AllValues | DrawnValues
+
+
+def all_values(p: HKRMParameters, inputs: HKRMInputs) -> AllValues:
+    """Sums the values of every item's fields."""
+    ones = jnp.ones(inputs.values.rows.shape[0], p.entity.dtype)
+    return AllValues(spmm(ones, p.entity, inputs.values, inputs.field_mask.size), inputs.field_mask.shape[1])
+
+
+def step_values(config: HKRMConfig, p: HKRMParameters, inputs: HKRMInputs, key: jax.Array) -> tuple[Values, Values]:
+    """What a training step knows of o: of the queries' items, and of the targets."""
+    if inputs.values_by_item is None:
+        values = all_values(p, inputs)
+        return values, values
+    keys, n_fields = jax.random.split(key), inputs.field_mask.shape[1]
+    query, target = (DrawnValues(k, p.entity, inputs.values_by_item, n_fields, config.fan_out) for k in keys)
+    return query, target
