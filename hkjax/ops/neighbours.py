@@ -7,6 +7,7 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
+from hkjax.ops._threefry import random_bits
 from hkjax.ops.collectives import device_key
 from hkjax.ops.sampling import multiply_high
 from hkjax.ops.sparse import Edges
@@ -80,7 +81,7 @@ def draw_neighbours(key: jax.Array, neighbours: Neighbours, nodes: jax.Array, k:
     """
     chex.assert_rank(nodes, 1)
     length, i = neighbours.length[nodes][:, None], jnp.arange(k, dtype=jnp.int32)
-    words = jax.random.bits(device_key(key), (nodes.size, k), jnp.uint32)
+    words = random_bits(device_key(key), (nodes.size, k))
     within = multiply_high(words, length.astype(jnp.uint32)).astype(jnp.int32)
     # (i * length + within) // k, without the product.
     of_many = i * (length // k) + (i * (length % k) + within) // k

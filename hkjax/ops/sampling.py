@@ -11,6 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from hkjax.errors import InputError
+from hkjax.ops._threefry import random_bits
 from hkjax.ops.collectives import device_key, n_devices, rows_key
 
 
@@ -69,7 +70,7 @@ def sample_negatives(
         int32 [B, n_draws].
     """
     keys = jax.vmap(jax.random.fold_in, (None, 0))(key, examples)
-    words = jax.vmap(lambda key: jax.random.bits(key, (n_draws,), jnp.uint32))(keys)
+    words = jax.vmap(lambda key: random_bits(key, (n_draws,)))(keys)
     start, length = exclusions.start[users], exclusions.length[users]
     rank = multiply_high(words, (n_items - length)[:, None].astype(jnp.uint32)).astype(jnp.int32)
     # Bisection looks at few items, one after another; accelerators count many at once sooner.
@@ -81,7 +82,7 @@ def sample_negatives(
 
 def draw_ids(key: jax.Array, n_draws: int, n: int) -> jax.Array:
     """Draws numbers below n with replacement, uniformly up to n / 2^32: int32 [n_draws]. Devices draw their own."""
-    return multiply_high(jax.random.bits(device_key(key), (n_draws,), jnp.uint32), jnp.uint32(n)).astype(jnp.int32)
+    return multiply_high(random_bits(device_key(key), (n_draws,)), jnp.uint32(n)).astype(jnp.int32)
 
 
 def draw_pool(key: jax.Array, n_draws: int, n: int) -> jax.Array:
@@ -138,7 +139,7 @@ def random_words(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
         return jax.lax.rng_bit_generator(jnp.resize(words, (4,)), shape, jnp.uint32)[1]
 
     def of_key(words: jax.Array) -> jax.Array:
-        return jax.random.bits(jax.random.wrap_key_data(words, impl=jax.random.key_impl(key)), shape, jnp.uint32)
+        return random_bits(jax.random.wrap_key_data(words, impl=jax.random.key_impl(key)), shape)
 
     return jax.lax.platform_dependent(jax.random.key_data(key), cpu=of_key, default=of_machine)
 

@@ -10,6 +10,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from hkjax.ops._threefry import folded_bits
 from hkjax.ops.collectives import device_key
 from hkjax.ops.sparse import Edges
 
@@ -59,13 +60,8 @@ def random_subset(key: jax.Array, order: jax.Array, size: int) -> tuple[jax.Arra
         Which numbers are in it, bool [n], and the same in that order.
     """
     n = order.size
-
-    def words_of(numbers: jax.Array) -> jax.Array:
-        keys = jax.vmap(jax.random.fold_in, (None, 0))(key, numbers)
-        return jax.random.key_data(keys)[:, 0]
-
     numbers = jnp.arange(n)
-    words, words_in_order = words_of(numbers), words_of(order)
+    words, words_in_order = folded_bits(key, numbers), folded_bits(key, order)
 
     # The bound of the words is found bit by bit; of numbers that tie, the first are in the subset.
     def refine(i: jax.Array, bound: jax.Array) -> jax.Array:

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from jax.sharding import PartitionSpec as P
 
+from hkjax.ops import pairs
 from hkjax.ops.collectives import DATA, ROWS, pad_rows, psum
 from hkjax.ops.lookup import bag, leading_rows, local_rows, segment_scores, square_norm, take_rows
 from hkjax.ops.pairs import half_pair_gram, pair_gram, score_samples
@@ -109,7 +110,7 @@ def test_values_and_gradients_are_those_of_whole_arrays(name, shape):
 @pytest.mark.parametrize("shape", [(4, 1), (1, 4), (2, 2)])
 def test_the_gram_over_half_of_the_dimensions_too(shape, monkeypatch):
     """With the same dimensions for every pair, so that all devices draw alike."""
-    monkeypatch.setattr(jax.random, "bits", lambda key, shape, dtype: jnp.full(shape, 0b10110, dtype))
+    monkeypatch.setattr(pairs, "random_words", lambda key, shape: jnp.full(shape, 0b10110, jnp.uint32))
 
     def mean(x, graph):
         return sum(edge_mean(jnp.sin(part), graph) for part in half_pair_gram(jax.random.key(0), x, graph))

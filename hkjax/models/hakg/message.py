@@ -23,6 +23,7 @@ from hkjax.geometry import _series
 from hkjax.geometry.poincare import margin
 from hkjax.models.hakg.config import HAKGConfig
 from hkjax.ops._blocks import map_rows
+from hkjax.ops._once import once
 from hkjax.ops.triples import Coefficients, Gram
 
 
@@ -96,7 +97,7 @@ def _square(x: _Vector, g: Gram) -> jax.Array:
     axes = sorted(x, key="htr".index)
     terms = [x[a] * x[a] * getattr(g, a + a) for a in axes]
     terms += [2 * x[a] * x[b] * getattr(g, a + b) for a, b in itertools.combinations(axes, 2)]
-    return jnp.maximum(sum(terms[1:], start=terms[0]), 0)
+    return once(jnp.maximum(sum(terms[1:], start=terms[0]), 0))
 
 
 def _gap(x: _Vector, g: Gram) -> jax.Array:
@@ -106,6 +107,7 @@ def _gap(x: _Vector, g: Gram) -> jax.Array:
 
 def _add(x: _Vector, y: _Vector, b: jax.Array, g: Gram) -> _Vector:
     """Moebius addition, as in `poincare.mobius_add`, with b = 1 - |y|^2."""
+    x, y, b = jax.tree.map(once, (x, y, b))
     a = _gap(x, g)
     s = _square(_combine(1, x, 1, y), g)
     # At least (1 - |x||y|)^2 >= (a + b - ab)^2 / 4: less than half of that can only be cancellation.
@@ -123,9 +125,10 @@ def _exp(x: _Vector, axis: str, square: jax.Array, g: Gram) -> _Vector:
 
 def _log(x: _Vector, y: _Vector, g: Gram, reach: float = math.inf) -> _Vector:
     """Logarithmic map at x, as in `poincare.log_map`, its artanh cut at `reach`."""
+    x, y = jax.tree.map(once, (x, y))
     a, b = _gap(x, g), _gap(y, g)
     s = _square(_combine(1, y, -1, x), g)
-    t = s / (a * b)
+    t = once(s / (a * b))
     if reach == math.inf:
         ratio = _series.log_ratio(t)
     else:
