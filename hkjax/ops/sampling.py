@@ -11,7 +11,7 @@ import jax.numpy as jnp
 import numpy as np
 
 from hkjax.errors import InputError
-from hkjax.ops._threefry import random_bits
+from hkjax.ops._threefry import folded_bits, random_bits
 from hkjax.ops.collectives import device_key, n_devices, rows_key
 
 
@@ -69,8 +69,7 @@ def sample_negatives(
     Returns:
         int32 [B, n_draws].
     """
-    keys = jax.vmap(jax.random.fold_in, (None, 0))(key, examples)
-    words = jax.vmap(lambda key: random_bits(key, (n_draws,)))(keys)
+    words = folded_bits(key, examples, n_draws)
     start, length = exclusions.start[users], exclusions.length[users]
     rank = multiply_high(words, (n_items - length)[:, None].astype(jnp.uint32)).astype(jnp.int32)
     # Bisection looks at few items, one after another; accelerators count many at once sooner.

@@ -10,7 +10,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from hkjax.ops._threefry import folded_bits
+from hkjax.ops._threefry import folded_words
 from hkjax.ops.collectives import device_key
 from hkjax.ops.sparse import Edges
 
@@ -61,7 +61,7 @@ def random_subset(key: jax.Array, order: jax.Array, size: int) -> tuple[jax.Arra
     """
     n = order.size
     numbers = jnp.arange(n)
-    words, words_in_order = folded_bits(key, numbers), folded_bits(key, order)
+    words, words_in_order = folded_words(key, numbers), folded_words(key, order)
 
     # The bound of the words is found bit by bit; of numbers that tie, the first are in the subset.
     def refine(i: jax.Array, bound: jax.Array) -> jax.Array:

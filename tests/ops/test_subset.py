@@ -16,7 +16,7 @@ def test_a_random_subset_has_its_size_and_every_member_equally_often(size):
 
 
 def test_of_numbers_that_tie_the_first_are_in_the_subset(monkeypatch):
-    monkeypatch.setattr(subset, "folded_bits", lambda key, numbers: jnp.full(numbers.shape, 5, jnp.uint32))
+    monkeypatch.setattr(subset, "folded_words", lambda key, numbers: jnp.full(numbers.shape, 5, jnp.uint32))
     first, other = subset.random_subset(jax.random.key(0), jnp.array([5, 0, 3, 4, 1, 2]), 4)
     np.testing.assert_array_equal(first, [True, True, True, True, False, False])
     np.testing.assert_array_equal(other, [False, True, True, False, True, True])

@@ -3,28 +3,28 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from hkjax.ops._threefry import folded_bits, random_bits
+from hkjax.ops import _blocks
+from hkjax.ops._threefry import folded_bits, folded_words, random_bits
 
-KEYS = [jax.random.key(7), jax.random.PRNGKey(8), jax.random.key(9, impl="rbg")]
-
-
-@pytest.mark.parametrize("key", KEYS, ids=["threefry", "raw", "rbg"])
-def test_draws_are_those_of_jax_random(key):
-    for shape in ((), (1,), (5,), (3, 4), (0, 2)):
-        np.testing.assert_array_equal(random_bits(key, shape), jax.random.bits(key, shape, jnp.uint32))
-    numbers = jnp.array([0, 5, 2**31 - 1])
-    folded = [jax.random.key_data(jax.random.fold_in(key, number))[0] for number in numbers]
-    np.testing.assert_array_equal(folded_bits(key, numbers), folded)
+KEYS = {"threefry": jax.random.key(7), "raw": jax.random.PRNGKey(8), "rbg": jax.random.key(9, impl="rbg")}
+NUMBERS = jnp.array([0, 5, 2**31 - 1, 3, 4])
 
 
-def test_keys_may_be_mapped_over():
-    keys = jax.random.split(jax.random.key(1), 6).reshape(2, 3)
-    ours, theirs = (
-        jax.vmap(jax.vmap(f))(keys) for f in (lambda k: random_bits(k, (4,)), lambda k: jax.random.bits(k, (4,)))
-    )
-    np.testing.assert_array_equal(ours, theirs)
+@pytest.fixture(autouse=True)
+def small_blocks(monkeypatch):
+    monkeypatch.setattr(_blocks, "SIZE", 4)
 
 
-def test_without_the_generators_default_order_draws_are_those_of_jax_random_too():
-    with jax.threefry_partitionable(False):
-        np.testing.assert_array_equal(random_bits(KEYS[0], (5,)), jax.random.bits(KEYS[0], (5,), jnp.uint32))
+@pytest.mark.parametrize("name", KEYS)
+@pytest.mark.parametrize("partitionable", [True, False])
+def test_draws_are_those_of_jax_random(name, partitionable):
+    key = KEYS[name]
+    with jax.threefry_partitionable(partitionable):
+        for shape in ((), (1,), (5,), (3, 4), (0, 2)):
+            np.testing.assert_array_equal(random_bits(key, shape), jax.random.bits(key, shape, jnp.uint32))
+        for numbers in (NUMBERS, NUMBERS[:2]):
+            keys = jax.vmap(jax.random.fold_in, (None, 0))(key, numbers)
+            np.testing.assert_array_equal(folded_words(key, numbers), jax.random.key_data(keys)[:, 0])
+            for n in (1, 3):
+                bits = jax.vmap(lambda key, n=n: jax.random.bits(key, (n,), jnp.uint32))(keys)
+                np.testing.assert_array_equal(folded_bits(key, numbers, n), bits)
