@@ -13,12 +13,13 @@ automatic differentiation would make of their loops.
 """
 
 from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Any
 
 import jax
 from jax.extend.core import Primitive
-from jax.interpreters import ad, batching, mlir
+from jax.interpreters import ad
+
+from hkjax.ops._primitives import make_primitive
 
 Implementation = Callable[..., jax.Array]
 
@@ -42,12 +43,12 @@ def bilinear_primitives(
     Returns:
         The three primitives in that order, called in the same way, n by keyword.
     """
-    names = (f"{name}_by_{part}" for part in ("weights", "rows", "columns"))
-    w, y, x = map(_primitive, names, (by_weights, by_rows, by_columns))
-    for platform, functions in on_platforms.items():
-        for primitive, function in zip((w, y, x), functions, strict=True):
-            if function is not None:
-                mlir.register_lowering(primitive, mlir.lower_fun(function, multiple_results=False), platform=platform)
+
+    def part(k: int, by: str, function: Implementation) -> Primitive:
+        others = {platform: functions[k] for platform, functions in on_platforms.items()}
+        return make_primitive(f"{name}_by_{by}", function, static="n", **others)
+
+    w, y, x = part(0, "weights", by_weights), part(1, "rows", by_rows), part(2, "columns", by_columns)
     _define_derivatives(w, left=y.bind, right=x.bind)
     _define_derivatives(y, left=w.bind, right=_swapped(x.bind))
     _define_derivatives(x, left=_swapped(w.bind), right=_swapped(y.bind))
@@ -56,23 +57,6 @@ def bilinear_primitives(
 
 def _swapped(function: Implementation) -> Implementation:
     return lambda a, b, *layout, n: function(b, a, *layout, n=n)
-
-
-def _primitive(name: str, function: Implementation) -> Primitive:
-    primitive = Primitive(name)
-    primitive.def_impl(jax.jit(function, static_argnames="n"))
-
-    def shape(*args: Any, n: int) -> jax.core.ShapedArray:
-        result = jax.eval_shape(partial(function, n=n), *args)
-        return jax.core.ShapedArray(result.shape, result.dtype)
-
-    def batch(args: Any, axes: Any, *, n: int) -> tuple[jax.Array, int]:
-        return jax.vmap(partial(function, n=n), in_axes=axes)(*args), 0
-
-    primitive.def_abstract_eval(shape)
-    mlir.register_lowering(primitive, mlir.lower_fun(function, multiple_results=False))
-    batching.primitive_batchers[primitive] = batch
-    return primitive
 
 
 def _define_derivatives(primitive: Primitive, left: Implementation, right: Implementation) -> None:

@@ -11,8 +11,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from hkjax.precision import sum_dtype
-
 SIZE, LARGE_SIZE = 2048, 1 << 20
 
 
@@ -64,30 +62,6 @@ def add_rows(function: Callable[[jax.Array, Any], jax.Array], total: jax.Array, 
 def _by_platform(in_blocks: Callable[..., Any], few: int, many: int, *args: Any) -> Any:
     on_cpu, elsewhere = partial(in_blocks, size=few), partial(in_blocks, size=many)
     return jax.lax.platform_dependent(*args, cpu=on_cpu, default=elsewhere)
-
-
-def row_dot(a: jax.Array, b: jax.Array) -> jax.Array:
-    """Inner products along the last axis: [..., d] and [..., d] to [...]; of bfloat16, sums in float32."""
-    dtype = sum_dtype(a.dtype, b.dtype)
-
-    def by_dot(a: jax.Array, b: jax.Array) -> jax.Array:
-        # XLA's CPU backend adds the terms of a sum one after the other, but vectorises a dot.
-        return (a * b) @ jnp.ones(a.shape[-1], a.dtype)
-
-    factors = a.astype(dtype), b.astype(dtype)
-    return jax.lax.platform_dependent(*factors, cpu=by_dot, default=lambda a, b: jnp.sum(a * b, axis=-1))
-
-
-def broadcast_rows(scales: jax.Array, d: int) -> jax.Array:
-    """Repeats a number d times along a last axis, [...] to [..., d]; its transpose is a dot as in `row_dot`."""
-
-    def by_dot(scales: jax.Array) -> jax.Array:
-        return scales[..., None] @ jnp.ones((1, d), scales.dtype)
-
-    def by_repeating(scales: jax.Array) -> jax.Array:
-        return jnp.broadcast_to(scales[..., None], (*scales.shape, d))
-
-    return jax.lax.platform_dependent(scales, cpu=by_dot, default=by_repeating)
 
 
 def _cut_blocks(x: jax.Array, size: int, fill: int) -> jax.Array:

@@ -1,11 +1,10 @@
 """Numbers that a compiler computes once."""
 
-from typing import Any
-
 import jax
 import jax.numpy as jnp
-from jax.extend.core import Primitive
-from jax.interpreters import ad, batching, mlir
+from jax.interpreters import ad
+
+from hkjax.ops._primitives import make_primitive
 
 
 def once(x: jax.Array) -> jax.Array:
@@ -22,14 +21,5 @@ def _quotient(x: jax.Array) -> jax.Array:
     return x / jnp.where(jnp.isfinite(x), 1, 2).astype(x.dtype)
 
 
-def _same(context: Any, x: Any) -> list[Any]:
-    return [x]
-
-
-_once = Primitive("once")
-_once.def_impl(lambda x: x)
-_once.def_abstract_eval(lambda x: x)
-mlir.register_lowering(_once, _same)
-mlir.register_lowering(_once, mlir.lower_fun(_quotient, multiple_results=False), platform="cpu")
+_once = make_primitive("once", lambda x: x, cpu=_quotient)
 ad.deflinear2(_once, lambda cotangent, _: [once(cotangent)])
-batching.defvectorized(_once)

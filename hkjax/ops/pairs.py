@@ -8,8 +8,9 @@ import jax.numpy as jnp
 
 from hkjax.ops import _dense_samples
 from hkjax.ops._bilinear import bilinear_primitives
-from hkjax.ops._blocks import add_rows, map_rows, row_dot
+from hkjax.ops._blocks import add_rows, map_rows
 from hkjax.ops._columns import sum_columns
+from hkjax.ops._rows import row_dot
 from hkjax.ops.collectives import all_gather, device_key
 from hkjax.ops.sampling import random_words
 from hkjax.ops.segment import segment_sum

@@ -17,8 +17,9 @@ import jax.numpy as jnp
 import numpy as np
 
 from hkjax.ops._bilinear import bilinear_primitives
-from hkjax.ops._blocks import add_rows, map_rows, row_dot
+from hkjax.ops._blocks import add_rows, map_rows
 from hkjax.ops._columns import reduce_columns, sum_columns
+from hkjax.ops._rows import row_dot
 from hkjax.ops.collectives import DATA, ROWS, psum
 from hkjax.ops.segment import segment_sum
 

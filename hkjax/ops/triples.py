@@ -19,9 +19,9 @@ import jax.numpy as jnp
 from jax.ad_checkpoint import checkpoint_name
 from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
 
-from hkjax.ops._blocks import row_dot
 from hkjax.ops._columns import reduce_columns, sum_columns
 from hkjax.ops._reverse import with_reverse
+from hkjax.ops._rows import row_dot
 from hkjax.ops.collectives import DATA, ROWS, all_gather, axis_size, psum, psum_scatter
 from hkjax.ops.segment import segment_sum
 from hkjax.ops.sparse import Edges, add_columns, local_sddmm, local_spmm, take_columns

@@ -25,17 +25,6 @@ def test_rows_are_added_whatever_their_number(n, monkeypatch):
     assert total == 5 + n * (n + 1) / 2
 
 
-def test_row_dot_and_broadcast_rows_are_transposes_in_both_modes():
-    random = np.random.default_rng(0)
-    rows, scales = jnp.asarray(random.normal(size=(7, 3))), jnp.asarray(random.normal(size=7))
-    np.testing.assert_allclose(_blocks.row_dot(rows, rows), np.sum(np.asarray(rows) ** 2, -1), rtol=1e-6)
-    np.testing.assert_array_equal(_blocks.broadcast_rows(scales, 3), np.repeat(scales, 3).reshape(7, 3))
-    _, pullback = jax.vjp(lambda s: _blocks.broadcast_rows(s, 3), scales)
-    np.testing.assert_allclose(pullback(rows)[0], np.sum(np.asarray(rows), -1), rtol=1e-5)
-    _, tangent = jax.jvp(lambda s: _blocks.broadcast_rows(s, 3), (scales,), (2 * scales,))
-    np.testing.assert_allclose(tangent, _blocks.broadcast_rows(2 * scales, 3))
-
-
 @pytest.mark.parametrize("size", [1 << 20, 12])
 def test_other_devices_compute_in_large_blocks_what_a_cpu_does_in_small_ones(size, monkeypatch):
     monkeypatch.setattr(_blocks, "SIZE", 8)

@@ -8,7 +8,7 @@ import jax.numpy as jnp
 
 from hkjax.geometry import cones
 from hkjax.models.hakg.config import HAKGConfig
-from hkjax.ops._blocks import broadcast_rows, row_dot
+from hkjax.ops._rows import broadcast_rows, row_dot
 from hkjax.ops.lookup import take_rows
 from hkjax.ops.pairs import half_pair_gram, pair_gram, score_samples
 from hkjax.ops.sparse import Edges, edge_mean
