@@ -11,6 +11,7 @@ from hkjax.ops._threefry import random_bits
 from hkjax.ops.collectives import device_key
 from hkjax.ops.sampling import multiply_high
 from hkjax.ops.sparse import Edges
+from hkjax.ops.transfer import to_device
 
 
 class Neighbours(NamedTuple):
@@ -114,4 +115,4 @@ def is_neighbour(neighbours: Neighbours, nodes: jax.Array, ids: jax.Array) -> ja
 
 def _offsets(nodes: np.ndarray, n_nodes: int) -> tuple[jax.Array, jax.Array]:
     length = np.bincount(nodes, minlength=n_nodes)
-    return jnp.asarray(np.cumsum(length) - length, jnp.int32), jnp.asarray(length, jnp.int32)
+    return to_device(np.cumsum(length) - length, np.int32), to_device(length, np.int32)
