@@ -22,7 +22,7 @@ from hkjax.training.state import TrainState
 from hkjax.training.trainer import Trainer
 from hkjax.training.writer import CheckpointWriter
 
-_SECONDS_PER_CALL = 1.0
+_SECONDS_PER_CALL = 2.0
 # A loss that is no number at a thousandth of the learning rate has another cause.
 _MOST_HALVINGS = 10
 
