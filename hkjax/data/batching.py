@@ -14,7 +14,6 @@ import jax.numpy as jnp
 import numpy as np
 
 from hkjax.errors import InputError
-from hkjax.ops.transfer import to_device
 
 
 class RaggedLayout(NamedTuple):
@@ -76,8 +75,8 @@ def bucket_by_length(columns: dict[str, np.ndarray], batch_size: int, lengths: n
     layout = None
     if lengths is not None:
         layout = ragged_layout(np.where(buckets < 0, 0, lengths[buckets]).max(axis=1))
-    on_device = {name: to_device(column) for name, column in columns.items()}
-    return Batches(on_device, to_device(buckets, np.int32), layout)
+    on_device = {name: jnp.asarray(column) for name, column in columns.items()}
+    return Batches(on_device, jax.device_put(buckets.astype(np.int32)), layout)
 
 
 def epoch_order(batches: Batches, key: jax.Array) -> jax.Array:
@@ -109,7 +108,7 @@ def ragged_layout(lengths: np.ndarray) -> RaggedLayout:
     """Lays rows of the given lengths [rows] end to end, on the host."""
     row = np.repeat(np.arange(len(lengths)), lengths)
     position = np.arange(len(row)) - np.repeat(np.cumsum(lengths) - lengths, lengths)
-    return RaggedLayout(*(to_device(x, np.int32) for x in (row, position, lengths)))
+    return RaggedLayout(*(jax.device_put(x.astype(np.int32)) for x in (row, position, lengths)))
 
 
 def shard_layout(layout: RaggedLayout, n: int, strided: bool = False) -> RaggedLayout:
@@ -128,7 +127,7 @@ def shard_layout(layout: RaggedLayout, n: int, strided: bool = False) -> RaggedL
 
     def stack(name: str, fill: int) -> jax.Array:
         columns = [np.asarray(getattr(part, name)) for part in parts]
-        return to_device(np.stack([np.pad(x, (0, room - x.size), constant_values=fill) for x in columns]))
+        return jnp.asarray(np.stack([np.pad(x, (0, room - x.size), constant_values=fill) for x in columns]))
 
     stacked = {name: stack(name, fill) for name, fill in fills.items()}
     return RaggedLayout(**stacked, length=jnp.stack([part.length for part in parts]))

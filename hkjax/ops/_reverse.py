@@ -84,7 +84,7 @@ def _batch(leaves: Any, axes: Any, **params: Any) -> tuple[jax.Array, int]:
 
 
 _tangent = Primitive("tangent")
-_tangent.def_impl(lambda *leaves, **params: jax.jit(partial(_call, **params))(*leaves))
+_tangent.def_impl(jax.jit(_call, static_argnames=("function", "reverse", "tree", "shape")))
 _tangent.def_abstract_eval(lambda *leaves, shape, **params: shape)
 mlir.register_lowering(_tangent, mlir.lower_fun(_call, multiple_results=False))
 batching.primitive_batchers[_tangent] = _batch

@@ -1,10 +1,12 @@
 """What `jax.random` draws by its default generator, Threefry-2x32 (Salmon et al., SC 2011), to the bit but sooner.
 
 On CPUs JAX goes through memory with every fourth of its twenty rounds, so that compiling takes less long. Of many
-numbers it takes a fifth of the time to go through all rounds for one block of counters after another.
+numbers it takes a fifth of the time to go through all rounds for one block of counters after another. Elsewhere, where
+JAX writes the rounds out, too, it is the same program.
 """
 
 import math
+from functools import partial
 
 import jax
 import jax.numpy as jnp
@@ -16,6 +18,7 @@ _ROTATIONS = ((13, 15, 26, 6), (17, 29, 16, 24))
 _PARITY = np.uint32(0x1BD11BDA)
 
 
+@partial(jax.jit, static_argnames="shape")
 def random_bits(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
     """`jax.random.bits(key, shape, jnp.uint32)`."""
     size = math.prod(shape)
@@ -26,6 +29,7 @@ def random_bits(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
     return words.reshape(shape)
 
 
+@partial(jax.jit, static_argnames="n")
 def folded_bits(key: jax.Array, numbers: jax.Array, n: int) -> jax.Array:
     """`random_bits(fold_in(key, number), (n,))` of each number, int [B]: uint32 [B, n]."""
     if not _pays(key, numbers.size * n):
@@ -38,6 +42,7 @@ def folded_bits(key: jax.Array, numbers: jax.Array, n: int) -> jax.Array:
     return _blocks.map_rows(bits, numbers.astype(jnp.uint32), width=n)
 
 
+@jax.jit
 def folded_words(key: jax.Array, numbers: jax.Array) -> jax.Array:
     """The first word of `fold_in(key, number)` of each number, int [B]: uint32 [B]."""
     if not _pays(key, numbers.size):

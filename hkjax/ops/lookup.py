@@ -67,7 +67,7 @@ def _add_in_order(table: jax.Array, ids: jax.Array, rows: jax.Array) -> jax.Arra
 
 
 def _add_back(table: jax.Array, ids: jax.Array, rows: jax.Array) -> jax.Array:
-    args = table, ids.reshape(-1), rows.reshape(-1, rows.shape[-1])
+    args = table, ids.reshape(-1), rows.reshape(ids.size, rows.shape[-1])
     # Where GPUs add without order, additions to one row wait for each other, and rounding differs from run to run.
     return jax.lax.platform_dependent(*args, cuda=_add_in_order, default=_add_as_they_come)
 
@@ -90,7 +90,8 @@ def bag(table: jax.Array, ids: jax.Array, weights: jax.Array, segments: jax.Arra
     """
     chex.assert_rank(table, 2)
     chex.assert_equal_shape([ids, weights, segments])
-    if ids.size <= table.shape[0]:  # It takes less to send members than to send columns of all rows.
+    # Members by their rows, where all devices' are no more than what a device holds; or else columns of all rows.
+    if ids.size * axis_size(ROWS) <= table.shape[0]:
         return segment_sum(weights[:, None] * take_rows(table, ids), segments, n)
     return map_columns(lambda table: segment_sum(weights[:, None] * _take(table, ids), segments, n), [table])
 

@@ -11,7 +11,6 @@ from hkjax.ops._threefry import random_bits
 from hkjax.ops.collectives import device_key
 from hkjax.ops.sampling import multiply_high
 from hkjax.ops.sparse import Edges
-from hkjax.ops.transfer import to_device
 
 
 class Neighbours(NamedTuple):
@@ -86,8 +85,12 @@ def draw_neighbours(key: jax.Array, neighbours: Neighbours, nodes: jax.Array, k:
     within = multiply_high(words, length.astype(jnp.uint32)).astype(jnp.int32)
     # (i * length + within) // k, without the product.
     of_many = i * (length // k) + (i * (length % k) + within) // k
-    of_few = ((i + (words >> 8) / 2**24) / keep).astype(jnp.int32)
+    of_few = i if keep == 1 else ((i + (words >> 8) / 2**24) / keep).astype(jnp.int32)
     place = jnp.where(length * keep > k, of_many, of_few)
+    if not neighbours.ids.size:
+        nothing = jnp.zeros_like(place)
+        attr = None if neighbours.attr is None else nothing.astype(neighbours.attr.dtype)
+        return Draw(nothing, attr, nothing > 0, jnp.zeros_like(length))
     at = neighbours.start[nodes][:, None] + place
     attr = None if neighbours.attr is None else neighbours.attr.at[at].get(mode="clip")
     return Draw(neighbours.ids.at[at].get(mode="clip"), attr, place < length, jnp.minimum(length * keep, k))
@@ -115,4 +118,5 @@ def is_neighbour(neighbours: Neighbours, nodes: jax.Array, ids: jax.Array) -> ja
 
 def _offsets(nodes: np.ndarray, n_nodes: int) -> tuple[jax.Array, jax.Array]:
     length = np.bincount(nodes, minlength=n_nodes)
-    return to_device(np.cumsum(length) - length, np.int32), to_device(length, np.int32)
+    start = np.cumsum(length) - length
+    return jax.device_put(start.astype(np.int32)), jax.device_put(length.astype(np.int32))

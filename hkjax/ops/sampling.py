@@ -13,7 +13,6 @@ import numpy as np
 from hkjax.errors import InputError
 from hkjax.ops._threefry import folded_bits, random_bits
 from hkjax.ops.collectives import device_key, n_devices, rows_key
-from hkjax.ops.transfer import to_device
 
 
 class Histories(NamedTuple):
@@ -33,7 +32,7 @@ def make_histories(users: np.ndarray, items: np.ndarray, n_users: int) -> Histor
     """Groups interactions, given as int arrays [interactions], by user; a user's items keep their order."""
     length = np.bincount(users, minlength=n_users)
     arrays = (items[np.argsort(users, kind="stable")], np.cumsum(length) - length, length)
-    return Histories(*(to_device(x, np.int32) for x in arrays))
+    return Histories(*(jax.device_put(x.astype(np.int32)) for x in arrays))
 
 
 def make_exclusions(users: np.ndarray, items: np.ndarray, n_users: int, n_items: int) -> Histories:

@@ -8,7 +8,6 @@ Docstrings speak of whole arrays. On a mesh of devices, tables and edges are thi
 (`hkjax.ops.collectives`), while n_rows and n_columns count all rows.
 """
 
-from functools import partial
 from typing import Any, NamedTuple
 
 import chex
@@ -22,7 +21,6 @@ from hkjax.ops._columns import reduce_columns, sum_columns
 from hkjax.ops._rows import row_dot
 from hkjax.ops.collectives import DATA, ROWS, psum
 from hkjax.ops.segment import segment_sum
-from hkjax.ops.transfer import to_device
 
 PADDING_ROW = np.iinfo(np.int32).max
 
@@ -128,9 +126,13 @@ def _assert_weights(weights: jax.Array, edges: Edges) -> None:
 
 def _with_csc_order(rows: np.ndarray, columns: np.ndarray, attr: np.ndarray | None) -> Edges:
     order = np.argsort(columns, axis=-1, kind="stable")
-    int32 = partial(to_device, dtype=np.int32)
+
+    # `jnp.asarray` would compile a program for each shape.
+    def int32(x: np.ndarray) -> jax.Array:
+        return jax.device_put(np.array(x, np.int32))
+
     csc_rows, csc_columns = (np.take_along_axis(x, order, axis=-1) for x in (rows, columns))
-    carried = None if attr is None else to_device(attr)
+    carried = None if attr is None else jnp.asarray(attr)
     return Edges(int32(rows), int32(columns), int32(order), int32(csc_rows), int32(csc_columns), carried)
 
 

@@ -21,11 +21,6 @@ def put_global(x: Any, sharding: Sharding) -> Any:
     return jax.make_array_from_callback(host.shape, sharding, lambda index: host[index])
 
 
-def to_device(x: np.ndarray, dtype: Any = None) -> jax.Array:
-    """A copy of a host's array, converted before and not after: `jnp.asarray` compiles a program for each shape."""
-    return jax.device_put(np.asarray(x, dtype), may_alias=False)
-
-
 def to_host(x: jax.Array) -> np.ndarray:
     """The whole of an array whose parts may lie on devices of any process."""
     return np.asarray(x if x.is_fully_addressable else multihost_utils.process_allgather(x, tiled=True))

@@ -163,7 +163,7 @@ def _epochs(
 def _run_epoch(
     state: TrainState, trainer: Trainer, order: jax.Array, key: jax.Array, bar: EpochBar, termination: Termination
 ) -> TrainState:
-    """Runs the rest of the epoch in calls of about a second each, so that the bar moves, or until it is to stop."""
+    """Runs the rest of the epoch in calls of about two seconds each, so that the bar moves, or until it is to stop."""
     total = trainer.recommender.batches.steps_per_epoch
     done, n_steps = int(state.step) % total, 1
     while done < total:

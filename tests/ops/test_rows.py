@@ -56,4 +56,19 @@ def test_what_is_computed_once_is_the_same_and_has_the_same_derivatives():
     finite = jnp.array([0.5, -2.0])
     check_grads(jax.jit(lambda x: jnp.sin(once(x)) * once(once(x) ** 2)), (finite,), order=2)
     assert jax.jit(once)(jnp.float32(0.1)).dtype == jnp.float32
-    assert "stablehlo.divide" not in jax.jit(once).trace(x).lower(lowering_platforms=("tpu",)).as_text()
+
+
+@pytest.mark.parametrize(
+    ("function", "x", "operation"),
+    [
+        (once, SCALES, "divide"),
+        (lambda x: row_dot(x, x), ROWS, "dot_general"),
+        (lambda x: broadcast_rows(x, 3), SCALES, "dot_general"),
+    ],
+    ids=["once", "row_dot", "broadcast_rows"],
+)
+def test_cpus_have_ways_of_their_own(function, x, operation):
+    for f, arguments in ((function, x), (jax.vmap(function), x[None])):
+        for platform in ("cpu", "tpu"):
+            text = jax.jit(f).trace(jnp.asarray(arguments)).lower(lowering_platforms=(platform,)).as_text()
+            assert (f"stablehlo.{operation}" in text) == (platform == "cpu")

@@ -13,6 +13,8 @@ NUMBERS = jnp.array([0, 5, 2**31 - 1, 3, 4])
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
     monkeypatch.setattr(_blocks, "SIZE", 4)
+    for function in (random_bits, folded_bits, folded_words):
+        function.clear_cache()
 
 
 @pytest.mark.parametrize("name", KEYS)

@@ -30,8 +30,8 @@ class HKRMConfig(Checked):
         levels: `both`; `item` (HKRM-Item) or `attribute` (HKRM-Attr) score by one level alone.
         divergence_weight: lambda1 of eq. 13; 0 is HKRM-woKL.
         sampling: which values a step sums (eq. 3). `full`: those of all items. `neighbours`: those of the batch's items
-            and histories, some of each drawn anew for every step (see `hkjax.models.hkrm.values`), for data whose items
-            a step can't sum. Evaluation sums all in either case.
+            and histories, some of each drawn anew for every step (see `hkjax.models.hkrm.values`), for data with too
+            many items to sum in each. Evaluation sums all in either case.
         fan_out: where `sampling` is `neighbours`, how many values are drawn at most of each item.
         l2: lambda2 of eq. 13, on the tables of entities, relations and, if there are any, item biases.
         item_bias: add a learned b_t to eq. 10 (not in the paper).

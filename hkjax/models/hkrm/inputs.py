@@ -44,11 +44,13 @@ def make_inputs(
     field_mask[rows] = True
     histories = make_histories(positives.users, positives.items, n_users)
     values = make_edges(rows, fields.value)
-    items_and_fields = values._replace(rows=values.rows // n_fields, attr=values.rows % n_fields)
+    by_item = None
+    if config.sampling == "neighbours":
+        by_item = make_neighbours(make_edges(fields.item, fields.value, fields.field.astype(np.int32)), n_items)
     return HKRMInputs(
         values=values,
         field_mask=jnp.asarray(field_mask.reshape(n_items, n_fields)),
         histories=histories,
         all_users_layout=ragged_layout(np.asarray(histories.length)),
-        values_by_item=make_neighbours(items_and_fields, n_items) if config.sampling == "neighbours" else None,
+        values_by_item=by_item,
     )

@@ -54,7 +54,7 @@ def query(config: HKRMConfig, p: HKRMParameters, inputs: HKRMInputs, values: Val
     vector = bag(p.entity, history.item, query_weights(config, p, history), history.row, n_rows)
     vector = jnp.where(history.n_kept[:, None] > 0, vector, p.empty_query)
     related = jax.vmap(relate, (None, 0))(p.relation, vector)
-    logits = values.products(related, history.item, history.row)
+    logits = values.segment_scores(related, history.item, history.row)
     return Side(vector, field_probabilities(config, logits, softmax_mask(config, inputs, history.item), history))
 
 

@@ -1,8 +1,8 @@
 """o_j of eq. 3: the sums of the embeddings of items' values, field by field.
 
-Either all are summed, once a step, or a batch's items have theirs estimated from some values that are drawn, so that a
-step's cost follows from its batch and not from the number of items. Estimates of o_j are unbiased; through the
-softmaxes of eq. 4 and 5 a bias remains.
+Either all are summed, once a step, or those of a batch's items are estimated from some of their values, drawn anew for
+each step, whose cost then does not depend on the number of values. Estimates of o_j are unbiased; through the softmaxes
+of eq. 4 and 5 a bias remains.
 """
 
 from typing import NamedTuple, TypeAlias
@@ -33,7 +33,7 @@ class AllValues(NamedTuple):
         """o of items [B]: [B, n, d]."""
         return take_rows(self.table, self._rows(items))
 
-    def products(self, vectors: jax.Array, items: jax.Array, segments: jax.Array) -> jax.Array:
+    def segment_scores(self, vectors: jax.Array, items: jax.Array, segments: jax.Array) -> jax.Array:
         """o_j . vectors[segments, j] of items [m], whose segments are int [m]: [m, n] from vectors [B, n, d]."""
         return segment_scores(vectors, self.table, self._rows(items), segments)
 
@@ -67,7 +67,7 @@ class DrawnValues(NamedTuple):
         by_field = jax.nn.one_hot(draw.attr, self.n_fields, dtype=weight.dtype) * weight[:, :, None]
         return jnp.einsum("bkn,bkd->bnd", by_field, take_rows(self.entity, draw.ids))
 
-    def products(self, vectors: jax.Array, items: jax.Array, segments: jax.Array) -> jax.Array:
+    def segment_scores(self, vectors: jax.Array, items: jax.Array, segments: jax.Array) -> jax.Array:
         """As of `AllValues`."""
         return (self.of_items(items) * vectors[segments]).sum(-1)
 

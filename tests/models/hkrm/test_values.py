@@ -59,6 +59,14 @@ def test_sums_of_drawn_values_are_those_of_all_in_the_mean(tiny_data):
     np.testing.assert_allclose(estimates[0][few], truth[few], rtol=1e-12, atol=1e-12)
 
 
+def test_of_no_values_all_sums_are_0(tiny_data):
+    choices = ({"sampling": "full"}, {})
+    bare = dataclasses.replace(tiny_data, triples=tiny_data.triples[:0])
+    built = [build(bare, **c)[1:] for c in choices]
+    found, expected = (loss_and_gradient(recommender, built[0][1]) for recommender, _ in built)
+    jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-9, atol=1e-12), found, expected)
+
+
 def test_a_step_visits_no_values_but_those_drawn(tiny_data):
     def sums(recommender):
         batch = get_batch(recommender.batches, recommender.batches.buckets, 1)
