@@ -90,8 +90,8 @@ def bag(table: jax.Array, ids: jax.Array, weights: jax.Array, segments: jax.Arra
     """
     chex.assert_rank(table, 2)
     chex.assert_equal_shape([ids, weights, segments])
-    # Members by their rows, where all devices' are no more than what a device holds; or else columns of all rows.
-    if ids.size * axis_size(ROWS) <= table.shape[0]:
+    # Columns of all rows are sent to every device: where members are few, their rows, of at most two devices' size.
+    if ids.size * axis_size(ROWS) <= 2 * table.shape[0]:
         return segment_sum(weights[:, None] * take_rows(table, ids), segments, n)
     return map_columns(lambda table: segment_sum(weights[:, None] * _take(table, ids), segments, n), [table])
 
