@@ -19,44 +19,47 @@ _ROWS = 32
 
 
 def products(rows: jax.Array, table: jax.Array, ids: jax.Array, n: int) -> jax.Array:
-    """<row_b, table[ids[b, k]]>: [B, K] from rows [B, d], the table [N, d] and ids int [B, K]."""
+    """<row_b, table_t[ids[b, k]]>: [B, K, T] from rows [B, d], T tables side by side [N, T d] and ids int [B, K]."""
     del n
-    padded = _pad_to_width(table)
+    tables = _split_and_pad(table, rows.shape[1])
 
     def of_block(block: tuple[jax.Array, jax.Array]) -> jax.Array:
         rows, ids = block
-        scores = _matmul("rd,nd->rn", rows, padded).reshape(len(rows), -1, _WIDTH)
-        high, low = _one_hots(ids, scores.shape[1], rows.dtype)
-        return jnp.sum(_matmul("rhl,rkl->rkh", scores, low) * high, axis=-1)
+        scores = _matmul("rd,tnd->rtn", rows, tables).reshape(len(rows), len(tables), -1, _WIDTH)
+        high, low = _one_hots(ids, scores.shape[2], rows.dtype)
+        return jnp.sum(_matmul("rthl,rkl->rtkh", scores, low) * high[:, None], axis=-1)
 
-    return _in_blocks(of_block, rows, ids).reshape(-1, ids.shape[1])[: ids.shape[0]]
+    scores = _in_blocks(of_block, rows, ids).reshape(-1, len(tables), ids.shape[1])
+    return jnp.swapaxes(scores[: ids.shape[0]], 1, 2)
 
 
 def row_sums(weights: jax.Array, table: jax.Array, ids: jax.Array, n: int) -> jax.Array:
-    """sum_k w[b, k] table[ids[b, k]]: [B, d] from weights [B, K]."""
-    padded = _pad_to_width(table)
+    """sum_kt w[b, k, t] table_t[ids[b, k]]: [B, d] from weights [B, K, T]."""
+    tables = _split_and_pad(table, table.shape[1] // weights.shape[2])
 
     def of_block(block: tuple[jax.Array, jax.Array]) -> jax.Array:
-        return _matmul("rn,nd->rd", _spread(*block, len(padded) // _WIDTH, table.dtype), padded)
+        return _matmul("rtn,tnd->rd", _spread(*block, tables.shape[1] // _WIDTH, table.dtype), tables)
 
-    return _in_blocks(of_block, weights, ids).reshape(-1, table.shape[1])[:n]
+    return _in_blocks(of_block, jnp.swapaxes(weights, 1, 2), ids).reshape(-1, tables.shape[2])[:n]
 
 
 def table_sums(weights: jax.Array, rows: jax.Array, ids: jax.Array, n: int) -> jax.Array:
-    """The sum of w[b, k] row_b over all (b, k) whose id is that of a row of the table: [n, d]."""
+    """The sum of w[b, k, t] row_b over all (b, k) whose id is that of a row of table t: [n, T d]."""
 
     def add(total: jax.Array, block: tuple[jax.Array, ...]) -> tuple[jax.Array, None]:
         weights, ids, rows = block
-        return total + _matmul("rn,rd->nd", _spread(weights, ids, len(total) // _WIDTH, rows.dtype), rows), None
+        return total + _matmul("rtn,rd->tnd", _spread(weights, ids, total.shape[1] // _WIDTH, rows.dtype), rows), None
 
-    zeros = jnp.zeros((n + -n % _WIDTH, rows.shape[1]), sum_dtype(weights.dtype, rows.dtype))
-    return jax.lax.scan(add, zeros, tuple(map(_blocks, (weights, ids, rows))))[0][:n]
+    shape = (weights.shape[2], n + -n % _WIDTH, rows.shape[1])
+    zeros = jnp.zeros(shape, sum_dtype(weights.dtype, rows.dtype))
+    total = jax.lax.scan(add, zeros, tuple(map(_blocks, (jnp.swapaxes(weights, 1, 2), ids, rows))))[0]
+    return jnp.concatenate(list(total[:, :n]), axis=1)
 
 
 def _spread(weights: jax.Array, ids: jax.Array, n_blocks: int, dtype: jax.typing.DTypeLike) -> jax.Array:
-    """The weights [R, K] added at their ids in rows of as many entries as the table has: [R, 128 n_blocks]."""
+    """The weights [R, T, K] added at their ids in rows of as many entries as a table has: [R, T, 128 n_blocks]."""
     high, low = _one_hots(ids, n_blocks, dtype)
-    return _matmul("rkh,rkl->rhl", high, weights[..., None] * low).reshape(len(ids), -1)
+    return _matmul("rkh,rtkl->rthl", high, weights[..., None] * low[:, None]).reshape(*weights.shape[:2], -1)
 
 
 def _one_hots(ids: jax.Array, n_blocks: int, dtype: jax.typing.DTypeLike) -> tuple[jax.Array, jax.Array]:
@@ -70,13 +73,16 @@ def _matmul(form: str, a: jax.Array, b: jax.Array) -> jax.Array:
     return jnp.einsum(form, a, b, precision=precision, preferred_element_type=sum_dtype(a.dtype, b.dtype))
 
 
-def _pad_to_width(table: jax.Array) -> jax.Array:
-    return jnp.pad(table, ((0, -len(table) % _WIDTH), (0, 0)))
+def _split_and_pad(table: jax.Array, d: int) -> jax.Array:
+    """Tables side by side, [N, T d], to [T, N, d], padded to whole widths."""
+    parts = jnp.split(table, table.shape[1] // d, axis=1)
+    return jnp.pad(jnp.stack(parts), ((0, 0), (0, -len(table) % _WIDTH), (0, 0)))
 
 
 def _blocks(x: jax.Array) -> jax.Array:
-    """Rows of x [B, m] in blocks, [blocks, 32, m], padded with 0."""
-    return jnp.pad(x, ((0, -len(x) % _ROWS), (0, 0))).reshape(-1, _ROWS, x.shape[1])
+    """Rows of x [B, ...] in blocks, [blocks, 32, ...], padded with 0."""
+    n, *rest = x.shape
+    return jnp.pad(x, ((0, -n % _ROWS), *[(0, 0)] * len(rest))).reshape(-1, _ROWS, *rest)
 
 
 def _in_blocks(function: Callable[[tuple[jax.Array, jax.Array]], jax.Array], *arrays: jax.Array) -> jax.Array:

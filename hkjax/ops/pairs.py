@@ -1,5 +1,7 @@
 """Inner products of many pairs of rows, gathered and summed in blocks instead of copied out."""
 
+from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import chex
@@ -20,26 +22,30 @@ from hkjax.precision import sum_dtype
 _BLOCK = 8
 
 
-def score_samples(rows: jax.Array, table: jax.Array, ids: jax.Array) -> jax.Array:
-    """Inner products of each row with some rows of a table.
+def score_samples(rows: jax.Array, tables: Sequence[jax.Array], ids: jax.Array) -> list[jax.Array]:
+    """Inner products of each row with the rows of the same ids in some tables.
 
     Args:
         rows: [B, d].
-        table: [N, d].
+        tables: arrays [N, d].
         ids: int [B, K].
 
     Returns:
-        [B, K]; float32 of rows and tables in bfloat16, whose gradients are sums in float32, rounded.
+        [B, K] of each table; float32 of rows and tables in bfloat16, whose gradients are sums in float32, rounded.
     """
-    chex.assert_rank([rows, table, ids], 2)
+    chex.assert_rank([rows, ids, *tables], 2)
     chex.assert_equal_shape_prefix([rows, ids], 1)
-    chex.assert_equal_shape_suffix([rows, table], 1)
+    chex.assert_equal_shape_suffix([rows, *tables], 1)
+    chex.assert_equal_shape(tables)
 
-    def scores(table: jax.Array, rows: jax.Array) -> jax.Array:
-        score = _score_small if len(table) <= _dense_samples.MOST_ROWS else _score
-        return score(rows, table, ids, n=ids.shape[0])
+    def scores(*arrays: jax.Array) -> jax.Array:
+        *tables, rows = arrays
+        score = _score_small if len(tables[0]) <= _dense_samples.MOST_ROWS else _score
+        # Side by side, the rows of one id are read at once.
+        return score(rows, jnp.concatenate(tables, axis=1), ids, n=ids.shape[0])
 
-    return sum_columns(scores, [table], [rows])
+    found = sum_columns(scores, tables, [rows])
+    return [found[..., t] for t in range(len(tables))]
 
 
 def pair_gram(x: jax.Array, pairs: Edges) -> tuple[jax.Array, jax.Array, jax.Array]:
@@ -97,23 +103,28 @@ def unpack_bits(bits: jax.Array, dimensions: jax.Array) -> jax.Array:
     ) & 1 == 1
 
 
+# The form's arguments: weights [B, K, T], rows [B, d] and T tables side by side, [N, T d].
 def _products(rows: jax.Array, table: jax.Array, ids: jax.Array, n: int) -> jax.Array:
     del n
 
     def products(block: tuple[jax.Array, jax.Array]) -> jax.Array:
         row, members = block
-        return row_dot(row[:, None], table[members])
+        return row_dot(row[:, None, None], table[members].reshape(*members.shape, -1, rows.shape[1]))
 
-    return map_rows(products, (rows, ids), width=ids.shape[1])
+    return map_rows(products, (rows, ids), width=ids.shape[1] * (table.shape[1] // rows.shape[1]))
 
 
 def _row_sums(weights: jax.Array, table: jax.Array, ids: jax.Array, n: int) -> jax.Array:
-    def add(total: jax.Array, block: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
+    def add(table: jax.Array, total: jax.Array, block: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
         weight, members = block
         return total + sum(weight[k, :, None] * table[members[k]] for k in range(_BLOCK)), None
 
-    zeros = jnp.zeros((n, table.shape[1]), sum_dtype(weights.dtype, table.dtype))
-    return jax.lax.scan(add, zeros, (_column_blocks(weights), _column_blocks(ids)))[0]
+    tables = jnp.split(table, weights.shape[2], axis=1)
+    total = jnp.zeros((n, tables[0].shape[1]), sum_dtype(weights.dtype, table.dtype))
+    # One table after the other, each of which may fit the cache.
+    for t, table in enumerate(tables):
+        total, _ = jax.lax.scan(partial(add, table), total, (_column_blocks(weights[..., t]), _column_blocks(ids)))
+    return total
 
 
 def _table_sums(weights: jax.Array, rows: jax.Array, ids: jax.Array, n: int) -> jax.Array:
@@ -122,14 +133,20 @@ def _table_sums(weights: jax.Array, rows: jax.Array, ids: jax.Array, n: int) -> 
         return total.at[members].add(weight[..., None] * rows), None
 
     zeros = jnp.zeros((n, rows.shape[1]), sum_dtype(weights.dtype, rows.dtype))
-    return jax.lax.scan(add, zeros, (_column_blocks(weights), _column_blocks(ids)))[0]
+    blocks = [(_column_blocks(weights[..., t]), _column_blocks(ids)) for t in range(weights.shape[2])]
+    return jnp.concatenate([jax.lax.scan(add, zeros, xs)[0] for xs in blocks], axis=1)
 
 
 def _table_sums_in_order(weights: jax.Array, rows: jax.Array, ids: jax.Array, n: int) -> jax.Array:
     """`_table_sums`, but of all samples' rows at once, in ascending order of their ids: no scatter is without order."""
     members, order = jax.lax.sort_key_val(ids.reshape(-1), jnp.arange(ids.size, dtype=jnp.int32))
-    samples = weights.reshape(-1, 1)[order] * rows[order // ids.shape[1]]
+    samples = _side_by_side(weights.reshape(ids.size, -1)[order], rows[order // ids.shape[1]])
     return segment_sum(samples.astype(sum_dtype(weights.dtype, rows.dtype)), members, n)
+
+
+def _side_by_side(weights: jax.Array, rows: jax.Array) -> jax.Array:
+    """The products of numbers [..., T] with rows [..., d], each row's one after another: [..., T d]."""
+    return jnp.concatenate([weights[..., t : t + 1] * rows for t in range(weights.shape[-1])], axis=-1)
 
 
 _dense = (_dense_samples.products, _dense_samples.row_sums, _dense_samples.table_sums)

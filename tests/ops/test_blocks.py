@@ -39,7 +39,7 @@ def test_other_devices_compute_in_large_blocks_what_a_cpu_does_in_small_ones(siz
         ht = sparse.sddmm(x, x, edges)
         return (
             sparse.spmm(jnp.sin(ht), x, edges, 9),
-            pairs.score_samples(x, l2_normalize(x), index),
+            *pairs.score_samples(x, [l2_normalize(x), x], index),
             pairs.masked_gram(x, edges.rows, edges.columns, edges.csc_order, bits, jnp.arange(5)),
         )
 

@@ -50,7 +50,10 @@ OPERATIONS = {
         segment_scores(jnp.asarray(VECTORS), x, jnp.asarray(MEMBERS), jnp.asarray(SEGMENTS))
     ).sum(),
     "square_norm": lambda x, y, e, g: square_norm(x) + square_norm(y) ** 2,
-    "score_samples": lambda x, y, e, g: jnp.sin(score_samples(jnp.asarray(Y), x, jnp.asarray(MEMBERS[:7]))).sum(),
+    "score_samples": lambda x, y, e, g: jnp.sin(score_samples(jnp.asarray(Y), [x], jnp.asarray(MEMBERS[:7]))[0]).sum(),
+    "score_samples of two": lambda x, y, e, g: sum(
+        jnp.sin(scores).sum() for scores in score_samples(jnp.asarray(Y), [x, x**2], jnp.asarray(MEMBERS[:7]))
+    ),
     "edge_gram": lambda x, y, e, g: sum(edge_mean(jnp.sin(part), g) for part in edge_gram(x, jnp.asarray(RELATION), g)),
     "weighted_mean": lambda x, y, e, g: table_sum(
         weighted_mean(coefficients(x, g), x, jnp.asarray(RELATION), g), jnp.asarray(X)

@@ -17,14 +17,15 @@ def double_precision():
         yield
 
 
-def test_scores_of_samples_are_inner_products_with_true_gradients():
+@pytest.mark.parametrize("n_tables", [1, 2])
+def test_scores_of_samples_are_inner_products_with_true_gradients(n_tables):
     random = np.random.default_rng(0)
-    rows, table = (jnp.asarray(random.normal(size=(n, 3))) for n in (4, 6))
+    rows, *tables = (jnp.asarray(random.normal(size=(n, 3))) for n in (4, *[6] * n_tables))
     index = jnp.asarray(random.integers(6, size=(4, 11)))
-    products = pairs.score_samples(rows, table, index)
-    np.testing.assert_allclose(products, np.einsum("bd,bkd->bk", rows, np.asarray(table)[index]), rtol=1e-12)
-    loss = jax.jit(lambda rows, table: jnp.sum(jnp.sin(pairs.score_samples(rows, table, index))))
-    check_grads(loss, (rows, table), order=2, rtol=1e-5)
+    for products, table in zip(pairs.score_samples(rows, tables, index), tables, strict=True):
+        np.testing.assert_allclose(products, np.einsum("bd,bkd->bk", rows, np.asarray(table)[index]), rtol=1e-12)
+    loss = jax.jit(lambda rows, *tables: sum(jnp.sum(jnp.sin(x)) for x in pairs.score_samples(rows, tables, index)))
+    check_grads(loss, (rows, *tables), order=2, rtol=1e-5)
 
 
 def test_masked_gram_counts_the_dimensions_whose_bit_is_set(monkeypatch):
@@ -46,12 +47,13 @@ def test_masked_gram_counts_the_dimensions_whose_bit_is_set(monkeypatch):
 
 
 @pytest.mark.parametrize(("dtype", "tolerance"), [(jnp.float64, 1e-12), (jnp.bfloat16, 1e-5)])
+@pytest.mark.parametrize("n_tables", [1, 2])
 @pytest.mark.parametrize(("n_rows", "n_table", "n_draws"), [(5, 7, 3), (16, 128, 4), (33, 300, 9)])
-def test_matrix_units_find_the_same_products_and_sums(n_rows, n_table, n_draws, dtype, tolerance):
+def test_matrix_units_find_the_same_products_and_sums(n_rows, n_table, n_draws, n_tables, dtype, tolerance):
     random = np.random.default_rng(0)
-    rows, table = (jnp.asarray(random.normal(size=(n, 6)), dtype) for n in (n_rows, n_table))
+    rows, table = (jnp.asarray(random.normal(size=size), dtype) for size in ((n_rows, 6), (n_table, 6 * n_tables)))
     ids = jnp.asarray(random.integers(n_table, size=(n_rows, n_draws)))
-    weights = jnp.asarray(random.normal(size=ids.shape))
+    weights = jnp.asarray(random.normal(size=(*ids.shape, n_tables)))
     for dense, sparse, args in (
         (_dense_samples.products, pairs._products, (rows, table, ids, n_rows)),
         (_dense_samples.row_sums, pairs._row_sums, (weights, table, ids, n_rows)),
@@ -66,8 +68,8 @@ def test_matrix_units_find_the_same_products_and_sums(n_rows, n_table, n_draws, 
 def test_sums_in_the_order_of_their_rows_are_the_same(size, monkeypatch):
     monkeypatch.setattr(_blocks, "SIZE", size)
     random = np.random.default_rng(0)
-    weights, rows = (jnp.asarray(random.normal(size=shape)) for shape in ((5, 3), (5, 6)))
-    ids = jnp.asarray(random.integers(7, size=weights.shape))
+    weights, rows = (jnp.asarray(random.normal(size=shape)) for shape in ((5, 3, 2), (5, 6)))
+    ids = jnp.asarray(random.integers(7, size=(5, 3)))
     of_samples = weights, rows, ids
     first, second = random.integers(7, size=(2, 10))
     first = np.append(np.sort(first[:-1]), PADDING_ROW)
@@ -91,11 +93,11 @@ def test_on_gpus_sampled_rows_and_angle_pairs_are_added_in_order():
 
     def loss(x):
         gram = pairs.masked_gram(x, ids[:, 0], ids[:, 1], jnp.arange(6), bits, jnp.arange(4))
-        return jnp.sum(gram) + jnp.sum(pairs.score_samples(rows, x, ids))
+        return jnp.sum(gram) + sum(jnp.sum(scores) for scores in pairs.score_samples(rows, [x, x**2], ids))
 
     text = jax.jit(jax.grad(loss)).trace(rows).lower(lowering_platforms=("cuda",)).as_text()
     in_order = re.findall(r'"stablehlo.scatter"\(.*?\) <\{indices_are_sorted = (\w+)', text)
-    # The samples, and both ends of the pairs.
+    # The samples of both tables, and both ends of the pairs.
     assert in_order == ["true"] * 3
 
 
@@ -104,5 +106,5 @@ def test_on_tpus_large_tables_are_gathered_from(beyond, gathers):
     shapes = [(8, 4), (_dense_samples.MOST_ROWS + beyond, 4)]
     rows, table = (jax.ShapeDtypeStruct(shape, jnp.float32) for shape in shapes)
     ids = jax.ShapeDtypeStruct((8, 3), jnp.int32)
-    lowered = jax.jit(pairs.score_samples).trace(rows, table, ids).lower(lowering_platforms=("tpu",))
+    lowered = jax.jit(pairs.score_samples).trace(rows, [table], ids).lower(lowering_platforms=("tpu",))
     assert ("stablehlo.gather" in lowered.as_text()) == gathers

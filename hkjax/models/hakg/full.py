@@ -31,6 +31,6 @@ def ranking_loss(config: HAKGConfig, x: Embeddings, inputs: HAKGInputs, batch: B
     users, n_items = batch["user"], inputs.item_degree.size
     negative = sample_negatives(key, inputs.exclusions, users, batch["example"], config.negatives, n_items)
     user = take_rows(unit_factors(config, x.user), users)
-    tables = (unit_factors(config, table) for table in item_tables(config, x, inputs))
-    losses = contrastive_loss([cosines(user, table, batch["item"], negative) for table in tables], config.margin)
+    tables = [unit_factors(config, table) for table in item_tables(config, x, inputs)]
+    losses = contrastive_loss(cosines(user, tables, batch["item"], negative), config.margin)
     return jnp.mean(batch["weight"] * losses)

@@ -27,20 +27,23 @@ def unit_factors(config: HAKGConfig, x: jax.Array) -> jax.Array:
     return as_factor(l2_normalize(x), config.matmul_dtype)
 
 
-def cosines(user: jax.Array, table: jax.Array, positive: jax.Array, negative: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """The cosines of each user with the positive item and with the sampled negatives.
+def cosines(
+    user: jax.Array, tables: Sequence[jax.Array], positive: jax.Array, negative: jax.Array
+) -> list[tuple[jax.Array, jax.Array]]:
+    """The cosines of each user with the positive item and with the sampled negatives, in each item table.
 
     Args:
         user: `unit_factors` [B, d].
-        table: `unit_factors` [items, d].
+        tables: `unit_factors` [items, d].
         positive: item ids, int [B].
         negative: item ids, int [B, K].
 
     Returns:
-        [B] and [B, K].
+        [B] and [B, K] of each table.
     """
-    chex.assert_rank([user, table, positive, negative], [2, 2, 1, 2])
-    return row_dot(user, take_rows(table, positive)), score_samples(user, table, negative)
+    chex.assert_rank([user, positive, negative, *tables], [2, 1, 2, *[2] * len(tables)])
+    of_positives = [row_dot(user, take_rows(table, positive)) for table in tables]
+    return list(zip(of_positives, score_samples(user, tables, negative), strict=True))
 
 
 def contrastive_loss(tables: Sequence[tuple[jax.Array, jax.Array]], margin: float) -> jax.Array:

@@ -122,12 +122,11 @@ def ranking_loss(config: HAKGConfig, walks: Walks, batch: Batch, n_items: int, k
     met = is_neighbour(walks.neighbourhoods.items, users, pool[negative])
     user = unit_factors(config, sum_layers(walks.users(users_key, users, config.fan_outs)))
     of_items = walks.items(items_key, jnp.concatenate([batch["item"], pool]), config.fan_outs)
-    scores = []
-    for layers in of_items if config.dual_items else of_items[:1]:
-        item = unit_factors(config, sum_layers(layers))
-        of_positive, of_negatives = row_dot(user, item[:n_rows]), score_samples(user, item[n_rows:], negative)
-        # No cosine of -1 exceeds a margin.
-        scores.append((of_positive, jnp.where(met, -1, of_negatives)))
+    tables = [unit_factors(config, sum_layers(layers)) for layers in of_items[: 1 + config.dual_items]]
+    of_positives = [row_dot(user, table[:n_rows]) for table in tables]
+    # No cosine of -1 exceeds a margin.
+    of_negatives = [jnp.where(met, -1, x) for x in score_samples(user, [t[n_rows:] for t in tables], negative)]
+    scores = list(zip(of_positives, of_negatives, strict=True))
     return jnp.mean(batch["weight"] * contrastive_loss(scores, config.margin))
 
 

@@ -12,14 +12,14 @@ def test_the_ranking_loss_by_hand():
     user = jnp.array([[1.0, 0.0]])
     entity, item = jnp.array([[0.6, 0.8], [0.8, 0.6], [0.0, 1.0]]), jnp.array([[1.0, 0.0], [0.6, 0.8], [0.28, 0.96]])
     rows = {"user": user, "positive": jnp.array([0]), "negative": jnp.array([[1, 2, 2]])}
-    loss = contrastive_loss([cosines(table=table, **rows) for table in (entity, item)], margin=0.5)
+    loss = contrastive_loss(cosines(tables=[entity, item], **rows), margin=0.5)
     # relu(2 - 0.6 - 1) + (0.8 - 0.5) / 1 active + (0.6 - 0.5) / 1 active.
     np.testing.assert_allclose(loss, [0.4 + 0.3 + 0.1], rtol=1e-4)
 
 
 def test_without_an_active_negative_only_the_positive_counts():
     user, table = jnp.array([[1.0, 0.0]]), jnp.array([[1.0, 0.0], [-1.0, 0.0]])
-    of_table = cosines(user, table, jnp.array([0]), jnp.array([[1, 1]]))
+    (of_table,) = cosines(user, [table], jnp.array([0]), jnp.array([[1, 1]]))
     np.testing.assert_allclose(contrastive_loss([of_table], 0.5), [0.0])
 
 
