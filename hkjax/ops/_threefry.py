@@ -51,9 +51,23 @@ def folded_words(key: jax.Array, numbers: jax.Array) -> jax.Array:
     return _blocks.map_rows(lambda numbers: _threefry(k0, k1, numbers)[0], numbers.astype(jnp.uint32))
 
 
-def _pays(key: jax.Array, size: int) -> bool:
+def bits_at(key: jax.Array, numbers: jax.Array) -> jax.Array:
+    """The words of `random_bits` with the given numbers, uint32 of any shape, each computed by itself.
+
+    For a key and a number of words that are `numbered`.
+    """
+    k0, k1 = jax.random.key_data(key)
+    return _bits(k0, k1, numbers)
+
+
+def numbered(key: jax.Array, size: int) -> bool:
+    """Whether each of a key's first words follows from its number alone, as `bits_at` says."""
     partitionable = jax.config.jax_threefry_partitionable  # type: ignore[attr-defined]
-    return _blocks.SIZE < size <= 2**32 and str(jax.random.key_impl(key)) == "threefry2x32" and partitionable
+    return size <= 2**32 and str(jax.random.key_impl(key)) == "threefry2x32" and partitionable
+
+
+def _pays(key: jax.Array, size: int) -> bool:
+    return size > _blocks.SIZE and numbered(key, size)
 
 
 def _bits(k0: jax.Array, k1: jax.Array, counters: jax.Array) -> jax.Array:

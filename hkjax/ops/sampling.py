@@ -4,6 +4,7 @@ Negatives do not depend on the number of devices: the number of each example see
 devices that hold a table's rows.
 """
 
+from collections.abc import Callable
 from typing import NamedTuple
 
 import jax
@@ -11,7 +12,8 @@ import jax.numpy as jnp
 import numpy as np
 
 from hkjax.errors import InputError
-from hkjax.ops._threefry import folded_bits, random_bits
+from hkjax.ops._once import once
+from hkjax.ops._threefry import bits_at, folded_bits, numbered, random_bits
 from hkjax.ops.collectives import device_key, n_devices, rows_key
 
 
@@ -133,14 +135,7 @@ def random_words(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
     On accelerators they are those of the machine's own generator, which compiles and runs sooner. What is drawn so may
     differ between kinds of accelerators, not between runs on one.
     """
-
-    def of_machine(words: jax.Array) -> jax.Array:
-        return jax.lax.rng_bit_generator(jnp.resize(words, (4,)), shape, jnp.uint32)[1]
-
-    def of_key(words: jax.Array) -> jax.Array:
-        return random_bits(jax.random.wrap_key_data(words, impl=jax.random.key_impl(key)), shape)
-
-    return jax.lax.platform_dependent(jax.random.key_data(key), cpu=of_key, default=of_machine)
+    return _by_generator(key, lambda key: random_bits(key, shape), lambda words: words, shape)
 
 
 @jax.named_scope("dropout")
@@ -155,7 +150,42 @@ def dropout(key: jax.Array, x: jax.Array, rate: float) -> jax.Array:
     Returns:
         [rows, d].
     """
-    words = random_words(rows_key(key), (x.shape[0], -(-x.shape[1] // 2)))
-    bits = jnp.concatenate([words & 0xFFFF, words >> 16], axis=1)[:, : x.shape[1]]
     threshold = min(round(rate * 65536), 65535)
-    return jnp.where(bits >= threshold, x / (1 - threshold / 65536), 0)
+    kept = _random_halves(rows_key(key), x.shape) >= threshold
+    return once(jnp.where(kept, once(x) / (1 - threshold / 65536), 0))
+
+
+def _random_halves(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
+    """Random numbers below 2^16, uint32 [n, d]: in each row the words' low halves, then their high ones."""
+    n_words = -(-shape[1] // 2)
+
+    def of_words(words: jax.Array) -> jax.Array:
+        return jnp.concatenate([words & 0xFFFF, words >> 16], axis=1)[:, : shape[1]]
+
+    def of_key(key: jax.Array) -> jax.Array:
+        if not numbered(key, shape[0] * n_words):
+            return of_words(random_bits(key, (shape[0], n_words)))
+        # A word is computed for each of its halves, within the loop that uses them: sooner than to read it.
+        row, column = (jax.lax.broadcasted_iota(jnp.uint32, shape, axis) for axis in (0, 1))
+        low = column < n_words
+        words = bits_at(key, row * np.uint32(n_words) + jnp.where(low, column, column - np.uint32(n_words)))
+        return jnp.where(low, words & 0xFFFF, words >> 16)
+
+    return _by_generator(key, of_key, of_words, (shape[0], n_words))
+
+
+def _by_generator(
+    key: jax.Array,
+    of_key: Callable[[jax.Array], jax.Array],
+    of_words: Callable[[jax.Array], jax.Array],
+    shape: tuple[int, ...],
+) -> jax.Array:
+    """`of_key` on CPUs; elsewhere `of_words` of as many words of the machine's generator as the shape says."""
+
+    def on_cpu(data: jax.Array) -> jax.Array:
+        return of_key(jax.random.wrap_key_data(data, impl=jax.random.key_impl(key)))
+
+    def elsewhere(data: jax.Array) -> jax.Array:
+        return of_words(jax.lax.rng_bit_generator(jnp.resize(data, (4,)), shape, jnp.uint32)[1])
+
+    return jax.lax.platform_dependent(jax.random.key_data(key), cpu=on_cpu, default=elsewhere)

@@ -23,6 +23,17 @@ def test_entries_that_share_a_word_are_dropped_independently():
     assert abs((dropped[:, 0] & dropped[:, 1]).mean() - 0.25) < 5 * (0.1875 / 20_000) ** 0.5
 
 
+@pytest.mark.parametrize("width", [1, 6, 7])
+@pytest.mark.parametrize("key", [jax.random.key(2), jax.random.key(3, impl="rbg")])
+def test_what_is_dropped_follows_from_the_halves_of_the_keys_words(key, width):
+    x = jax.random.normal(key, (50, width))
+    words = np.asarray(jax.random.bits(key, (50, -(-width // 2)), jnp.uint32))
+    kept = (np.concatenate([words % 65536, words // 65536], axis=1) >= 0.25 * 65536)[:, :width]
+    gradient = jax.grad(lambda x: jnp.sum(dropout(key, x, 0.25)))(x)
+    np.testing.assert_allclose(dropout(key, x, 0.25), np.where(kept, x / 0.75, 0), rtol=1e-6)
+    np.testing.assert_allclose(gradient, kept / 0.75, rtol=1e-6)
+
+
 def test_negatives_are_drawn_uniformly_and_never_positives():
     random = np.random.default_rng(0)
     n_items, positives = 12, [[], [0], [11], [0, 1, 2, 5, 11], list(range(11))]

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from hkjax.ops import _blocks
-from hkjax.ops._threefry import folded_bits, folded_words, random_bits
+from hkjax.ops._threefry import bits_at, folded_bits, folded_words, numbered, random_bits
 
 KEYS = {"threefry": jax.random.key(7), "raw": jax.random.PRNGKey(8), "rbg": jax.random.key(9, impl="rbg")}
 NUMBERS = jnp.array([0, 5, 2**31 - 1, 3, 4])
@@ -13,7 +13,11 @@ NUMBERS = jnp.array([0, 5, 2**31 - 1, 3, 4])
 @pytest.fixture(autouse=True)
 def small_blocks(monkeypatch):
     monkeypatch.setattr(_blocks, "SIZE", 4)
-    for function in (random_bits, folded_bits, folded_words):
+    functions = random_bits, folded_bits, folded_words
+    for function in functions:
+        function.clear_cache()
+    yield
+    for function in functions:
         function.clear_cache()
 
 
@@ -30,3 +34,14 @@ def test_draws_are_those_of_jax_random(name, partitionable):
             for n in (1, 3):
                 bits = jax.vmap(lambda key, n=n: jax.random.bits(key, (n,), jnp.uint32))(keys)
                 np.testing.assert_array_equal(folded_bits(key, numbers, n), bits)
+
+
+def test_words_by_their_numbers_are_those_of_jax_random():
+    words = jax.random.bits(KEYS["threefry"], (3, 4), jnp.uint32)
+    numbers = jnp.array([[0, 11], [6, 6]], jnp.uint32)
+    np.testing.assert_array_equal(bits_at(KEYS["threefry"], numbers), words.reshape(-1)[numbers])
+    assert numbered(KEYS["raw"], 2**32)
+    assert not numbered(KEYS["raw"], 2**32 + 1)
+    assert not numbered(KEYS["rbg"], 1)
+    with jax.threefry_partitionable(False):
+        assert not numbered(KEYS["threefry"], 1)
