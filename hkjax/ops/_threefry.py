@@ -51,13 +51,15 @@ def folded_words(key: jax.Array, numbers: jax.Array) -> jax.Array:
     return _blocks.map_rows(lambda numbers: _threefry(k0, k1, numbers)[0], numbers.astype(jnp.uint32))
 
 
-def bits_at(key: jax.Array, numbers: jax.Array) -> jax.Array:
-    """The words of `random_bits` with the given numbers, uint32 of any shape, each computed by itself.
+def bits_at(key: jax.Array, rows: jax.Array, columns: jax.Array) -> jax.Array:
+    """The words of `random_bits` with the numbers rows + columns, uint32 [n, 1] and [d]: [n, d], each by itself.
 
     For a key and a number of words that are `numbered`.
     """
     k0, k1 = jax.random.key_data(key)
-    return _bits(k0, k1, numbers)
+    # In a loop over keys, the numbers' sums, were they the first, would be computed before it, and then read.
+    x, y = _rounds(k0, k1, columns + k1 + rows)
+    return x ^ y
 
 
 def numbered(key: jax.Array, size: int) -> bool:
@@ -77,8 +79,13 @@ def _bits(k0: jax.Array, k1: jax.Array, counters: jax.Array) -> jax.Array:
 
 def _threefry(k0: jax.Array, k1: jax.Array, counters: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Both words of the counters (0, n) by keys (k0, k1): uint32 arrays of one shape, up to broadcasting."""
+    return _rounds(k0, k1, counters + k1)
+
+
+def _rounds(k0: jax.Array, k1: jax.Array, y: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """`_threefry`, of counters to which the second key was added."""
     keys = k0, k1, k0 ^ k1 ^ _PARITY
-    x, y = keys[0], counters + keys[1]
+    x = k0
     for i in range(5):
         for rotation in _ROTATIONS[i % 2]:
             x = x + y

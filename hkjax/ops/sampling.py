@@ -108,7 +108,7 @@ def _excluded_below(items: jax.Array, start: jax.Array, length: jax.Array, rank:
         passed = (low < high) & (items[start + jnp.minimum(middle, length - 1)] - middle <= rank)
         return jnp.where(passed, middle + 1, low), jnp.where(passed, high, middle)
 
-    n_halvings = int(items.shape[0]).bit_length()
+    n_halvings = 32 - jax.lax.clz(jnp.max(length, initial=0))
     bounds = jnp.zeros_like(rank), jnp.broadcast_to(length, rank.shape)
     return jax.lax.fori_loop(0, n_halvings, halve, bounds)[0]
 
@@ -166,10 +166,9 @@ def _random_halves(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
         if not numbered(key, shape[0] * n_words):
             return of_words(random_bits(key, (shape[0], n_words)))
         # A word is computed for each of its halves, within the loop that uses them: sooner than to read it.
-        row, column = (jax.lax.broadcasted_iota(jnp.uint32, shape, axis) for axis in (0, 1))
-        low = column < n_words
-        words = bits_at(key, row * np.uint32(n_words) + jnp.where(low, column, column - np.uint32(n_words)))
-        return jnp.where(low, words & 0xFFFF, words >> 16)
+        row, column = (jax.lax.iota(jnp.uint32, n) for n in shape)
+        words = bits_at(key, row[:, None] * np.uint32(n_words), column % np.uint32(n_words))
+        return jnp.where(column < n_words, words & 0xFFFF, words >> 16)
 
     return _by_generator(key, of_key, of_words, (shape[0], n_words))
 

@@ -10,7 +10,7 @@ from jax.ad_checkpoint import checkpoint_name
 
 from hkjax.models.hakg.config import HAKGConfig
 from hkjax.models.hakg.inputs import HAKGInputs, Sample, subsample
-from hkjax.models.hakg.losses import l2_normalize
+from hkjax.models.hakg.losses import ROW_SQUARES, l2_normalize
 from hkjax.models.hakg.message import message_coefficients
 from hkjax.models.hakg.parameters import Gates, HAKGParameters
 from hkjax.ops.lookup import leading_rows, local_rows
@@ -19,8 +19,8 @@ from hkjax.ops.sparse import Edges, spmm, spmm_transposed
 from hkjax.ops.triples import EDGE_SCALARS, mean_message
 from hkjax.precision import matmul
 
-# What the reverse pass does not compute anew: sums over edges and interactions, and the numbers of every edge.
-_SAVED = jax.checkpoint_policies.save_only_these_names("sums", EDGE_SCALARS)
+# What the reverse pass does not compute anew: sums over edges and interactions, and the numbers of edges and rows.
+_SAVED = jax.checkpoint_policies.save_only_these_names("sums", EDGE_SCALARS, ROW_SQUARES)
 
 
 class Embeddings(NamedTuple):
