@@ -27,6 +27,7 @@ from hkjax.models.hakg.config import HAKGConfig
 from hkjax.models.hakg.inputs import HAKGInputs, subsample
 from hkjax.models.hakg.losses import cone_loss
 from hkjax.models.hakg.parameters import HAKG
+from hkjax.models.hakg.representation import exp_0
 from hkjax.ops.sampling import sample_negatives
 from hkjax.training.state import make_optimizer
 from hkjax.training.trainer import make_trainer
@@ -73,8 +74,7 @@ def main() -> None:
 
     def cones(params: Params, inputs: HAKGInputs, key: jax.Array) -> jax.Array:
         points = params["params"]["entity"]
-        points = representation.exp_0(points) if config.angle_space == "ball" else points
-        return cone_loss(config, points, inputs.pairs, key)
+        return cone_loss(config, exp_0(points) if config.angle_space == "ball" else points, inputs.pairs, key)
 
     embeddings = jax.jit(propagate)(params, inputs, key)
     print(f"edge sampling  {_median(partial(subsample, config), inputs, key):7.3f} s")

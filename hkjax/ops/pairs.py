@@ -97,10 +97,9 @@ def _masked_gram_jvp(primals: Any, tangents: Any) -> tuple[jax.Array, jax.Array]
 @jax.jit
 def unpack_bits(bits: jax.Array, dimensions: jax.Array) -> jax.Array:
     """The bits of some dimensions: bool [pairs, d] from uint32 [pairs, words] and int [d]."""
-    words = (jnp.where(dimensions // 32 == w, bits[:, w : w + 1], 0) for w in range(bits.shape[1]))
-    return (
-        sum(words, start=jnp.zeros((len(bits), dimensions.size), jnp.uint32)) >> (dimensions % 32).astype(jnp.uint32)
-    ) & 1 == 1
+    words = [jnp.where(dimensions // 32 == w, bits[:, w : w + 1], 0) for w in range(bits.shape[1])]
+    of_dimension = sum(words[1:], start=words[0])
+    return of_dimension >> (dimensions % 32).astype(jnp.uint32) & 1 == 1
 
 
 # The form's arguments: weights [B, K, T], rows [B, d] and T tables side by side, [N, T d].
