@@ -31,8 +31,10 @@ def repeated(data, interactions, triples):
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (2, 2)])
-@pytest.mark.parametrize("model", [HAKGConfig(dim=8), HAKGConfig(dim=8, sampling="neighbours"), HKRMConfig(dim=8)])
-def test_shapes_grow_as_those_of_larger_data(model, shape, tiny_data, step_on):
+@pytest.mark.parametrize("sampling", ["full", "neighbours"])
+@pytest.mark.parametrize("config", [HAKGConfig, HKRMConfig])
+def test_shapes_grow_as_those_of_larger_data(config, sampling, shape, tiny_data, step_on):
+    model = config(dim=8, sampling=sampling)
     experiment = Experiment(model=model, training=TrainingConfig(batch_size=8))
     # HKRM counts a repeated triple once.
     mesh, larger = make_mesh(shape), repeated(tiny_data, 4, 1 if model.name == "hkrm" else 4)
