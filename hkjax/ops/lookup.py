@@ -10,6 +10,7 @@ import jax
 import jax.numpy as jnp
 
 from hkjax.ops._columns import map_columns, sum_columns
+from hkjax.ops._members import member_scores, segment_sums
 from hkjax.ops._reverse import with_reverse
 from hkjax.ops.collectives import ROWS, all_gather, axis_size, pad_rows, psum
 from hkjax.ops.segment import segment_sum
@@ -18,6 +19,11 @@ from hkjax.ops.segment import segment_sum
 def num_local_rows(n: int) -> int:
     """How many rows of a table of n rows this device holds: all n on one device."""
     return -(-n // axis_size(ROWS))
+
+
+def padded_size(n: int) -> int:
+    """The size of a table of n rows with those that pad it, of which each device holds as many: n on one device."""
+    return num_local_rows(n) * axis_size(ROWS)
 
 
 def local_rows(x: jax.Array, fill: int = 0) -> jax.Array:
@@ -91,9 +97,9 @@ def bag(table: jax.Array, ids: jax.Array, weights: jax.Array, segments: jax.Arra
     chex.assert_rank(table, 2)
     chex.assert_equal_shape([ids, weights, segments])
     # Columns of all rows are sent to every device: where members are few, their rows, of at most two devices' size.
-    if ids.size * axis_size(ROWS) <= 2 * table.shape[0]:
+    if axis_size(ROWS) > 1 and ids.size * axis_size(ROWS) <= 2 * table.shape[0]:
         return segment_sum(weights[:, None] * take_rows(table, ids), segments, n)
-    return map_columns(lambda table: segment_sum(weights[:, None] * _take(table, ids), segments, n), [table])
+    return map_columns(lambda table: segment_sums(weights[:, None], table, segments, ids, n=n)[:, 0], [table])
 
 
 def segment_scores(vectors: jax.Array, table: jax.Array, ids: jax.Array, segments: jax.Array) -> jax.Array:
@@ -101,23 +107,22 @@ def segment_scores(vectors: jax.Array, table: jax.Array, ids: jax.Array, segment
 
     Args:
         vectors: [segments, k, d].
-        table: [rows, d].
-        ids: int [members, k].
-        segments: int [members].
+        table: [rows, k d], k rows of d numbers side by side.
+        ids: int [members].
+        segments: int [members], ascending.
 
     Returns:
-        [members, k], entry (i, j) the product of row ids[i, j] with vectors[segments[i], j].
+        [members, k], entry (i, j) the product of the j-th part of row ids[i] with vectors[segments[i], j].
     """
-    chex.assert_rank([vectors, table, ids, segments], [3, 2, 2, 1])
-    chex.assert_equal_shape_prefix([ids, segments], 1)
-    chex.assert_equal_shape_suffix([vectors, table], 1)
+    chex.assert_rank([vectors, table, ids, segments], [3, 2, 1, 1])
+    chex.assert_equal_shape([ids, segments])
+    _, k, d = vectors.shape
+    chex.assert_axis_dimension(table, 1, k * d)
 
     def scores(table: jax.Array, vectors: jax.Array) -> jax.Array:
-        # One j at a time: no intermediate of the size [members, k, d].
-        columns = [(_take(table, ids[:, j]) * vectors[:, j][segments]).sum(-1) for j in range(ids.shape[1])]
-        return jnp.stack(columns, axis=-1)
+        return member_scores(vectors, table.reshape(len(table), -1), segments, ids, n=ids.size)
 
-    return sum_columns(scores, [table], [vectors])
+    return sum_columns(scores, [table.reshape(-1, k, d)], [vectors])
 
 
 def square_norm(table: jax.Array) -> jax.Array:

@@ -47,7 +47,9 @@ OPERATIONS = {
         bag(x, jnp.asarray(IDS[:2]), jnp.asarray(WEIGHT[:2]), jnp.asarray(SEGMENTS[:2]), 4)
     ).sum(),
     "segment_scores": lambda x, y, e, g: jnp.sin(
-        segment_scores(jnp.asarray(VECTORS), x, jnp.asarray(MEMBERS), jnp.asarray(SEGMENTS))
+        segment_scores(
+            jnp.asarray(VECTORS), jnp.concatenate([x, x**2, -x], axis=1), jnp.asarray(IDS), jnp.asarray(SEGMENTS)
+        )
     ).sum(),
     "square_norm": lambda x, y, e, g: square_norm(x) + square_norm(y) ** 2,
     "score_samples": lambda x, y, e, g: jnp.sin(score_samples(jnp.asarray(Y), [x], jnp.asarray(MEMBERS[:7]))[0]).sum(),

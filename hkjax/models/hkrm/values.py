@@ -13,7 +13,7 @@ import jax.numpy as jnp
 from hkjax.models.hkrm.config import HKRMConfig
 from hkjax.models.hkrm.inputs import HKRMInputs
 from hkjax.models.hkrm.parameters import HKRMParameters
-from hkjax.ops.lookup import segment_scores, take_rows
+from hkjax.ops.lookup import padded_size, segment_scores, take_rows
 from hkjax.ops.neighbours import Neighbours, draw_neighbours
 from hkjax.ops.sparse import spmm
 
@@ -22,7 +22,7 @@ class AllValues(NamedTuple):
     """Of all items.
 
     Attributes:
-        table: o_j of every item, [items * n, d].
+        table: o of every item, [items, n d].
         n_fields: n.
     """
 
@@ -31,14 +31,11 @@ class AllValues(NamedTuple):
 
     def of_items(self, items: jax.Array) -> jax.Array:
         """o of items [B]: [B, n, d]."""
-        return take_rows(self.table, self._rows(items))
+        return take_rows(self.table, items).reshape(len(items), self.n_fields, -1)
 
     def segment_scores(self, vectors: jax.Array, items: jax.Array, segments: jax.Array) -> jax.Array:
-        """o_j . vectors[segments, j] of items [m], whose segments are int [m]: [m, n] from vectors [B, n, d]."""
-        return segment_scores(vectors, self.table, self._rows(items), segments)
-
-    def _rows(self, items: jax.Array) -> jax.Array:
-        return items[:, None] * self.n_fields + jnp.arange(self.n_fields)
+        """o_j . vectors[segments, j] of items [m], in segments int [m]: [m, n] from vectors [B, n, d]."""
+        return segment_scores(vectors, self.table, items, segments)
 
 
 class DrawnValues(NamedTuple):
@@ -77,8 +74,10 @@ Values: TypeAlias = AllValues | DrawnValues
 
 def all_values(p: HKRMParameters, inputs: HKRMInputs) -> AllValues:
     """Sums the values of every item's fields."""
+    n_items, n_fields = inputs.field_mask.shape
     ones = jnp.ones(inputs.values.rows.shape[0], p.entity.dtype)
-    return AllValues(spmm(ones, p.entity, inputs.values, inputs.field_mask.size), inputs.field_mask.shape[1])
+    rows = spmm(ones, p.entity, inputs.values, padded_size(n_items) * n_fields)
+    return AllValues(rows.reshape(-1, n_fields * rows.shape[1]), n_fields)
 
 
 def step_values(config: HKRMConfig, p: HKRMParameters, inputs: HKRMInputs, key: jax.Array) -> tuple[Values, Values]:

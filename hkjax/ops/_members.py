@@ -1,0 +1,74 @@
+"""The form whose partial derivatives are bags of rows, and scores of their members.
+
+A member m of a segment s_m has the row i_m of a table, in which k rows of d numbers lie side by side. With weights w
+and k vectors v of each segment,
+
+    sum_m sum_j  w_mj <v_{s_m j}, t_{i_m j}>
+
+is trilinear. By the weights its derivative is the members' scores, by the vectors the segments' weighted sums.
+"""
+
+import jax
+import jax.numpy as jnp
+import numpy as np
+
+from hkjax.ops._bilinear import bilinear_primitives
+from hkjax.ops._blocks import add_rows, map_rows
+from hkjax.ops._rows import row_dot
+from hkjax.ops.segment import segment_sum
+
+_NOWHERE = np.iinfo(np.int32).max
+
+
+def _scores(vectors: jax.Array, table: jax.Array, segments: jax.Array, ids: jax.Array, n: int) -> jax.Array:
+    """[members, k] from vectors [segments, k, d] and a table [N, k d]; n members."""
+    del n
+
+    def scores(members: tuple[jax.Array, jax.Array]) -> jax.Array:
+        segments, ids = members
+        return row_dot(vectors[segments], table[ids].reshape(-1, *vectors.shape[1:]))
+
+    return map_rows(scores, (segments, ids), width=vectors.shape[1])
+
+
+def _segment_sums(weights: jax.Array, table: jax.Array, segments: jax.Array, ids: jax.Array, n: int) -> jax.Array:
+    """[n, k, d] from weights [members, k] and a table [N, k d]; the segments ascend."""
+    k = weights.shape[1]
+
+    def add(total: jax.Array, members: tuple[jax.Array, ...]) -> jax.Array:
+        weights, segments, ids = members
+        return total.at[segments].add(_scale(weights, table[ids]), indices_are_sorted=True, mode="drop")
+
+    total = jnp.zeros((n, table.shape[1]), jnp.result_type(weights, table))
+    return add_rows(add, total, (weights, segments, ids), (0, _NOWHERE, 0)).reshape(n, k, -1)
+
+
+def _table_sums(weights: jax.Array, vectors: jax.Array, segments: jax.Array, ids: jax.Array, n: int) -> jax.Array:
+    """[n, k d] from weights [members, k] and vectors [segments, k, d]."""
+    rows = vectors.reshape(len(vectors), -1)
+
+    def add(total: jax.Array, members: tuple[jax.Array, ...]) -> jax.Array:
+        weights, segments, ids = members
+        return total.at[ids].add(_scale(weights, rows[segments]))
+
+    total = jnp.zeros((n, rows.shape[1]), jnp.result_type(weights, vectors))
+    return add_rows(add, total, (weights, segments, ids), (0, 0, 0))
+
+
+def _table_sums_in_order(
+    weights: jax.Array, vectors: jax.Array, segments: jax.Array, ids: jax.Array, n: int
+) -> jax.Array:
+    """`_table_sums` in the order of the table's rows."""
+    ids, order = jax.lax.sort_key_val(ids, jnp.arange(ids.size, dtype=jnp.int32))
+    rows = vectors.reshape(len(vectors), -1)[segments[order]]
+    return segment_sum(_scale(weights[order], rows), ids, n)
+
+
+def _scale(weights: jax.Array, rows: jax.Array) -> jax.Array:
+    """Numbers [m, k] times rows [m, k d], k of which lie side by side."""
+    return (weights[..., None] * rows.reshape(*weights.shape, -1)).reshape(rows.shape)
+
+
+member_scores, segment_sums, _ = bilinear_primitives(
+    "members", _scores, _segment_sums, _table_sums, cuda=(None, None, _table_sums_in_order)
+)
