@@ -163,6 +163,8 @@ def as_table(figures: dict[str, Any], title: str) -> Table:
         table.add_row(f"{name}: {figures[name]:,.0f}")
     for kind, count in figures["M indices by kind"].items():
         table.add_row(f"{kind}: {count:.2f} M indices")
+    for kind, (count, size) in figures["collectives"].items():
+        table.add_row(f"{kind}: {count}, {size / 1e3:.2f} GB")
     return table
 
 

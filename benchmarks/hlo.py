@@ -21,6 +21,7 @@ _BYTES = {
 }
 _SHAPE = re.compile(r"(\w+)\[([\d,]*)\](?:\{([\d,]*)(?::([^}]*))?\})?")
 _COLLECTIVES = ("all-reduce", "all-gather", "reduce-scatter", "all-to-all", "collective-permute")
+_STARTS = "AsyncCollectiveStart"
 # Custom calls that only rename memory.
 _NOTHING = "ConcatBitcast|AllocateBuffer|AssumeGather"
 # These move nothing by themselves, or what they move is counted where it arrives.
@@ -125,12 +126,19 @@ def indices(program: Program) -> collections.Counter[tuple[str, str]]:
 
 def collectives(program: Program) -> dict[str, tuple[int, float]]:
     """How often each kind of collective runs, and the bytes of its results."""
+    instructions = [x for computation in program.computations.values() for x in computation.values()]
+    fused = {_called(x)["calls"] for x in instructions if x.operation == "fusion"}
     found: dict[str, tuple[int, float]] = {}
-    for _, instruction, times in program.executed(inside_fusions=False):
+    for name, instruction, times in program.executed(inside_fusions=True):
         kind = instruction.operation.removesuffix("-start")
-        if kind in _COLLECTIVES:
-            count, size = found.get(kind, (0, 0.0))
-            found[kind] = count + times, size + times * sum(_sizes(instruction.type))
+        # One that goes on beside other work is named in the fusion that starts it and in all others until it is done.
+        repeats = name in fused and not any(_STARTS in x.rest for x in program.computations[name].values())
+        if kind in _COLLECTIVES and not repeats:
+            sizes = _sizes(instruction.type, fast_memory=True)
+            # The result of a start is (operand, result, ...).
+            size = sizes[1] if kind != instruction.operation and len(sizes) > 1 else sum(sizes)
+            count, total = found.get(kind, (0, 0.0))
+            found[kind] = count + times, total + times * size
     return found
 
 

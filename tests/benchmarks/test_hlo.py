@@ -84,6 +84,27 @@ def test_sizes_have_the_padding_of_tiles(kind, size):
 
 def test_collectives_count_with_their_bytes():
     assert hlo.collectives(hlo.parse(LOOP)) == {"all-reduce": (1, 1200.0)}
+    in_fast_memory = LOOP.replace("f32[100,3]{1,0} all-reduce", "f32[100,3]{1,0:S(1)} all-reduce")
+    assert hlo.collectives(hlo.parse(in_fast_memory)) == {"all-reduce": (1, 1200.0)}
+    started = LOOP.replace("f32[100,3]{1,0} all-reduce", "(f32[25,3]{1,0}, f32[100,3]{1,0}) all-gather-start")
+    assert hlo.collectives(hlo.parse(started)) == {"all-gather": (1, 1200.0)}
+
+
+def test_a_collective_beside_other_work_counts_once():
+    """It is named in three fusions, of which one starts it."""
+    fusion = """
+%{name} (p: f32[25,3]) -> f32[100,3] {{
+  %p = f32[25,3]{{1,0}} parameter(0)
+  %all = f32[100,3]{{1,0:S(1)}} all-gather(%p), dimensions={{0}}
+  ROOT %done = f32[100,3]{{1,0}} custom-call(%all), custom_call_target="{target}"
+}}
+"""
+    fusions = (("first", "AsyncCollectiveStart"), ("between", "Other"), ("last", "AsyncCollectiveDone"))
+    text = "HloModule jit_f\n" + "".join(fusion.format(name=name, target=target) for name, target in fusions)
+    text += "\nENTRY %main (p: f32[25,3]) -> f32[100,3] {\n  %p = f32[25,3]{1,0} parameter(0)\n"
+    for name, _ in fusions:
+        text += f"  %x{name} = f32[100,3]{{1,0}} fusion(%p), kind=kCustom, calls=%{name}\n"
+    assert hlo.collectives(hlo.parse(text + "}\n")) == {"all-gather": (1, 1200.0)}
 
 
 def test_a_program_of_this_compiler_is_read():
