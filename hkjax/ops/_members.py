@@ -15,7 +15,6 @@ import numpy as np
 from hkjax.ops._bilinear import bilinear_primitives
 from hkjax.ops._blocks import add_rows, map_rows
 from hkjax.ops._rows import row_dot
-from hkjax.ops.segment import segment_sum
 
 _NOWHERE = np.iinfo(np.int32).max
 
@@ -26,7 +25,7 @@ def _scores(vectors: jax.Array, table: jax.Array, segments: jax.Array, ids: jax.
 
     def scores(members: tuple[jax.Array, jax.Array]) -> jax.Array:
         segments, ids = members
-        return row_dot(vectors[segments], table[ids].reshape(-1, *vectors.shape[1:]))
+        return row_dot(vectors[segments], table[ids].reshape(len(ids), *vectors.shape[1:]))
 
     return map_rows(scores, (segments, ids), width=vectors.shape[1])
 
@@ -40,12 +39,12 @@ def _segment_sums(weights: jax.Array, table: jax.Array, segments: jax.Array, ids
         return total.at[segments].add(_scale(weights, table[ids]), indices_are_sorted=True, mode="drop")
 
     total = jnp.zeros((n, table.shape[1]), jnp.result_type(weights, table))
-    return add_rows(add, total, (weights, segments, ids), (0, _NOWHERE, 0)).reshape(n, k, -1)
+    return add_rows(add, total, (weights, segments, ids), (0, _NOWHERE, 0)).reshape(n, k, table.shape[1] // k)
 
 
 def _table_sums(weights: jax.Array, vectors: jax.Array, segments: jax.Array, ids: jax.Array, n: int) -> jax.Array:
     """[n, k d] from weights [members, k] and vectors [segments, k, d]."""
-    rows = vectors.reshape(len(vectors), -1)
+    rows = vectors.reshape(len(vectors), vectors.shape[1] * vectors.shape[2])
 
     def add(total: jax.Array, members: tuple[jax.Array, ...]) -> jax.Array:
         weights, segments, ids = members
@@ -60,13 +59,20 @@ def _table_sums_in_order(
 ) -> jax.Array:
     """`_table_sums` in the order of the table's rows."""
     ids, order = jax.lax.sort_key_val(ids, jnp.arange(ids.size, dtype=jnp.int32))
-    rows = vectors.reshape(len(vectors), -1)[segments[order]]
-    return segment_sum(_scale(weights[order], rows), ids, n)
+    rows = vectors.reshape(len(vectors), vectors.shape[1] * vectors.shape[2])
+
+    def add(total: jax.Array, members: tuple[jax.Array, ...]) -> jax.Array:
+        weights, segments, ids = members
+        return total.at[ids].add(_scale(weights, rows[segments]), indices_are_sorted=True, mode="drop")
+
+    total = jnp.zeros((n, rows.shape[1]), jnp.result_type(weights, vectors))
+    return add_rows(add, total, (weights[order], segments[order], ids), (0, 0, _NOWHERE))
 
 
 def _scale(weights: jax.Array, rows: jax.Array) -> jax.Array:
     """Numbers [m, k] times rows [m, k d], k of which lie side by side."""
-    return (weights[..., None] * rows.reshape(*weights.shape, -1)).reshape(rows.shape)
+    d = rows.shape[1] // weights.shape[1]
+    return (weights[..., None] * rows.reshape(*weights.shape, d)).reshape(rows.shape)
 
 
 member_scores, segment_sums, _ = bilinear_primitives(

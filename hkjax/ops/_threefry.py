@@ -51,14 +51,14 @@ def folded_words(key: jax.Array, numbers: jax.Array) -> jax.Array:
     return _blocks.map_rows(lambda numbers: _threefry(k0, k1, numbers)[0], numbers.astype(jnp.uint32))
 
 
-def bits_at(key: jax.Array, rows: jax.Array, columns: jax.Array) -> jax.Array:
-    """The words of `random_bits` with the numbers rows + columns, uint32 [n, 1] and [d]: [n, d], each by itself.
+def bits_at(key: jax.Array, offsets: jax.Array, columns: jax.Array) -> jax.Array:
+    """The words of `random_bits` whose numbers are the sums of offsets, uint32 [n, 1], and columns, [d]: [n, d].
 
-    For a key and a number of words that are `numbered`.
+    No other words are computed. For a key and a number of words that are `numbered`.
     """
     k0, k1 = jax.random.key_data(key)
     # In a loop over keys, the numbers' sums, were they the first, would be computed before it, and then read.
-    x, y = _rounds(k0, k1, columns + k1 + rows)
+    x, y = _rounds(k0, k1, columns + k1 + offsets)
     return x ^ y
 
 

@@ -22,7 +22,7 @@ def num_local_rows(n: int) -> int:
 
 
 def padded_size(n: int) -> int:
-    """The size of a table of n rows with those that pad it, of which each device holds as many: n on one device."""
+    """n rounded up to a multiple of the devices that tables are divided among: n on one device."""
     return num_local_rows(n) * axis_size(ROWS)
 
 
@@ -81,6 +81,17 @@ def _add_back(table: jax.Array, ids: jax.Array, rows: jax.Array) -> jax.Array:
 _take = with_reverse(lambda table, ids: table[ids], _add_back)
 
 
+def take_whole(x: jax.Array, ids: jax.Array) -> jax.Array:
+    """The numbers or rows with the given ids [...] of an array [n] or [n, d] that every device has whole.
+
+    Past its end, the last.
+    """
+    chex.assert_rank(x, {1, 2})
+    if x.ndim == 1:
+        return take_whole(x[:, None], ids)[..., 0]
+    return _take(x, jnp.minimum(ids, len(x) - 1))
+
+
 def bag(table: jax.Array, ids: jax.Array, weights: jax.Array, segments: jax.Array, n: int) -> jax.Array:
     """Weighted sums of rows, one sum a segment: torch's EmbeddingBag.
 
@@ -120,9 +131,9 @@ def segment_scores(vectors: jax.Array, table: jax.Array, ids: jax.Array, segment
     chex.assert_axis_dimension(table, 1, k * d)
 
     def scores(table: jax.Array, vectors: jax.Array) -> jax.Array:
-        return member_scores(vectors, table.reshape(len(table), -1), segments, ids, n=ids.size)
+        return member_scores(vectors, table.reshape(len(table), k * table.shape[2]), segments, ids, n=ids.size)
 
-    return sum_columns(scores, [table.reshape(-1, k, d)], [vectors])
+    return sum_columns(scores, [table.reshape(len(table), k, d)], [vectors])
 
 
 def square_norm(table: jax.Array) -> jax.Array:

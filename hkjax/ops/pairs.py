@@ -14,6 +14,7 @@ from hkjax.ops._blocks import add_rows, map_rows
 from hkjax.ops._columns import sum_columns
 from hkjax.ops._rows import row_dot
 from hkjax.ops.collectives import all_gather, device_key
+from hkjax.ops.lookup import take_whole
 from hkjax.ops.sampling import random_words
 from hkjax.ops.segment import segment_sum
 from hkjax.ops.sparse import PADDING_ROW, Edges, local_sddmm
@@ -41,7 +42,7 @@ def score_samples(rows: jax.Array, tables: Sequence[jax.Array], ids: jax.Array) 
     def scores(*arrays: jax.Array) -> jax.Array:
         *tables, rows = arrays
         score = _score_small if len(tables[0]) <= _dense_samples.MOST_ROWS else _score
-        # Side by side, the rows of one id are read at once.
+        # Side by side, the rows of one id are read at once. The primitive is a form of one array, not of several.
         return score(rows, jnp.concatenate(tables, axis=1), ids, n=ids.shape[0])
 
     found = sum_columns(scores, tables, [rows])
@@ -52,7 +53,7 @@ def pair_gram(x: jax.Array, pairs: Edges) -> tuple[jax.Array, jax.Array, jax.Arr
     """|a|^2, <a, b> and |b|^2 of the rows a and b of x [N, d] at the ends of each pair: three arrays [pairs]."""
     chex.assert_rank(x, 2)
     ends = jnp.stack([pairs.rows, pairs.columns])
-    aa, bb = all_gather(jnp.sum(x**2, axis=-1)).at[ends].get(mode="clip")
+    aa, bb = take_whole(all_gather(jnp.sum(x**2, axis=-1)), ends)
     return aa, sum_columns(lambda x: local_sddmm(x, x, pairs), [x]), bb
 
 
@@ -105,24 +106,25 @@ def unpack_bits(bits: jax.Array, dimensions: jax.Array) -> jax.Array:
 # The form's arguments: weights [B, K, T], rows [B, d] and T tables side by side, [N, T d].
 def _products(rows: jax.Array, table: jax.Array, ids: jax.Array, n: int) -> jax.Array:
     del n
+    n_tables = table.shape[1] // rows.shape[1]
 
     def products(block: tuple[jax.Array, jax.Array]) -> jax.Array:
         row, members = block
-        return row_dot(row[:, None, None], table[members].reshape(*members.shape, -1, rows.shape[1]))
+        return row_dot(row[:, None, None], table[members].reshape(*members.shape, n_tables, rows.shape[1]))
 
-    return map_rows(products, (rows, ids), width=ids.shape[1] * (table.shape[1] // rows.shape[1]))
+    return map_rows(products, (rows, ids), width=max(1, ids.shape[1] * n_tables))
 
 
 def _row_sums(weights: jax.Array, table: jax.Array, ids: jax.Array, n: int) -> jax.Array:
-    def add(table: jax.Array, total: jax.Array, block: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
+    def add(each: jax.Array, total: jax.Array, block: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
         weight, members = block
-        return total + sum(weight[k, :, None] * table[members[k]] for k in range(_BLOCK)), None
+        return total + sum(weight[k, :, None] * each[members[k]] for k in range(_BLOCK)), None
 
     tables = jnp.split(table, weights.shape[2], axis=1)
     total = jnp.zeros((n, tables[0].shape[1]), sum_dtype(weights.dtype, table.dtype))
     # One table after the other, each of which may fit the cache.
-    for t, table in enumerate(tables):
-        total, _ = jax.lax.scan(partial(add, table), total, (_column_blocks(weights[..., t]), _column_blocks(ids)))
+    for t, each in enumerate(tables):
+        total, _ = jax.lax.scan(partial(add, each), total, (_column_blocks(weights[..., t]), _column_blocks(ids)))
     return total
 
 
@@ -158,7 +160,8 @@ _score_small, _, _ = bilinear_primitives(
 
 def _column_blocks(x: jax.Array) -> jax.Array:
     """Columns of x [B, K] in blocks, [blocks, 8, B], padded with 0."""
-    return jnp.pad(x.T, ((0, -x.shape[1] % _BLOCK), (0, 0))).reshape(-1, _BLOCK, x.shape[0])
+    n, n_columns = x.shape
+    return jnp.pad(x.T, ((0, -n_columns % _BLOCK), (0, 0))).reshape(-(-n_columns // _BLOCK), _BLOCK, n)
 
 
 # After the form's two come the pairs, as in `masked_gram`.

@@ -130,7 +130,7 @@ def _excluded_below_by_count(items: jax.Array, start: jax.Array, length: jax.Arr
 
 
 def random_words(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
-    """Random words for masks, uint32 of the shape: on CPUs those of the key's generator, as everywhere else.
+    """Random words for masks, uint32 of the shape: on CPUs those of the key's generator.
 
     On accelerators they are those of the machine's own generator, which compiles and runs sooner. What is drawn so may
     differ between kinds of accelerators, not between runs on one.
@@ -145,13 +145,14 @@ def dropout(key: jax.Array, x: jax.Array, rate: float) -> jax.Array:
     Args:
         key: PRNG key.
         x: [rows, d].
-        rate: in [0, 1), rounded to 1/65536: two entries share a word of random bits, which halves their cost.
+        rate: in [0, 1), rounded to 1/65536: two entries share a word of random bits, so that half as many are drawn.
 
     Returns:
         [rows, d].
     """
     threshold = min(round(rate * 65536), 65535)
     kept = _random_halves(rows_key(key), x.shape) >= threshold
+    # Both the result and the gradient are used several times, and each time their words would be computed anew.
     return once(jnp.where(kept, once(x) / (1 - threshold / 65536), 0))
 
 

@@ -47,4 +47,4 @@ def segment_softmax(logits: jax.Array, segments: jax.Array, n_segments: int, whe
     shift = jnp.where(jnp.isfinite(top), top, 0)[segments]
     weights = jnp.where(where, jnp.exp(jnp.where(where, logits - shift, 0)), 0)
     total = segment_sum(weights, segments, n_segments)
-    return weights / jnp.where(total > 0, total, 1)[segments]
+    return weights / jnp.where(total > 0, total, 1).at[segments].get(indices_are_sorted=True)

@@ -19,12 +19,14 @@ import jax.numpy as jnp
 from jax.ad_checkpoint import checkpoint_name
 from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
 
+from hkjax.ops._blocks import add_rows
 from hkjax.ops._columns import reduce_columns, sum_columns
 from hkjax.ops._reverse import with_reverse
 from hkjax.ops._rows import row_dot
 from hkjax.ops.collectives import DATA, ROWS, all_gather, axis_size, psum, psum_scatter
+from hkjax.ops.lookup import take_whole
 from hkjax.ops.segment import segment_sum
-from hkjax.ops.sparse import Edges, add_columns, local_sddmm, local_spmm, take_columns
+from hkjax.ops.sparse import PADDING_ROW, Edges, add_columns, local_sddmm, local_spmm, take_columns
 
 
 class Gram(NamedTuple):
@@ -68,7 +70,7 @@ def edge_gram(entity: jax.Array, relation: jax.Array, graph: Edges) -> Gram:
     chex.assert_equal_shape_suffix([entity, relation], 1)
     chex.assert_equal_shape([graph.rows, graph.columns, graph.attr])
     ends = jnp.stack([graph.rows, graph.columns])
-    hh, tt = all_gather(jnp.sum(entity**2, axis=-1)).at[ends].get(mode="clip")
+    hh, tt = take_whole(all_gather(jnp.sum(entity**2, axis=-1)), ends)
     entries_at_ends = partial(_entries, nodes=ends, relation=graph.attr)
     hr, tr = sum_columns(entries_at_ends, [entity @ relation.T], [jnp.arange(relation.shape[0])])
     rr = jnp.sum(relation**2, axis=-1)[graph.attr]
@@ -166,10 +168,18 @@ def _sum_by_rows(
 def _sum_of_rows(coefficients_of: CoefficientsOf, tables: tuple[jax.Array, jax.Array], graph: Edges) -> jax.Array:
     """The sum of each head's messages and, as the last column, their count: [entities, d + 1]."""
     entity, relation = tables
-    h, t, r = _take_heads(entity, graph), take_columns(entity, graph), _take_relations(relation, graph)
-    messages = row_messages(coefficients_of, h, t, r)
-    ones = jnp.ones((messages.shape[0], 1), messages.dtype)
-    return segment_sum(jnp.concatenate([messages, ones], axis=1), graph.rows, entity.shape[0])
+
+    def add(total: jax.Array, edges: tuple[jax.Array, ...]) -> jax.Array:
+        heads, tails, relations = edges
+        messages = row_messages(
+            coefficients_of, _take_heads(entity, heads), entity[tails], take_relations(relation, relations)
+        )
+        ones = jnp.ones((heads.size, 1), messages.dtype)
+        rows = jnp.concatenate([messages, ones], axis=1)
+        return total.at[heads].add(rows, mode="drop", indices_are_sorted=True)
+
+    total = jnp.zeros((entity.shape[0], entity.shape[1] + 1), jnp.result_type(entity, relation))
+    return add_rows(add, total, (graph.rows, graph.columns, graph.attr), (PADDING_ROW, 0, 0))
 
 
 def _sum_of_rows_reverse(
@@ -178,25 +188,29 @@ def _sum_of_rows_reverse(
     entity, relation = tables
     n, d = entity.shape
     # A head's row and its sum's cotangent are gathered as one row, for one index; on a TPU it fills the lanes.
-    both = _take_heads(jnp.concatenate([entity, cotangent[:, :d]], axis=1), graph)
-    h, t, r = both[:, :d], take_columns(entity, graph), _take_relations(relation, graph)
+    both = _take_heads(jnp.concatenate([entity, cotangent[:, :d]], axis=1), graph.rows)
+    h, t, r = both[:, :d], take_columns(entity, graph), take_relations(relation, graph.attr)
     g = jnp.where((graph.rows < n)[:, None], both[:, d:], 0)
     of_h, of_t, of_r = jax.vjp(partial(row_messages, coefficients_of), h, t, r)[1](g)
-    (of_relation,) = jax.linear_transpose(lambda relation: _take_relations(relation, graph), relation)(of_r)
+    (of_relation,) = jax.vjp(lambda relation: take_relations(relation, graph.attr), relation)[1](of_r)
     return segment_sum(of_h, graph.rows, n) + add_columns(of_t, graph, n), of_relation
 
 
-def _take_heads(table: jax.Array, graph: Edges) -> jax.Array:
-    return table.at[graph.rows].get(mode="clip", indices_are_sorted=True)
+def _take_heads(table: jax.Array, heads: jax.Array) -> jax.Array:
+    return table.at[heads].get(mode="clip", indices_are_sorted=True)
 
 
-def _take_relations(relation: jax.Array, graph: Edges) -> jax.Array:
+def take_relations(relation: jax.Array, ids: jax.Array) -> jax.Array:
+    """The rows of a table [relations, d] by ids [edges]: [edges, d]; on accelerators a product with one-hot rows."""
+
+    def by_one_hot(relation: jax.Array, ids: jax.Array) -> jax.Array:
+        one_hot = jax.nn.one_hot(ids, relation.shape[0], dtype=relation.dtype)
+        # The reverse pass is traced where no context sets the precision.
+        return jnp.matmul(one_hot, relation, precision="highest")
+
     # Some compilers hold the one-hot rows, which must not be far larger than those of the relations.
-    if relation.shape[0] > 8 * relation.shape[1]:
-        return relation[graph.attr]
-    one_hot = jax.nn.one_hot(graph.attr, relation.shape[0], dtype=relation.dtype)
-    # The reverse pass is traced where no context sets the precision.
-    return jnp.matmul(one_hot, relation, precision="highest")
+    elsewhere = take_whole if relation.shape[0] > 8 * relation.shape[1] else by_one_hot
+    return jax.lax.platform_dependent(relation, ids, cpu=lambda relation, ids: relation[ids], default=elsewhere)
 
 
 def _entries(matrix: jax.Array, numbers: jax.Array, nodes: jax.Array, relation: jax.Array) -> jax.Array:

@@ -74,3 +74,17 @@ def test_every_index_takes_all_rows_that_lie_side_by_side(members):
     text = jax.jit(segment_scores).trace(vectors, table, ids, segments).lower(lowering_platforms=("tpu",)).as_text()
     sizes = re.findall(r"slice_sizes = array<i64: ([\d, ]+)>", text)
     assert sorted(sizes) == ["1, 3, 2", "1, 6"]
+
+
+def test_of_no_members_there_are_no_scores_and_bags_are_0(members):
+    vectors, table, weights, segments, ids = members
+    none = segments[:0], ids[:0]
+
+    def loss(vectors, table, weights):
+        scores = segment_scores(vectors, table, none[1], none[0])
+        assert scores.shape == (0, K)
+        return jnp.sum(scores) + jnp.sum(bag(table, none[1], weights[:0, 0], none[0], S))
+
+    value, gradients = jax.jit(jax.value_and_grad(loss, argnums=(0, 1)))(vectors, table, weights)
+    assert value == 0
+    assert not any(np.asarray(x).any() for x in gradients)

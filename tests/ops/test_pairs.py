@@ -28,6 +28,14 @@ def test_scores_of_samples_are_inner_products_with_true_gradients(n_tables):
     check_grads(loss, (rows, *tables), order=2, rtol=1e-5)
 
 
+@pytest.mark.parametrize("shape", [(0, 3), (4, 0)])
+def test_of_no_samples_there_are_no_scores(shape):
+    rows, tables, ids = jnp.ones((shape[0], 3)), [jnp.ones((6, 3))] * 2, jnp.zeros(shape, int)
+    scores, back = jax.vjp(lambda rows: pairs.score_samples(rows, tables, ids), rows)
+    assert [x.shape for x in scores] == [shape] * 2
+    np.testing.assert_array_equal(back(scores)[0], 0 * rows)
+
+
 def test_masked_gram_counts_the_dimensions_whose_bit_is_set(monkeypatch):
     monkeypatch.setattr(_blocks, "SIZE", 4)
     random = np.random.default_rng(0)

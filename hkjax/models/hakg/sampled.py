@@ -28,7 +28,7 @@ from hkjax.ops.neighbours import draw_neighbours, is_neighbour
 from hkjax.ops.pairs import score_samples
 from hkjax.ops.sampling import draw_ids, draw_pool
 from hkjax.ops.sparse import PADDING_ROW
-from hkjax.ops.triples import row_messages
+from hkjax.ops.triples import row_messages, take_relations
 
 # Of nodes [n]: layers 0, 1, ..., each [n, d].
 Layers = list[jax.Array]
@@ -82,7 +82,7 @@ class Walks(NamedTuple):
             return layers
         draw_key, walk_key, layers_key = jax.random.split(key, 3)
         draw = draw_neighbours(draw_key, self.neighbourhoods.tails, entities, fan_outs[0], self.config.edge_keep)
-        relation = self.parameters.relation[draw.attr.reshape(-1)]
+        relation = take_relations(self.parameters.relation, draw.attr.reshape(-1))
         coefficients_of = partial(message_coefficients, self.config)
         tails = self.entities(walk_key, draw.ids.reshape(-1), fan_outs[1:])
         for key, tail in zip(jax.random.split(layers_key, len(tails)), tails, strict=True):

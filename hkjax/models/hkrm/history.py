@@ -10,6 +10,7 @@ from hkjax.models.hkrm.config import HKRMConfig
 from hkjax.models.hkrm.inputs import HKRMInputs
 from hkjax.models.hkrm.parameters import HKRMParameters
 from hkjax.models.hkrm.proximity import proximity_softmax
+from hkjax.ops.lookup import take_whole
 from hkjax.ops.segment import segment_mean, segment_softmax, segment_sum
 
 
@@ -45,7 +46,7 @@ def query_weights(config: HKRMConfig, p: HKRMParameters, history: History) -> ja
     reciprocal = (1 / jnp.maximum(history.n_kept, 1).astype(p.entity.dtype))[history.row]
     if p.query_weight is None:
         return jnp.where(history.kept, reciprocal, 0)
-    logits = p.query_weight[history.item if config.query_weight == "item" else history.interaction]
+    logits = take_whole(p.query_weight, history.item if config.query_weight == "item" else history.interaction)
     return segment_softmax(logits * reciprocal, history.row, history.n_kept.shape[0], history.kept)
 
 

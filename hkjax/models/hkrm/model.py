@@ -32,7 +32,7 @@ from hkjax.models.hkrm.proximity import cross_entropy, kl_divergence
 from hkjax.models.hkrm.representation import encode
 from hkjax.models.hkrm.sides import combine, query, softmax_mask, target
 from hkjax.models.hkrm.values import step_values
-from hkjax.ops.lookup import square_norm
+from hkjax.ops.lookup import square_norm, take_whole
 from hkjax.precision import full_precision
 
 
@@ -44,7 +44,7 @@ def loss(
     excluded = items if config.leave_one_out else jnp.full_like(items, -1)
     q = query(config, p, inputs, of_queries, read_history(inputs, batch["user"], batch["layout"], excluded))
     t, log_importance = target(config, p, inputs, of_targets, items)
-    logits = (combine(config, p, q) * combine(config, p, t)).sum(-1) + p.bias[items]
+    logits = (combine(config, p, q) * combine(config, p, t)).sum(-1) + take_whole(p.bias, items)
     labels = batch["label"].astype(logits.dtype)
     entropy = jnp.mean(batch["weight"] * optax.sigmoid_binary_cross_entropy(logits, labels))
     measure = kl_divergence if config.divergence == "kl" else cross_entropy

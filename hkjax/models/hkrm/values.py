@@ -66,7 +66,7 @@ class DrawnValues(NamedTuple):
 
     def segment_scores(self, vectors: jax.Array, items: jax.Array, segments: jax.Array) -> jax.Array:
         """As of `AllValues`."""
-        return (self.of_items(items) * vectors[segments]).sum(-1)
+        return (self.of_items(items) * vectors.at[segments].get(indices_are_sorted=True)).sum(-1)
 
 
 Values: TypeAlias = AllValues | DrawnValues

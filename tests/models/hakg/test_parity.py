@@ -89,7 +89,7 @@ def test_parity_of_the_ranking_loss(case, name, margin):
     tables = [l2_normalize(table) for table in (x.entity[:n_items], x.item)]
     margin = case.config.margin if margin is None else margin
     user, negative = l2_normalize(x.user)[z["users"]], jnp.asarray(z["neg"])
-    losses = contrastive_loss(cosines(user, list(tables), z["pos"], negative), margin)
+    losses = contrastive_loss(cosines(user, tables, z["pos"], negative), margin)
     close(losses.mean(), z[f"loss/{name}"], case)
 
 
@@ -114,7 +114,7 @@ def test_parity_of_the_angle_loss(case):
 
 def ranking_loss(config, x, n_items, users, positive, negative):
     user, tables = l2_normalize(x.user)[users], [l2_normalize(table) for table in (x.entity[:n_items], x.item)]
-    of_tables = cosines(user, list(tables), positive, negative)
+    of_tables = cosines(user, tables, positive, negative)
     return contrastive_loss(of_tables, config.margin).mean()
 
 
