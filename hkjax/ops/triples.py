@@ -19,14 +19,13 @@ import jax.numpy as jnp
 from jax.ad_checkpoint import checkpoint_name
 from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
 
-from hkjax.ops._blocks import add_rows
 from hkjax.ops._columns import reduce_columns, sum_columns
 from hkjax.ops._reverse import with_reverse
 from hkjax.ops._rows import row_dot
 from hkjax.ops.collectives import DATA, ROWS, all_gather, axis_size, psum, psum_scatter
 from hkjax.ops.lookup import take_whole
 from hkjax.ops.segment import segment_sum
-from hkjax.ops.sparse import PADDING_ROW, Edges, add_columns, local_sddmm, local_spmm, take_columns
+from hkjax.ops.sparse import Edges, add_columns, local_sddmm, local_spmm, take_columns
 
 
 class Gram(NamedTuple):
@@ -168,18 +167,10 @@ def _sum_by_rows(
 def _sum_of_rows(coefficients_of: CoefficientsOf, tables: tuple[jax.Array, jax.Array], graph: Edges) -> jax.Array:
     """The sum of each head's messages and, as the last column, their count: [entities, d + 1]."""
     entity, relation = tables
-
-    def add(total: jax.Array, edges: tuple[jax.Array, ...]) -> jax.Array:
-        heads, tails, relations = edges
-        messages = row_messages(
-            coefficients_of, _take_heads(entity, heads), entity[tails], take_relations(relation, relations)
-        )
-        ones = jnp.ones((heads.size, 1), messages.dtype)
-        rows = jnp.concatenate([messages, ones], axis=1)
-        return total.at[heads].add(rows, mode="drop", indices_are_sorted=True)
-
-    total = jnp.zeros((entity.shape[0], entity.shape[1] + 1), jnp.result_type(entity, relation))
-    return add_rows(add, total, (graph.rows, graph.columns, graph.attr), (PADDING_ROW, 0, 0))
+    h, t, r = _take_heads(entity, graph), take_columns(entity, graph), take_relations(relation, graph.attr)
+    messages = row_messages(coefficients_of, h, t, r)
+    ones = jnp.ones((messages.shape[0], 1), messages.dtype)
+    return segment_sum(jnp.concatenate([messages, ones], axis=1), graph.rows, entity.shape[0])
 
 
 def _sum_of_rows_reverse(
@@ -188,7 +179,7 @@ def _sum_of_rows_reverse(
     entity, relation = tables
     n, d = entity.shape
     # A head's row and its sum's cotangent are gathered as one row, for one index; on a TPU it fills the lanes.
-    both = _take_heads(jnp.concatenate([entity, cotangent[:, :d]], axis=1), graph.rows)
+    both = _take_heads(jnp.concatenate([entity, cotangent[:, :d]], axis=1), graph)
     h, t, r = both[:, :d], take_columns(entity, graph), take_relations(relation, graph.attr)
     g = jnp.where((graph.rows < n)[:, None], both[:, d:], 0)
     of_h, of_t, of_r = jax.vjp(partial(row_messages, coefficients_of), h, t, r)[1](g)
@@ -196,8 +187,8 @@ def _sum_of_rows_reverse(
     return segment_sum(of_h, graph.rows, n) + add_columns(of_t, graph, n), of_relation
 
 
-def _take_heads(table: jax.Array, heads: jax.Array) -> jax.Array:
-    return table.at[heads].get(mode="clip", indices_are_sorted=True)
+def _take_heads(table: jax.Array, graph: Edges) -> jax.Array:
+    return table.at[graph.rows].get(mode="clip", indices_are_sorted=True)
 
 
 def take_relations(relation: jax.Array, ids: jax.Array) -> jax.Array:

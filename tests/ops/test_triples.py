@@ -1,10 +1,8 @@
-import re
-
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from hkjax.ops import _blocks, triples
+from hkjax.ops import triples
 from hkjax.ops.sparse import PADDING_ROW, make_edges, shard_edges
 
 MATRIX = jnp.arange(15.0).reshape(3, 5)
@@ -110,22 +108,3 @@ def test_messages_may_depend_on_a_traced_number(monkeypatch):
         monkeypatch.setattr(jax.lax, "platform_dependent", elsewhere)
         found = jax.jit(lambda *args: derivatives(*args))(*args)
     jax.tree.map(lambda a, b: np.testing.assert_allclose(a, b, rtol=1e-11, atol=1e-12), found, expected)
-
-
-def test_what_is_encoded_on_accelerators_takes_rows_in_blocks(monkeypatch):
-    random, n_edges = np.random.default_rng(0), 31
-    graph = make_edges(*random.integers(7, size=(2, n_edges)), random.integers(3, size=n_edges))
-
-    def function(gram):
-        return triples.Coefficients(gram.hh, gram.ht, gram.rr)
-
-    def lowered(n):
-        for size in ("SIZE", "LARGE_SIZE"):
-            monkeypatch.setattr(_blocks, size, n)
-        mean = jax.jit(lambda *tables: triples.mean_message(function, *tables, graph))
-        return mean.trace(jnp.ones((7, 5)), jnp.ones((3, 5))).lower(lowering_platforms=("tpu",)).as_text()
-
-    assert "tensor<31x5x" in lowered(31)
-    text = lowered(8)
-    assert "tensor<8x5x" in text
-    assert not re.search(r"tensor<3[12]x\d", text)

@@ -16,7 +16,7 @@ from hkjax.models.hakg.parameters import Gates, HAKGParameters
 from hkjax.ops.lookup import leading_rows, local_rows
 from hkjax.ops.sampling import dropout
 from hkjax.ops.sparse import Edges, spmm, spmm_transposed
-from hkjax.ops.triples import EDGE_SCALARS, mean_message
+from hkjax.ops.triples import EDGE_SCALARS, edge_gram, mean_message, weighted_mean
 from hkjax.precision import matmul
 
 # What the reverse pass does not compute anew: sums over edges and interactions, and the numbers of edges and rows.
@@ -52,9 +52,15 @@ def layer_0(p: HAKGParameters, inputs: HAKGInputs) -> Embeddings:
     return Embeddings(p.user, p.entity, item)
 
 
-def messages(config: HAKGConfig, relation: jax.Array, entity: jax.Array, graph: Edges) -> jax.Array:
-    """The mean message over the edges that an entity heads, [entities, d]; 0 for one that heads none."""
-    return mean_message(partial(message_coefficients, config), entity, relation, graph)
+def messages(config: HAKGConfig, relation: jax.Array, entity: jax.Array, graph: Edges, train: bool) -> jax.Array:
+    """The mean message over the edges that an entity heads, [entities, d]; 0 for one that heads none.
+
+    In training, which visits a part of the edges, arrays [edges, d] may be held where that is faster.
+    """
+    coefficients_of = partial(message_coefficients, config)
+    if train:
+        return mean_message(coefficients_of, entity, relation, graph)
+    return weighted_mean(coefficients_of(edge_gram(entity, relation, graph)), entity, relation, graph)
 
 
 def fuse(config: HAKGConfig, gates: Gates, entity: jax.Array, item: jax.Array) -> jax.Array:
@@ -102,7 +108,7 @@ def _sum_interactions(product: _Product, tables: Sequence[jax.Array], sample: Sa
 def layer(config: HAKGConfig, relation: jax.Array, gates: Gates, x: Embeddings, sample: Sample) -> Embeddings:
     """One round of propagation of the previous layer x, before dropout and normalisation."""
     n_items = sample.inputs.item_degree.size
-    entity = messages(config, relation, x.entity, sample.inputs.graph)
+    entity = messages(config, relation, x.entity, sample.inputs.graph, train=False)
     (user,) = aggregate_users([fuse(config, gates, leading_rows(x.entity, n_items), x.item)], sample)
     if not config.dual_items:
         return Embeddings(user, entity, leading_rows(entity, n_items))
@@ -123,7 +129,7 @@ def propagate(config: HAKGConfig, p: HAKGParameters, inputs: HAKGInputs, key: ja
 
     With a key, edges and interactions are sampled, and entries dropped out.
     """
-    sample, keys = Sample(inputs, 1.0), Keys()
+    sample, keys, train = Sample(inputs, 1.0), Keys(), key is not None
     if key is not None:
         sample_key, *layer_keys = jax.random.split(key, config.layers + 1)
         sample = subsample(config, inputs, sample_key)
@@ -131,7 +137,7 @@ def propagate(config: HAKGConfig, p: HAKGParameters, inputs: HAKGInputs, key: ja
 
     def advance(carry: tuple[jax.Array, jax.Array], key: jax.Array | None) -> tuple[Any, jax.Array]:
         x, total = carry
-        mean = checkpoint_name(messages(config, p.relation, x, sample.inputs.graph), "sums")
+        mean = checkpoint_name(messages(config, p.relation, x, sample.inputs.graph, train), "sums")
         y = finish(config, mean, key)
         return (y, total + y), leading_rows(x, inputs.item_degree.size)
 

@@ -1,5 +1,6 @@
 """Propagation against its layers, one after the other."""
 
+import re
 from functools import partial
 
 import jax
@@ -11,6 +12,7 @@ from hkjax.models.hakg.config import HAKGConfig
 from hkjax.models.hakg.inputs import Sample, make_inputs, subsample
 from hkjax.models.hakg.parameters import HAKG
 from hkjax.models.hakg.propagation import Embeddings, Keys, collaborate, finish, layer, layer_0, propagate
+from hkjax.ops import _blocks
 from tests.programs import every_equation
 
 
@@ -66,3 +68,21 @@ def test_two_chains_of_layers_share_the_sums_over_interactions(layers, dual_item
         program = jax.make_jaxpr(function)(p, entities)
         names = [equation.primitive.name for equation in every_equation(program.jaxpr)]
         assert names.count("sparse_by_rows") + names.count("sparse_by_columns") == count
+
+
+@pytest.mark.parametrize("platform", ["cpu", "tpu", "cuda"])
+def test_evaluation_takes_edges_in_blocks(platform, tiny_data, monkeypatch):
+    config, p, inputs = propagation_of(tiny_data)
+    n = inputs.graph.rows.size
+    for size in ("SIZE", "LARGE_SIZE"):
+        monkeypatch.setattr(_blocks, size, 32)
+
+    def most_rows(key):
+        traced = jax.jit(lambda p, inputs: propagate(config, p, inputs, key)).trace(p, inputs)
+        text = traced.lower(lowering_platforms=(platform,)).as_text()
+        return max(int(rows) for rows in re.findall(rf"tensor<(\d+)x{config.dim}xf32>", text))
+
+    assert n > tiny_data.n_entities > 32
+    assert most_rows(None) == tiny_data.n_entities
+    if platform != "cpu":  # Where rows are gathered sooner than numbers, training holds those of the edges it kept.
+        assert most_rows(jax.random.key(0)) == round(config.edge_keep * n)
