@@ -15,6 +15,7 @@ import numpy as np
 from hkjax.ops._bilinear import bilinear_primitives
 from hkjax.ops._blocks import add_rows, map_rows
 from hkjax.ops._rows import row_dot
+from hkjax.ops.segment import segment_sum
 
 _NOWHERE = np.iinfo(np.int32).max
 
@@ -69,12 +70,36 @@ def _table_sums_in_order(
     return add_rows(add, total, (weights[order], segments[order], ids), (0, 0, _NOWHERE))
 
 
+# TPUs take a row's k parts one after the other: rows longer than a tile take them longer to compile.
+def _scores_by_part(vectors: jax.Array, table: jax.Array, segments: jax.Array, ids: jax.Array, n: int) -> jax.Array:
+    del n
+    parts = zip(jnp.moveaxis(vectors, 1, 0), jnp.split(table, vectors.shape[1], axis=1), strict=True)
+    return jnp.stack([row_dot(v.at[segments].get(indices_are_sorted=True), t[ids]) for v, t in parts], axis=1)
+
+
+def _segment_sums_by_part(
+    weights: jax.Array, table: jax.Array, segments: jax.Array, ids: jax.Array, n: int
+) -> jax.Array:
+    parts = zip(weights.T, jnp.split(table, weights.shape[1], axis=1), strict=True)
+    return jnp.stack([segment_sum(w[:, None] * t[ids], segments, n) for w, t in parts], axis=1)
+
+
+def _table_sums_by_part(
+    weights: jax.Array, vectors: jax.Array, segments: jax.Array, ids: jax.Array, n: int
+) -> jax.Array:
+    zeros = jnp.zeros((n, vectors.shape[2]), jnp.result_type(weights, vectors))
+    parts = zip(weights.T, jnp.moveaxis(vectors, 1, 0), strict=True)
+    return jnp.concatenate([zeros.at[ids].add(w[:, None] * v[segments]) for w, v in parts], axis=1)
+
+
 def _scale(weights: jax.Array, rows: jax.Array) -> jax.Array:
     """Numbers [m, k] times rows [m, k d], k of which lie side by side."""
     d = rows.shape[1] // weights.shape[1]
     return (weights[..., None] * rows.reshape(*weights.shape, d)).reshape(rows.shape)
 
 
+_by_part = _scores_by_part, _segment_sums_by_part, _table_sums_by_part
+_in_order = None, None, _table_sums_in_order
 member_scores, segment_sums, _ = bilinear_primitives(
-    "members", _scores, _segment_sums, _table_sums, cuda=(None, None, _table_sums_in_order)
+    "members", _scores, _segment_sums, _table_sums, tpu=_by_part, cuda=_in_order
 )

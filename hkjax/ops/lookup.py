@@ -73,7 +73,7 @@ def _add_in_order(table: jax.Array, ids: jax.Array, rows: jax.Array) -> jax.Arra
 
 
 def _add_back(table: jax.Array, ids: jax.Array, rows: jax.Array) -> jax.Array:
-    args = table, ids.reshape(-1), rows.reshape(ids.size, rows.shape[-1])
+    args = table, ids.reshape(-1), rows.reshape(ids.size, *table.shape[1:])
     # Where GPUs add without order, additions to one row wait for each other, and rounding differs from run to run.
     return jax.lax.platform_dependent(*args, cuda=_add_in_order, default=_add_as_they_come)
 
@@ -87,8 +87,6 @@ def take_whole(x: jax.Array, ids: jax.Array) -> jax.Array:
     Past its end, the last.
     """
     chex.assert_rank(x, {1, 2})
-    if x.ndim == 1:
-        return take_whole(x[:, None], ids)[..., 0]
     return _take(x, jnp.minimum(ids, len(x) - 1))
 
 

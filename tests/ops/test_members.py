@@ -48,11 +48,17 @@ def test_scores_and_bags_are_sums_with_true_gradients(block, members, monkeypatc
 
 
 @pytest.mark.parametrize("block", [4, 2048])
-def test_sums_in_the_order_of_a_tables_rows_are_the_same(block, members, monkeypatch):
+def test_other_machines_find_the_same(block, members, monkeypatch):
     monkeypatch.setattr(_blocks, "SIZE", block)
-    vectors, _, weights, segments, ids = members
-    ways = _members._table_sums, _members._table_sums_in_order
-    np.testing.assert_allclose(*(way(weights, vectors, segments, ids, n=N) for way in ways), rtol=1e-12, atol=1e-15)
+    vectors, table, weights, segments, ids = members
+    for ways, *args, n in (
+        ((_members._scores, _members._scores_by_part), vectors, table, M),
+        ((_members._segment_sums, _members._segment_sums_by_part), weights, table, S),
+        ((_members._table_sums, _members._table_sums_by_part), weights, vectors, N),
+        ((_members._table_sums, _members._table_sums_in_order), weights, vectors, N),
+    ):
+        expected, found = (way(*args, segments, ids, n=n) for way in ways)
+        np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-15)
 
 
 def test_gpus_add_members_in_order(members):
@@ -69,11 +75,12 @@ def test_gpus_add_members_in_order(members):
     assert in_order == ["true"] * 4
 
 
-def test_every_index_takes_all_rows_that_lie_side_by_side(members):
+@pytest.mark.parametrize(("platform", "taken"), [("cuda", ["1, 3, 2", "1, 6"]), ("tpu", ["1, 2"] * 6)])
+def test_an_index_takes_all_rows_that_lie_side_by_side_but_on_tpus(platform, taken, members):
     vectors, table, _, segments, ids = members
-    text = jax.jit(segment_scores).trace(vectors, table, ids, segments).lower(lowering_platforms=("tpu",)).as_text()
-    sizes = re.findall(r"slice_sizes = array<i64: ([\d, ]+)>", text)
-    assert sorted(sizes) == ["1, 3, 2", "1, 6"]
+    traced = jax.jit(segment_scores).trace(vectors, table, ids, segments)
+    text = traced.lower(lowering_platforms=(platform,)).as_text()
+    assert sorted(re.findall(r"slice_sizes = array<i64: ([\d, ]+)>", text)) == taken
 
 
 def test_of_no_members_there_are_no_scores_and_bags_are_0(members):
