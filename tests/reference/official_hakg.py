@@ -94,7 +94,7 @@ def _propagated(model, params, inputs):
     return raw, total, propagation.propagate(model.config, p, inputs, None)
 
 
-def messages_with_their_factors(config, relation, entity, graph):
+def messages_with_their_factors(config, relation, entity, graph, train):
     """The official code's gradients: none flow through the conformal factors of its exp and log maps."""
     h, t, r = entity[graph.rows], entity[graph.columns], relation[graph.attr]
     head = ball.project(ball.exp_map_zero(h, 1.0), 1.0, config.ball_eps)
