@@ -18,33 +18,35 @@ from tensorboardX import SummaryWriter
 from hkjax.errors import InputError
 from hkjax.files import write_whole
 
-_SECONDS_UNTIL_SAID = 2.0
+# Of a compilation without a terminal: when it is first mentioned, and how often after that.
+_SECONDS_UNTIL_SAID, _SECONDS_BETWEEN = 2.0, 10.0
 
 
 @contextlib.contextmanager
 def compiling(what: str) -> Iterator[None]:
     """Within, `what` is compiled: if that takes more than two seconds, says so, and how long it took.
 
-    With a terminal a clock runs meanwhile.
+    With a terminal a clock runs meanwhile; without one, a line every ten seconds tells the time.
     """
     columns = (TextColumn("compiling {task.description} (first time)"), TimeElapsedColumn())
-    start, said = time.perf_counter(), threading.Event()
+    start, said, compiled = time.perf_counter(), threading.Event(), threading.Event()
 
-    def say() -> None:
-        said.set()
-        print(f"compiling {what} (first time) ...", flush=True)
+    def tell_the_time() -> None:
+        pause = _SECONDS_UNTIL_SAID
+        while not compiled.wait(pause):
+            said.set()
+            print(f"compiling {what} (first time) ... {time.perf_counter() - start:.0f} s", flush=True)
+            pause = _SECONDS_BETWEEN
 
     is_seen = sys.stderr.isatty()
-    timer = threading.Timer(_SECONDS_UNTIL_SAID, say)
-    timer.daemon = True
     with Progress(*columns, disable=not is_seen, transient=True) as bar:
         bar.add_task(what)
         if not is_seen:
-            timer.start()
+            threading.Thread(target=tell_the_time, daemon=True).start()
         try:
             yield
         finally:
-            timer.cancel()
+            compiled.set()
     if said.is_set():
         print(f"compiled {what} in {time.perf_counter() - start:.0f} s", flush=True)
 

@@ -17,7 +17,14 @@ def test_compiling_is_said_once_it_takes_long(monkeypatch, capsys):
     monkeypatch.setattr(progress, "_SECONDS_UNTIL_SAID", 0.01)
     with compiling("the step"):
         time.sleep(0.2)
-    assert capsys.readouterr().out == "compiling the step (first time) ...\ncompiled the step in 0 s\n"
+    assert capsys.readouterr().out == "compiling the step (first time) ... 0 s\ncompiled the step in 0 s\n"
+    monkeypatch.setattr(progress, "_SECONDS_BETWEEN", 0.01)
+    with compiling("the step"):
+        time.sleep(0.2)
+    *told, last = capsys.readouterr().out.splitlines()
+    assert len(told) > 2
+    assert {*told} == {"compiling the step (first time) ... 0 s"}
+    assert last == "compiled the step in 0 s"
     monkeypatch.setattr(progress, "_SECONDS_UNTIL_SAID", 60.0)
     with compiling("the step"):
         pass
