@@ -15,7 +15,7 @@ import numpy as np
 from hkjax.ops._bilinear import bilinear_primitives
 from hkjax.ops._blocks import add_rows, map_rows
 from hkjax.ops._rows import row_dot
-from hkjax.ops.segment import segment_sum
+from hkjax.ops.segment import segment_sum, sort_ids
 
 _NOWHERE = np.iinfo(np.int32).max
 
@@ -43,31 +43,26 @@ def _segment_sums(weights: jax.Array, table: jax.Array, segments: jax.Array, ids
     return add_rows(add, total, (weights, segments, ids), (0, _NOWHERE, 0)).reshape(n, k, table.shape[1] // k)
 
 
-def _table_sums(weights: jax.Array, vectors: jax.Array, segments: jax.Array, ids: jax.Array, n: int) -> jax.Array:
-    """[n, k d] from weights [members, k] and vectors [segments, k, d]."""
+def _table_sums(
+    weights: jax.Array, vectors: jax.Array, segments: jax.Array, ids: jax.Array, n: int, ascending: bool = False
+) -> jax.Array:
+    """[n, k d] from weights [members, k] and vectors [segments, k, d]; whether the ids ascend."""
     rows = vectors.reshape(len(vectors), vectors.shape[1] * vectors.shape[2])
 
     def add(total: jax.Array, members: tuple[jax.Array, ...]) -> jax.Array:
         weights, segments, ids = members
-        return total.at[ids].add(_scale(weights, rows[segments]))
+        return total.at[ids].add(_scale(weights, rows[segments]), indices_are_sorted=ascending, mode="drop")
 
     total = jnp.zeros((n, rows.shape[1]), jnp.result_type(weights, vectors))
-    return add_rows(add, total, (weights, segments, ids), (0, 0, 0))
+    return add_rows(add, total, (weights, segments, ids), (0, 0, _NOWHERE))
 
 
 def _table_sums_in_order(
     weights: jax.Array, vectors: jax.Array, segments: jax.Array, ids: jax.Array, n: int
 ) -> jax.Array:
     """`_table_sums` in the order of the table's rows."""
-    ids, order = jax.lax.sort_key_val(ids, jnp.arange(ids.size, dtype=jnp.int32))
-    rows = vectors.reshape(len(vectors), vectors.shape[1] * vectors.shape[2])
-
-    def add(total: jax.Array, members: tuple[jax.Array, ...]) -> jax.Array:
-        weights, segments, ids = members
-        return total.at[ids].add(_scale(weights, rows[segments]), indices_are_sorted=True, mode="drop")
-
-    total = jnp.zeros((n, rows.shape[1]), jnp.result_type(weights, vectors))
-    return add_rows(add, total, (weights[order], segments[order], ids), (0, 0, _NOWHERE))
+    ids, members = sort_ids(ids)
+    return _table_sums(weights[members], vectors, segments[members], ids, n, ascending=True)
 
 
 # TPUs take a row's k parts one after the other: rows longer than a tile take them longer to compile.

@@ -16,7 +16,7 @@ from hkjax.ops._rows import row_dot
 from hkjax.ops.collectives import all_gather, device_key
 from hkjax.ops.lookup import take_whole
 from hkjax.ops.sampling import random_words
-from hkjax.ops.segment import segment_sum
+from hkjax.ops.segment import segment_sum, sort_ids
 from hkjax.ops.sparse import PADDING_ROW, Edges, local_sddmm
 from hkjax.precision import sum_dtype
 
@@ -140,9 +140,9 @@ def _table_sums(weights: jax.Array, rows: jax.Array, ids: jax.Array, n: int) -> 
 
 def _table_sums_in_order(weights: jax.Array, rows: jax.Array, ids: jax.Array, n: int) -> jax.Array:
     """`_table_sums`, but of all samples' rows at once, in ascending order of their ids: no scatter is without order."""
-    members, order = jax.lax.sort_key_val(ids.reshape(-1), jnp.arange(ids.size, dtype=jnp.int32))
-    samples = _side_by_side(weights.reshape(ids.size, -1)[order], rows[order // ids.shape[1]])
-    return segment_sum(samples.astype(sum_dtype(weights.dtype, rows.dtype)), members, n)
+    in_order, samples = sort_ids(ids.reshape(-1))
+    of_samples = _side_by_side(weights.reshape(ids.size, -1)[samples], rows[samples // ids.shape[1]])
+    return segment_sum(of_samples.astype(sum_dtype(weights.dtype, rows.dtype)), in_order, n)
 
 
 def _side_by_side(weights: jax.Array, rows: jax.Array) -> jax.Array:

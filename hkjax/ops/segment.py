@@ -5,6 +5,12 @@ import jax
 import jax.numpy as jnp
 
 
+def sort_ids(ids: jax.Array) -> tuple[jax.Array, jax.Array]:
+    """Ids [members] in ascending order, and the members in that order: int [members] both."""
+    in_order, members = jax.lax.sort_key_val(ids, jnp.arange(ids.size, dtype=jnp.int32))
+    return in_order, members
+
+
 def segment_sum(x: jax.Array, segments: jax.Array, n_segments: int) -> jax.Array:
     """Sums x [members, ...] by ascending segment numbers [members] into [n_segments, ...]."""
     return jax.ops.segment_sum(x, segments, n_segments, indices_are_sorted=True)

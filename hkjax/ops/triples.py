@@ -72,7 +72,7 @@ def edge_gram(entity: jax.Array, relation: jax.Array, graph: Edges) -> Gram:
     hh, tt = take_whole(all_gather(jnp.sum(entity**2, axis=-1)), ends)
     entries_at_ends = partial(_entries, nodes=ends, relation=graph.attr)
     hr, tr = sum_columns(entries_at_ends, [entity @ relation.T], [jnp.arange(relation.shape[0])])
-    rr = jnp.sum(relation**2, axis=-1)[graph.attr]
+    rr = take_whole(jnp.sum(relation**2, axis=-1), graph.attr)
     ht = sum_columns(lambda entity: local_sddmm(entity, entity, graph), [entity])
     return Gram(*(checkpoint_name(x, EDGE_SCALARS) for x in (hh, tt, rr, ht, hr, tr)))
 
