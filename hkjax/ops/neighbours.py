@@ -19,7 +19,7 @@ class Neighbours(NamedTuple):
     Attributes:
         start, length: int32 [nodes], where a node's neighbours lie.
         ids: int32 [edges], the neighbours.
-        attr: what the edges to them carry, [edges], or None.
+        attr: numbers that the edges to them carry, such as ids of relations; unsigned [edges], or None.
     """
 
     start: jax.Array
@@ -33,7 +33,7 @@ class Draw(NamedTuple):
 
     Attributes:
         ids: int32 [nodes, k]; any ids where none was drawn.
-        attr: what the edges to them carry, [nodes, k], or None.
+        attr: what the edges to them carry, int32 [nodes, k], or None.
         present: bool [nodes, k], where one was drawn.
         expected: [nodes, 1], how many are drawn on average.
     """
@@ -56,13 +56,14 @@ class Draw(NamedTuple):
 
 
 def make_neighbours(edges: Edges, n_rows: int) -> Neighbours:
-    """The columns that each of n_rows rows has an edge to; shares the arrays of the edges."""
-    return Neighbours(*_offsets(np.asarray(edges.rows), n_rows), edges.columns, edges.attr)
+    """The columns that each of n_rows rows has an edge to; shares their array with the edges."""
+    attr = None if edges.attr is None else _narrow(np.asarray(edges.attr))
+    return Neighbours(*_offsets(np.asarray(edges.rows), n_rows), edges.columns, attr)
 
 
 def make_neighbours_transposed(edges: Edges, n_columns: int) -> Neighbours:
     """The rows that have an edge to each of n_columns columns."""
-    attr = None if edges.attr is None else edges.attr[edges.csc_order]
+    attr = None if edges.attr is None else _narrow(np.asarray(edges.attr)[np.asarray(edges.csc_order)])
     return Neighbours(*_offsets(np.asarray(edges.columns), n_columns), edges.csc_rows, attr)
 
 
@@ -89,10 +90,10 @@ def draw_neighbours(key: jax.Array, neighbours: Neighbours, nodes: jax.Array, k:
     place = jnp.where(length * keep > k, of_many, of_few)
     if not neighbours.ids.size:
         nothing = jnp.zeros_like(place)
-        attr = None if neighbours.attr is None else nothing.astype(neighbours.attr.dtype)
+        attr = None if neighbours.attr is None else nothing
         return Draw(nothing, attr, nothing > 0, jnp.zeros_like(length))
     at = neighbours.start[nodes][:, None] + place
-    attr = None if neighbours.attr is None else neighbours.attr.at[at].get(mode="clip")
+    attr = None if neighbours.attr is None else neighbours.attr.at[at].get(mode="clip").astype(jnp.int32)
     return Draw(neighbours.ids.at[at].get(mode="clip"), attr, place < length, jnp.minimum(length * keep, k))
 
 
@@ -114,6 +115,11 @@ def is_neighbour(neighbours: Neighbours, nodes: jax.Array, ids: jax.Array) -> ja
     # As often as the longest list of these nodes asks for.
     found, _ = jax.lax.while_loop(lambda bounds: jnp.any(bounds[0] < bounds[1]), halve, (low, end))
     return (found < end) & (neighbours.ids.at[found].get(mode="clip") == ids)
+
+
+def _narrow(attr: np.ndarray) -> jax.Array:
+    """In as few bytes as its numbers need: every device holds them for all edges."""
+    return jax.device_put(attr.astype(np.min_scalar_type(attr.max(initial=0))))
 
 
 def _offsets(nodes: np.ndarray, n_nodes: int) -> tuple[jax.Array, jax.Array]:

@@ -23,6 +23,17 @@ def test_all_neighbours_are_drawn_where_there_are_few():
     np.testing.assert_array_equal(draw.attr[0, :3], [34, 34, 31])
 
 
+@pytest.mark.parametrize(("most", "kept_as"), [(255, jnp.uint8), (256, jnp.uint16), (70_000, jnp.uint32)])
+def test_what_edges_carry_takes_as_few_bytes_as_its_numbers_need(most, kept_as):
+    edges = EDGES._replace(attr=jnp.array([0, 1, 2, 3, 4, 5, most]))
+    of_rows, of_columns = make_neighbours(edges, 4), make_neighbours_transposed(edges, 6)
+    assert of_rows.attr.dtype == of_columns.attr.dtype == kept_as
+    for of_nodes, n in ((of_rows, 4), (of_columns, 6)):
+        draw = draw_neighbours(jax.random.key(0), of_nodes, jnp.arange(n), 4)
+        assert draw.attr.dtype == jnp.int32
+        assert sorted(draw.attr[draw.present].tolist()) == [0, 1, 2, 3, 4, 5, most]
+
+
 @pytest.mark.parametrize("n", [1, 5, 7])
 @pytest.mark.parametrize(("k", "keep"), [(3, 1.0), (2, 0.5), (5, 0.3)])
 def test_each_neighbour_is_drawn_with_the_same_probability(n, k, keep):
