@@ -1,9 +1,10 @@
 """What a step of HAKG on the whole graph costs a TPU, as a function of the sizes; checked in docs/scaling.md.
 
-    python benchmarks/cost.py --sizes=users=2e5,items=1e5,entities=1e6,edges=1e7,interactions=2e6 --devices=1,4,16
+    python benchmarks/cost.py --sizes=users=2e5,items=1e5,entities=1e6,edges=1e7,interactions=2e6 \
+      --devices=1,1 --devices=1,16
 
-The official choices. Counts of indices on one chip are those of the operations, and hold to the index. The rest are
-coefficients that were read off the compiler's programs (`compile_for.py`).
+The official choices, tables of 64 numbers a row. What is not counted from the operations is a coefficient that was read
+off the compiler's programs (`compile_for.py`).
 """
 
 import math
@@ -16,13 +17,13 @@ from rich.table import Table
 
 from hkjax.cli.run import run
 from hkjax.models.hakg.config import OFFICIAL, HAKGConfig
-from hkjax.ops import _blocks
+from hkjax.ops import _blocks, _dense_samples
+from hkjax.training.partition import MeshShape, parse_mesh_shape
 
 # On Book-Crossing so many of the edges are between an item and an attribute.
 _PAIRS = 70216 / 303000
-# On one chip, and on a slice, whose rows are narrow.
-_BYTES_PER_INDEX, _NARROW_BYTES_PER_INDEX = 1.8e3, 0.35e3
-_ROW_BYTES = 4 * 128
+# A row of a table, and as main memory holds it, in tiles of 128.
+_ROW_BYTES, _PADDED_BYTES = 4 * 64, 4 * 128
 
 
 class Cost(NamedTuple):
@@ -30,53 +31,89 @@ class Cost(NamedTuple):
 
     Attributes:
         indices: gathered and scattered.
-        memory_bytes: through its main memory.
+        memory_bytes: through its main memory, where tables are too large for the chip's own.
         gathered_bytes: of tables, from other chips.
+        summed_bytes: of sums among chips.
     """
 
     indices: float
     memory_bytes: float
     gathered_bytes: float
+    summed_bytes: float
 
 
-def cost(config: HAKGConfig, sizes: Sizes, chips: int = 1) -> Cost:
-    """Of a step whose tables are divided among the chips."""
-    if chips == 1:
-        indices = _on_one_chip(config, sizes)
-        return Cost(indices, indices * _BYTES_PER_INDEX, 0.0)
-    # Every chip visits its edges once for each part of the columns, of which there are as many as chips.
-    indices = config.layers * config.edge_keep * sizes.edges / chips * (22 * chips + 16)
-    # Tables are gathered a few columns at a time, and those are padded to whole rows of 128.
-    gathered = 2 * config.layers * chips * sizes.entities * _ROW_BYTES
-    return Cost(indices, indices * _NARROW_BYTES_PER_INDEX, gathered)
+def cost(config: HAKGConfig, sizes: Sizes, batch_size: int, mesh: MeshShape = (1, 1)) -> Cost:
+    """Of a step on a mesh of chips: how many divide the batch alone, and how many the tables, too."""
+    chips = math.prod(mesh)
+    own = sizes._replace(edges=sizes.edges / chips, interactions=sizes.interactions / chips)
+    of_kind = _of_whole_tables if mesh[1] == 1 else _of_divided_tables
+    indices, memory_bytes, gathered_bytes, summed_bytes = of_kind(config, own, batch_size / chips, mesh[1])
+    if mesh[0] > 1:
+        # Of each layer's tables in both passes, and of their gradients; half of the rows are padded.
+        rows = (sizes.entities + sizes.users + sizes.items) / mesh[1]
+        summed_bytes += (2 * config.layers + 1) * rows * (_ROW_BYTES + _PADDED_BYTES) / 2
+    return Cost(indices, memory_bytes, gathered_bytes, summed_bytes)
 
 
-def _on_one_chip(config: HAKGConfig, sizes: Sizes) -> float:
-    edges, interactions = config.edge_keep * sizes.edges, config.interaction_keep * sizes.interactions
-    pairs = _PAIRS * sizes.edges
+def _of_whole_tables(config: HAKGConfig, own: Sizes, batch_size: float, n_parts: int) -> Cost:
+    """Of a chip with whole tables and its own edges, interactions and part of the batch."""
+    del n_parts
+    layers, samples = config.layers, batch_size * config.negatives
+    edges, interactions = config.edge_keep * own.edges, config.interaction_keep * own.interactions
+    pairs = _PAIRS * own.edges
     # Where each edge is in the order of columns.
     sampling = edges
     # Of an edge, forwards head, tail and sum; backwards the head with the sum's gradient, the tail, the head's sum, and
     # the tail's, which are brought into order first. Of an interaction, a row in and a row out, both ways, in each sum.
-    propagation = config.layers * 8 * edges + (config.layers + 1) * 4 * interactions
-    in_blocks = _blocks.LARGE_SIZE * math.ceil(pairs / _blocks.LARGE_SIZE)
-    angles = 5 * pairs if pairs <= _blocks.LARGE_SIZE else 7 * in_blocks
-    return sampling + propagation + angles
+    propagation = layers * 8 * edges + (layers + 1) * 4 * interactions
+    angles = 5 * pairs if pairs <= _blocks.LARGE_SIZE else 7 * _in_blocks(pairs)
+    # Few items' scores are products with one-hot rows, whose bytes grow with the items.
+    dense = own.items <= _dense_samples.MOST_ROWS
+    batch = 10 * batch_size + (0 if dense else 7.3 * samples)
+    rows = 49 * layers * edges + 41 * layers * own.entities + 24 * (layers + 1) * (own.users + own.items)
+    scores = 0.067 * samples * own.items if dense else 0
+    return Cost(sampling + propagation + angles + batch, _PADDED_BYTES * rows + scores, 0, 0)
+
+
+def _of_divided_tables(config: HAKGConfig, own: Sizes, batch_size: float, n_parts: int) -> Cost:
+    """As `_of_whole_tables`, but of tables of which a chip has the rows of one part of `n_parts`.
+
+    Every chip visits its edges and interactions once for each part of the columns, of which there are as many.
+    """
+    layers = config.layers
+    edges, interactions = config.edge_keep * own.edges, config.interaction_keep * own.interactions
+    visited = (edges + _in_blocks(edges)) / 2  # Half of the operations take whole blocks.
+    indices = (20.1 * n_parts + 16.6) * layers * visited + 4 * (layers + 1) * n_parts * interactions + 10 * batch_size
+    memory = _PADDED_BYTES * layers * (10 * n_parts * edges + 36 * own.entities)
+    # The whole tables that a step gathers, part by part; relations' products count as one more. Two are gathered in
+    # rows, of which every part is padded.
+    entities, users, items = own.entities, own.users, own.items
+    gathered = (8 * layers + 1) * entities + 2 * layers * users + (2 * layers + 5) * items
+    padded = 2 * n_parts * (entities + items)
+    summed = (7 * layers + 2) * entities + 2 * layers * users + (2 * layers + 2) * items
+    return Cost(indices, memory, _ROW_BYTES * gathered + _PADDED_BYTES * padded, _ROW_BYTES * summed)
+
+
+def _in_blocks(n: float) -> float:
+    """How many rows a loop over blocks takes for n rows."""
+    return n if n <= _blocks.LARGE_SIZE else _blocks.LARGE_SIZE * math.ceil(n / _blocks.LARGE_SIZE)
 
 
 def define_flags() -> None:
     flags.DEFINE_string(
         "sizes", "users=2e5,items=1e5,entities=1e6,edges=1e7,interactions=2e6", "The graph; edges run both ways."
     )
-    flags.DEFINE_list("devices", ["1"], "Numbers of chips.")
+    flags.DEFINE_integer("batch_size", 4096, "Rows of a batch.", lower_bound=1)
+    flags.DEFINE_multi_string("devices", ["1,1"], "How many chips divide the batch, and how many the tables; repeated.")
 
 
 def main() -> None:
     config, sizes = HAKGConfig(**OFFICIAL), parse_sizes(flags.FLAGS.sizes)
-    table = Table("chips", "M indices", "GB through memory", "GB gathered from other chips")
-    for chips in map(int, flags.FLAGS.devices):
-        found = cost(config, sizes, chips)
-        table.add_row(str(chips), *(f"{x:,.1f}" for x in (found[0] / 1e6, found[1] / 1e9, found[2] / 1e9)))
+    table = Table("chips", "M indices", "GB through memory", "GB gathered from other chips", "GB of sums")
+    for devices in flags.FLAGS.devices:
+        mesh = parse_mesh_shape(devices.split(","))
+        indices, *sent = cost(config, sizes, flags.FLAGS.batch_size, mesh)
+        table.add_row(" x ".join(map(str, mesh)), f"{indices / 1e6:,.2f}", *(f"{x / 1e9:,.1f}" for x in sent))
     Console().print(table)
 
 
