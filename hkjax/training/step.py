@@ -9,6 +9,7 @@ import optax
 
 from hkjax.data.batching import Batches, get_batch
 from hkjax.models.base import Batch, Inputs, Metrics, Params
+from hkjax.ops.layout import laid_by_columns
 from hkjax.training.state import TrainState
 
 Gradient = Callable[[Params, Inputs, Batch, jax.Array], tuple[Params, Metrics]]
@@ -33,6 +34,8 @@ def train_step(
         optimizer: the optax transformation.
     """
     gradients, metrics = gradient(state.params, inputs, batch, jax.random.fold_in(key, state.step))
+    # Or the whole state would be copied into rows that a TPU pads.
+    gradients = jax.tree.map(laid_by_columns, gradients)
     with jax.named_scope("optimiser"):
         updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)
         params = optax.apply_updates(state.params, updates)
