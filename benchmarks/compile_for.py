@@ -8,6 +8,7 @@ python benchmarks/compile_for.py --target=v5e:4x4 --devices=1,-1 --config=config
 
 import collections
 import json
+import math
 import resource
 import time
 from functools import partial
@@ -91,6 +92,7 @@ def compile_step(experiment: Any, mesh: Mesh, platform: str, sizes: Sizes | None
         "compile seconds": time.perf_counter() - start,
         "compile CPU seconds": cpu,
         "argument MB": memory.argument_size_in_bytes / 1e6,
+        "held MB": sum(map(bytes_of_device, jax.tree.leaves(arguments))) / 1e6,
         "temporary MB": memory.temp_size_in_bytes / 1e6,
         **figures_of(hlo.parse(text)),
     }, text
@@ -122,6 +124,12 @@ def step_on(mesh: Mesh, experiment: Any, data: Dataset) -> tuple[Any, Arguments]
 def shapes_of(tree: Any) -> Any:
     """Shapes in place of arrays."""
     return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), tree)
+
+
+def bytes_of_device(x: jax.ShapeDtypeStruct) -> int:
+    """What a device holds of an array, whether the step reads it or evaluation alone."""
+    assert x.sharding is not None
+    return math.prod(x.sharding.shard_shape(x.shape)) * x.dtype.itemsize
 
 
 def figures_of(program: hlo.Program) -> dict[str, Any]:
@@ -159,7 +167,7 @@ def as_table(figures: dict[str, Any], title: str) -> Table:
         table.add_row(part, *(f"{cell:.2f}" for cell in cells))
     table.add_section()
     table.add_row("all", f"{figures['M indices']:.2f}", f"{figures['HBM GB']:.2f}")
-    for name in ("compile CPU seconds", "argument MB", "temporary MB", "M cycles"):
+    for name in ("compile CPU seconds", "argument MB", "held MB", "temporary MB", "M cycles"):
         table.add_row(f"{name}: {figures[name]:,.0f}")
     for kind, count in figures["M indices by kind"].items():
         table.add_row(f"{kind}: {count:.2f} M indices")

@@ -1,10 +1,10 @@
 """What a step of HAKG on the whole graph costs a TPU, as a function of the sizes; checked in docs/scaling.md.
 
-    python benchmarks/cost.py --sizes=users=2e5,items=1e5,entities=1e6,edges=1e7,interactions=2e6 \
+    python benchmarks/cost.py --sizes=users=2e5,items=1e5,entities=1e6,edges=1e7,interactions=2e6 \\
       --devices=1,1 --devices=1,16
 
-The official choices, tables of 64 numbers a row. What is not counted from the operations is a coefficient that was read
-off the compiler's programs (`compile_for.py`).
+The official choices. What is not counted from the operations is a coefficient that was read off the compiler's programs
+(`compile_for.py`), of tables with 64 numbers a row.
 """
 
 import math
@@ -16,14 +16,15 @@ from rich.console import Console
 from rich.table import Table
 
 from hkjax.cli.run import run
+from hkjax.errors import InputError
 from hkjax.models.hakg.config import OFFICIAL, HAKGConfig
 from hkjax.ops import _blocks, _dense_samples
 from hkjax.training.partition import MeshShape, parse_mesh_shape
 
 # On Book-Crossing so many of the edges are between an item and an attribute.
 _PAIRS = 70216 / 303000
-# A row of a table, and as main memory holds it, in tiles of 128.
-_ROW_BYTES, _PADDED_BYTES = 4 * 64, 4 * 128
+# Of a row of fewer than 128 numbers, as main memory holds it.
+_PADDED_BYTES = 4 * 128
 
 
 class Cost(NamedTuple):
@@ -32,7 +33,7 @@ class Cost(NamedTuple):
     Attributes:
         indices: gathered and scattered.
         memory_bytes: through its main memory, where tables are too large for the chip's own.
-        gathered_bytes: of tables, from other chips.
+        gathered_bytes: of tables that all chips gather from each other, the chip's own part included.
         summed_bytes: of sums among chips.
     """
 
@@ -43,21 +44,29 @@ class Cost(NamedTuple):
 
 
 def cost(config: HAKGConfig, sizes: Sizes, batch_size: int, mesh: MeshShape = (1, 1)) -> Cost:
-    """Of a step on a mesh of chips: how many divide the batch alone, and how many the tables, too."""
+    """Of a step on a mesh of chips: how many divide the batch alone, and how many the tables, too.
+
+    Raises:
+        InputError: one of them is below 1.
+    """
+    if min(mesh) < 1:
+        raise InputError(f"--devices: expected two numbers of at least 1, found {mesh}")
     chips = math.prod(mesh)
     own = sizes._replace(edges=sizes.edges / chips, interactions=sizes.interactions / chips)
-    of_kind = _of_whole_tables if mesh[1] == 1 else _of_divided_tables
-    indices, memory_bytes, gathered_bytes, summed_bytes = of_kind(config, own, batch_size / chips, mesh[1])
-    if mesh[0] > 1:
-        # Of each layer's tables in both passes, and of their gradients; half of the rows are padded.
-        rows = (sizes.entities + sizes.users + sizes.items) / mesh[1]
-        summed_bytes += (2 * config.layers + 1) * rows * (_ROW_BYTES + _PADDED_BYTES) / 2
-    return Cost(indices, memory_bytes, gathered_bytes, summed_bytes)
+    if mesh[1] == 1:
+        of_chip = _of_whole_tables(config, own, batch_size / chips)
+    else:
+        of_chip = _of_divided_tables(config, own, batch_size / chips, mesh[1])
+    if mesh[0] == 1:
+        return of_chip
+    # Of each layer's tables in both passes, and of their gradients; half of the rows are padded.
+    rows = (2 * config.layers + 1) * (sizes.entities + sizes.users + sizes.items) / mesh[1]
+    among_batches = rows * (4 * config.dim + _PADDED_BYTES) / 2
+    return of_chip._replace(summed_bytes=of_chip.summed_bytes + among_batches)
 
 
-def _of_whole_tables(config: HAKGConfig, own: Sizes, batch_size: float, n_parts: int) -> Cost:
+def _of_whole_tables(config: HAKGConfig, own: Sizes, batch_size: float) -> Cost:
     """Of a chip with whole tables and its own edges, interactions and part of the batch."""
-    del n_parts
     layers, samples = config.layers, batch_size * config.negatives
     edges, interactions = config.edge_keep * own.edges, config.interaction_keep * own.interactions
     pairs = _PAIRS * own.edges
@@ -75,12 +84,14 @@ def _of_whole_tables(config: HAKGConfig, own: Sizes, batch_size: float, n_parts:
     return Cost(sampling + propagation + angles + batch, _PADDED_BYTES * rows + scores, 0, 0)
 
 
-def _of_divided_tables(config: HAKGConfig, own: Sizes, batch_size: float, n_parts: int) -> Cost:
-    """As `_of_whole_tables`, but of tables of which a chip has the rows of one part of `n_parts`.
+def _of_divided_tables(config: HAKGConfig, own: Sizes, batch_size: float, n_chips: int) -> Cost:
+    """As `_of_whole_tables`, but of tables whose rows are divided among `n_chips`.
 
-    Every chip visits its edges and interactions once for each part of the columns, of which there are as many.
+    Every chip visits its edges and interactions once for each part of the columns, of which there are at most as many
+    as chips.
     """
     layers = config.layers
+    n_parts = math.ceil(config.dim / math.ceil(config.dim / n_chips))
     edges, interactions = config.edge_keep * own.edges, config.interaction_keep * own.interactions
     visited = (edges + _in_blocks(edges)) / 2  # Half of the operations take whole blocks.
     indices = (20.1 * n_parts + 16.6) * layers * visited + 4 * (layers + 1) * n_parts * interactions + 10 * batch_size
@@ -91,7 +102,8 @@ def _of_divided_tables(config: HAKGConfig, own: Sizes, batch_size: float, n_part
     gathered = (8 * layers + 1) * entities + 2 * layers * users + (2 * layers + 5) * items
     padded = 2 * n_parts * (entities + items)
     summed = (7 * layers + 2) * entities + 2 * layers * users + (2 * layers + 2) * items
-    return Cost(indices, memory, _ROW_BYTES * gathered + _PADDED_BYTES * padded, _ROW_BYTES * summed)
+    row_bytes = 4 * config.dim
+    return Cost(indices, memory, row_bytes * gathered + _PADDED_BYTES * padded, row_bytes * summed)
 
 
 def _in_blocks(n: float) -> float:
@@ -109,7 +121,7 @@ def define_flags() -> None:
 
 def main() -> None:
     config, sizes = HAKGConfig(**OFFICIAL), parse_sizes(flags.FLAGS.sizes)
-    table = Table("chips", "M indices", "GB through memory", "GB gathered from other chips", "GB of sums")
+    table = Table("DATA x ROWS", "M indices", "GB through memory", "GB gathered from other chips", "GB of sums")
     for devices in flags.FLAGS.devices:
         mesh = parse_mesh_shape(devices.split(","))
         indices, *sent = cost(config, sizes, flags.FLAGS.batch_size, mesh)

@@ -108,9 +108,9 @@ def _open_standard_streams() -> None:
 
 
 def _keep_compiled(workdir: Path) -> None:
-    """Keeps compiled programs for the next run: in $HKJAX_CACHE, by default beside the work directory."""
+    """Keeps compiled programs in $HKJAX_CACHE, by default beside the work directory; `off` keeps none."""
     folder = os.environ.get("HKJAX_CACHE", str(workdir.parent / ".hkjax_cache"))
-    if folder and "JAX_COMPILATION_CACHE_DIR" not in os.environ:
+    if folder not in ("", "off") and "JAX_COMPILATION_CACHE_DIR" not in os.environ:
         jax.config.update("jax_compilation_cache_dir", folder)
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
         # Where nothing can be written or what is there is damaged, programs are compiled as without it.

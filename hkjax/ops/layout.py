@@ -3,14 +3,17 @@
 import jax
 from jax.experimental.layout import Layout, with_layout_constraint
 
+# To so many a TPU pads the numbers of a row; columns to a multiple of 8 rows.
+_LANES = 128
+
 
 def laid_by_columns(table: jax.Array) -> jax.Array:
-    """A table [rows, d] itself, which a TPU lays out by columns; arrays of other ranks as they are.
+    """A table [rows, d] itself, which a TPU lays out by columns if d is below 128; any other array as it is.
 
-    A TPU pads rows to 128 numbers, but not columns. Tables come to it by columns, while sums of rows are laid out by
-    rows, and so would all be that is computed from them.
+    By rows such a table takes as much as with 128 numbers a row. A program is given tables by columns, but sums of rows
+    are laid out by rows, and so would all be that is computed from them.
     """
-    if table.ndim != 2:
+    if table.ndim != 2 or table.shape[1] >= _LANES:
         return table
     by_columns = Layout(major_to_minor=(1, 0))
     return jax.lax.platform_dependent(

@@ -19,7 +19,7 @@ class Neighbours(NamedTuple):
     Attributes:
         start, length: int32 [nodes], where a node's neighbours lie.
         ids: int32 [edges], the neighbours.
-        attr: numbers that the edges to them carry, such as ids of relations; unsigned [edges], or None.
+        attr: numbers from 0 on that the edges to them carry, such as ids of relations; unsigned [edges], or None.
     """
 
     start: jax.Array
@@ -119,6 +119,8 @@ def is_neighbour(neighbours: Neighbours, nodes: jax.Array, ids: jax.Array) -> ja
 
 def _narrow(attr: np.ndarray) -> jax.Array:
     """In as few bytes as its numbers need: every device holds them for all edges."""
+    chex.assert_type(attr, int)
+    assert attr.min(initial=0) >= 0, f"edges carry numbers from 0 on, found {attr.min()}"
     return jax.device_put(attr.astype(np.min_scalar_type(attr.max(initial=0))))
 
 

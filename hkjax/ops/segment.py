@@ -6,7 +6,7 @@ import jax.numpy as jnp
 
 
 def sort_ids(ids: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Ids [members] in ascending order, and the members in that order: int [members] both."""
+    """Ids [members] in ascending order, and the members in that order, int32: equal ids keep theirs."""
     in_order, members = jax.lax.sort_key_val(ids, jnp.arange(ids.size, dtype=jnp.int32))
     return in_order, members
 

@@ -35,18 +35,21 @@ def compiling(what: str) -> Iterator[None]:
         pause = _SECONDS_UNTIL_SAID
         while not compiled.wait(pause):
             said.set()
-            print(f"compiling {what} (first time) ... {time.perf_counter() - start:.0f} s", flush=True)
+            with contextlib.suppress(OSError, ValueError):  # Of a closed stream the main thread tells.
+                print(f"compiling {what} (first time) ... {time.perf_counter() - start:.0f} s", flush=True)
             pause = _SECONDS_BETWEEN
 
-    is_seen = sys.stderr.isatty()
+    is_seen, clock = sys.stderr.isatty(), threading.Thread(target=tell_the_time, daemon=True)
     with Progress(*columns, disable=not is_seen, transient=True) as bar:
         bar.add_task(what)
         if not is_seen:
-            threading.Thread(target=tell_the_time, daemon=True).start()
+            clock.start()
         try:
             yield
         finally:
             compiled.set()
+            if not is_seen:
+                clock.join()
     if said.is_set():
         print(f"compiled {what} in {time.perf_counter() - start:.0f} s", flush=True)
 

@@ -34,7 +34,7 @@ def train_step(
         optimizer: the optax transformation.
     """
     gradients, metrics = gradient(state.params, inputs, batch, jax.random.fold_in(key, state.step))
-    # Or the whole state would be copied into rows that a TPU pads.
+    # Or the whole state would be carried by rows, which a TPU pads.
     gradients = jax.tree.map(laid_by_columns, gradients)
     with jax.named_scope("optimiser"):
         updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)

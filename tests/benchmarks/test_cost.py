@@ -1,4 +1,4 @@
-"""The model of a step's cost, by hand and against the compiler's count for Book-Crossing."""
+"""The model of a step's cost, by hand and against the compiler's counts."""
 
 import dataclasses
 
@@ -6,6 +6,7 @@ import pytest
 
 from benchmarks.cost import cost
 from benchmarks.generated_shapes import Sizes
+from hkjax.errors import InputError
 from hkjax.models.hakg.config import OFFICIAL, HAKGConfig
 
 CONFIG = HAKGConfig(**OFFICIAL)
@@ -35,6 +36,20 @@ def test_what_chips_send_each_other_by_hand():
     assert cost(one_layer, items, 0, (1, 4)).summed_bytes == 4 * 256_000
     # Chips that divide the batch, too, sum their own quarter of the rows.
     assert cost(one_layer, entities, 0, (4, 4)).summed_bytes == 9 * 256_000 + 3 * 250 * 384
+
+
+def test_columns_have_as_many_parts_as_chips_at_most():
+    entities = Sizes(0, 0, 1000, 0, 0)
+    # 64 columns among 48 chips are 32 parts of two.
+    assert cost(CONFIG, entities, 0, (1, 48)).gathered_bytes == cost(CONFIG, entities, 0, (1, 32)).gathered_bytes
+    # ... among 100 chips, 64 parts of one.
+    assert cost(CONFIG, entities, 0, (1, 100)).gathered_bytes == cost(CONFIG, entities, 0, (1, 64)).gathered_bytes
+
+
+@pytest.mark.parametrize("mesh", [(1, -1), (0, 1)])
+def test_a_mesh_is_of_chips(mesh):
+    with pytest.raises(InputError, match=r"--devices: expected two numbers of at least 1"):
+        cost(CONFIG, TWO_MILLION, 4096, mesh)
 
 
 # What compile_for.py said, v5e: million indices, GB through memory, gathered from other chips, and of sums.

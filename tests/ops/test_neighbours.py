@@ -34,6 +34,12 @@ def test_what_edges_carry_takes_as_few_bytes_as_its_numbers_need(most, kept_as):
         assert sorted(draw.attr[draw.present].tolist()) == [0, 1, 2, 3, 4, 5, most]
 
 
+@pytest.mark.parametrize("attr", [jnp.array([0, 1, 2, -1, 3, 4, 5]), jnp.full(7, 0.5)])
+def test_edges_carry_whole_numbers_from_0_on(attr):
+    with pytest.raises(AssertionError):
+        make_neighbours(EDGES._replace(attr=attr), 4)
+
+
 @pytest.mark.parametrize("n", [1, 5, 7])
 @pytest.mark.parametrize(("k", "keep"), [(3, 1.0), (2, 0.5), (5, 0.3)])
 def test_each_neighbour_is_drawn_with_the_same_probability(n, k, keep):

@@ -63,7 +63,7 @@ def test_the_first_of_the_best_records_counts():
 
 
 @pytest.mark.parametrize(
-    ("variable", "expected"), [(None, "runs/.hkjax_cache"), ("elsewhere", "elsewhere"), ("", None)]
+    ("variable", "expected"), [(None, "runs/.hkjax_cache"), ("elsewhere", "elsewhere"), ("", None), ("off", None)]
 )
 def test_compiled_programs_are_kept_beside_the_work_directory(monkeypatch, tmp_path, variable, expected):
     updates = {}
