@@ -59,10 +59,9 @@ def cost(config: HAKGConfig, sizes: Sizes, batch_size: int, mesh: MeshShape = (1
         of_chip = _of_divided_tables(config, own, batch_size / chips, mesh[1])
     if mesh[0] == 1:
         return of_chip
-    # Of each layer's tables in both passes, and of their gradients; half of the rows are padded.
+    # Of each layer's tables in both passes, and of their gradients; some are padded.
     rows = (2 * config.layers + 1) * (sizes.entities + sizes.users + sizes.items) / mesh[1]
-    among_batches = rows * (4 * config.dim + _PADDED_BYTES) / 2
-    return of_chip._replace(summed_bytes=of_chip.summed_bytes + among_batches)
+    return of_chip._replace(summed_bytes=of_chip.summed_bytes + 350 * rows)
 
 
 def _of_whole_tables(config: HAKGConfig, own: Sizes, batch_size: float) -> Cost:
@@ -79,8 +78,8 @@ def _of_whole_tables(config: HAKGConfig, own: Sizes, batch_size: float) -> Cost:
     # Few items' scores are products with one-hot rows, whose bytes grow with the items.
     dense = own.items <= _dense_samples.MOST_ROWS
     batch = 10 * batch_size + (0 if dense else 7.3 * samples)
-    rows = 49 * layers * edges + 41 * layers * own.entities + 24 * (layers + 1) * (own.users + own.items)
-    scores = 0.067 * samples * own.items if dense else 0
+    rows = 53 * layers * edges + 26 * layers * own.entities + 15 * (layers + 1) * (own.users + own.items)
+    scores = 0.175 * samples * own.items if dense else 0
     return Cost(sampling + propagation + angles + batch, _PADDED_BYTES * rows + scores, 0, 0)
 
 
