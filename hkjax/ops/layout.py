@@ -3,7 +3,7 @@
 import jax
 from jax.experimental.layout import Layout, with_layout_constraint
 
-# To so many a TPU pads the numbers of a row; columns to a multiple of 8 rows.
+# A TPU pads rows to so many numbers. By columns it pads d to a multiple of 8, and the number of rows to one of 128.
 _LANES = 128
 
 
