@@ -34,27 +34,12 @@ def _scores(vectors: jax.Array, table: jax.Array, segments: jax.Array, ids: jax.
 def _segment_sums(weights: jax.Array, table: jax.Array, segments: jax.Array, ids: jax.Array, n: int) -> jax.Array:
     """[n, k, d] from weights [members, k] and a table [N, k d]; the segments ascend."""
     k = weights.shape[1]
-
-    def add(total: jax.Array, members: tuple[jax.Array, ...]) -> jax.Array:
-        weights, segments, ids = members
-        return total.at[segments].add(_scale(weights, table[ids]), indices_are_sorted=True, mode="drop")
-
-    total = jnp.zeros((n, table.shape[1]), jnp.result_type(weights, table))
-    return add_rows(add, total, (weights, segments, ids), (0, _NOWHERE, 0)).reshape(n, k, table.shape[1] // k)
+    return _add(weights, table, ids, segments, n, ascending=True).reshape(n, k, table.shape[1] // k)
 
 
-def _table_sums(
-    weights: jax.Array, vectors: jax.Array, segments: jax.Array, ids: jax.Array, n: int, ascending: bool = False
-) -> jax.Array:
-    """[n, k d] from weights [members, k] and vectors [segments, k, d]; whether the ids ascend."""
-    rows = vectors.reshape(len(vectors), vectors.shape[1] * vectors.shape[2])
-
-    def add(total: jax.Array, members: tuple[jax.Array, ...]) -> jax.Array:
-        weights, segments, ids = members
-        return total.at[ids].add(_scale(weights, rows[segments]), indices_are_sorted=ascending, mode="drop")
-
-    total = jnp.zeros((n, rows.shape[1]), jnp.result_type(weights, vectors))
-    return add_rows(add, total, (weights, segments, ids), (0, 0, _NOWHERE))
+def _table_sums(weights: jax.Array, vectors: jax.Array, segments: jax.Array, ids: jax.Array, n: int) -> jax.Array:
+    """[n, k d] from weights [members, k] and vectors [segments, k, d]."""
+    return _add(weights, _side_by_side(vectors), segments, ids, n, ascending=False)
 
 
 def _table_sums_in_order(
@@ -62,7 +47,25 @@ def _table_sums_in_order(
 ) -> jax.Array:
     """`_table_sums` in the order of the table's rows."""
     ids, members = sort_ids(ids)
-    return _table_sums(weights[members], vectors, segments[members], ids, n, ascending=True)
+    return _add(weights[members], _side_by_side(vectors), segments[members], ids, n, ascending=True)
+
+
+def _add(
+    weights: jax.Array, rows: jax.Array, sources: jax.Array, targets: jax.Array, n: int, ascending: bool
+) -> jax.Array:
+    """Adds each member's row of [R, k d], scaled, to its target: [n, k d]; whether the targets ascend."""
+
+    def add(total: jax.Array, members: tuple[jax.Array, ...]) -> jax.Array:
+        weights, sources, targets = members
+        return total.at[targets].add(_scale(weights, rows[sources]), indices_are_sorted=ascending, mode="drop")
+
+    total = jnp.zeros((n, rows.shape[1]), jnp.result_type(weights, rows))
+    return add_rows(add, total, (weights, sources, targets), (0, 0, _NOWHERE))
+
+
+def _side_by_side(vectors: jax.Array) -> jax.Array:
+    """[n, k, d] as [n, k d]."""
+    return vectors.reshape(len(vectors), vectors.shape[1] * vectors.shape[2])
 
 
 # TPUs take a row's k parts one after the other: rows longer than a tile take them longer to compile.

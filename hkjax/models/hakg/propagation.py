@@ -129,7 +129,7 @@ def propagate(config: HAKGConfig, p: HAKGParameters, inputs: HAKGInputs, key: ja
 
     With a key, edges and interactions are sampled, and entries dropped out.
     """
-    sample, keys, train = Sample(inputs, 1.0), Keys(), key is not None
+    sample, keys = Sample(inputs, 1.0), Keys()
     if key is not None:
         sample_key, *layer_keys = jax.random.split(key, config.layers + 1)
         sample = subsample(config, inputs, sample_key)
@@ -137,7 +137,7 @@ def propagate(config: HAKGConfig, p: HAKGParameters, inputs: HAKGInputs, key: ja
 
     def advance(carry: tuple[jax.Array, jax.Array], key: jax.Array | None) -> tuple[Any, jax.Array]:
         x, total = carry
-        mean = checkpoint_name(messages(config, p.relation, x, sample.inputs.graph, train), "sums")
+        mean = checkpoint_name(messages(config, p.relation, x, sample.inputs.graph, train=key is not None), "sums")
         y = finish(config, mean, key)
         return (y, total + y), leading_rows(x, inputs.item_degree.size)
 
