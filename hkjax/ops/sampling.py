@@ -5,7 +5,7 @@ devices that hold a table's rows.
 """
 
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -74,9 +74,12 @@ def sample_negatives(
     words = folded_bits(key, examples, n_draws)
     start, length = exclusions.start[users], exclusions.length[users]
     rank = multiply_high(words, (n_items - length)[:, None].astype(jnp.uint32)).astype(jnp.int32)
-    # Bisection looks at few items, one after another; accelerators count many at once sooner.
+    # Bisection looks at few items, one after another; TPUs count many at once sooner.
     below = jax.lax.platform_dependent(
-        exclusions.items, start, length, rank, cpu=_excluded_below, default=_excluded_below_by_count
+        *(exclusions.items, start, length, rank),
+        cpu=_excluded_below,
+        tpu=_excluded_below_by_count,
+        default=_excluded_below_unrolled,
     )
     return rank + below
 
@@ -100,6 +103,17 @@ def multiply_high(a: jax.Array, b: jax.Array) -> jax.Array:
 
 def _excluded_below(items: jax.Array, start: jax.Array, length: jax.Array, rank: jax.Array) -> jax.Array:
     """How many of each user's items p_0 < p_1 < ... have p_k - k <= rank, by bisection: [B], [B], [B, n] -> [B, n]."""
+    return _bisect(items, start, length, rank, 32 - jax.lax.clz(jnp.max(length, initial=0)))
+
+
+def _excluded_below_unrolled(items: jax.Array, start: jax.Array, length: jax.Array, rank: jax.Array) -> jax.Array:
+    """`_excluded_below` without a loop: one kernel, where a GPU's host would have to start each round."""
+    return _bisect(items, start, length, rank, items.size.bit_length(), unroll=True)
+
+
+def _bisect(
+    items: jax.Array, start: jax.Array, length: jax.Array, rank: jax.Array, n_halvings: int | jax.Array, **options: Any
+) -> jax.Array:
     start, length = start[:, None], length[:, None]
 
     def halve(_: int, bounds: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
@@ -108,9 +122,8 @@ def _excluded_below(items: jax.Array, start: jax.Array, length: jax.Array, rank:
         passed = (low < high) & (items[start + jnp.minimum(middle, length - 1)] - middle <= rank)
         return jnp.where(passed, middle + 1, low), jnp.where(passed, high, middle)
 
-    n_halvings = 32 - jax.lax.clz(jnp.max(length, initial=0))
     bounds = jnp.zeros_like(rank), jnp.broadcast_to(length, rank.shape)
-    return jax.lax.fori_loop(0, n_halvings, halve, bounds)[0]
+    return jax.lax.fori_loop(0, n_halvings, halve, bounds, **options)[0]
 
 
 def _excluded_below_by_count(items: jax.Array, start: jax.Array, length: jax.Array, rank: jax.Array) -> jax.Array:
@@ -130,10 +143,10 @@ def _excluded_below_by_count(items: jax.Array, start: jax.Array, length: jax.Arr
 
 
 def random_words(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
-    """Random words for masks, uint32 of the shape: on CPUs those of the key's generator.
+    """Random words for masks, uint32 of the shape: those of the key's generator.
 
-    On accelerators they are those of the machine's own generator, which compiles and runs sooner. What is drawn so may
-    differ between kinds of accelerators, not between runs on one.
+    But on TPUs those of the machine's own generator, which compiles and runs sooner. What is drawn so may differ
+    between kinds of TPUs, not between runs on one.
     """
     return _by_generator(key, lambda key: random_bits(key, shape), lambda words: words, shape)
 
@@ -180,12 +193,15 @@ def _by_generator(
     of_words: Callable[[jax.Array], jax.Array],
     shape: tuple[int, ...],
 ) -> jax.Array:
-    """`of_key` on CPUs; elsewhere `of_words` of as many words of the machine's generator as the shape says."""
+    """`of_key` on CPUs; elsewhere `of_words` of as many words as the shape says, on TPUs of the machine's generator."""
 
     def on_cpu(data: jax.Array) -> jax.Array:
         return of_key(jax.random.wrap_key_data(data, impl=jax.random.key_impl(key)))
 
-    def elsewhere(data: jax.Array) -> jax.Array:
+    def on_tpu(data: jax.Array) -> jax.Array:
         return of_words(jax.lax.rng_bit_generator(jnp.resize(data, (4,)), shape, jnp.uint32)[1])
 
-    return jax.lax.platform_dependent(jax.random.key_data(key), cpu=on_cpu, default=elsewhere)
+    def elsewhere(data: jax.Array) -> jax.Array:
+        return of_words(random_bits(jax.random.wrap_key_data(data, impl=jax.random.key_impl(key)), shape))
+
+    return jax.lax.platform_dependent(jax.random.key_data(key), cpu=on_cpu, tpu=on_tpu, default=elsewhere)

@@ -80,6 +80,7 @@ def test_counting_finds_what_bisection_finds():
         for history, row in zip(histories, rank, strict=True)
     ]
     np.testing.assert_array_equal(sampling._excluded_below(*args), expected)
+    np.testing.assert_array_equal(sampling._excluded_below_unrolled(*args), expected)
     np.testing.assert_array_equal(sampling._excluded_below_by_count(*args), expected)
 
 
@@ -98,3 +99,15 @@ def test_histories_keep_the_order_of_a_users_items():
     np.testing.assert_array_equal(histories.items, [2, 5, 3, 4])
     np.testing.assert_array_equal(histories.start, [0, 1, 4])
     np.testing.assert_array_equal(histories.length, [1, 3, 0])
+
+
+@pytest.mark.parametrize("d", [1, 6, 7])
+def test_gpus_drop_what_cpus_drop(d):
+    key, shape = jax.random.key(0), (20, d)
+    words = sampling.random_bits(key, (20, -(-d // 2)))
+    halves = np.concatenate([words & 0xFFFF, words >> 16], axis=1)[:, :d]
+    np.testing.assert_array_equal(sampling._random_halves(key, shape), halves)
+    traced = jax.jit(lambda x: dropout(key, x, 0.1)).trace(jnp.ones(shape))
+    for platform, own_generator in (("tpu", True), ("cuda", False)):
+        text = traced.lower(lowering_platforms=(platform,)).as_text()
+        assert ("rng_bit_generator" in text) == own_generator
