@@ -63,16 +63,27 @@ def random_subset(key: jax.Array, order: jax.Array, size: int) -> tuple[jax.Arra
     numbers = jnp.arange(n)
     words, words_in_order = folded_words(key, numbers), folded_words(key, order)
 
-    # The bound of the words is found bit by bit; of numbers that tie, the first are in the subset.
+    by_bits, by_order = partial(_bound_by_bits, size=size), partial(_bound_by_order, size=size)
+    bound = jax.lax.platform_dependent(words, cuda=by_order, default=by_bits)
+    tied = words == bound  # Of numbers that tie, the first are in the subset.
+    first = tied & (jnp.cumsum(tied) <= size - jnp.sum(words < bound))
+    end = jnp.max(jnp.where(first, numbers + 1, 0), initial=0)
+    return (words < bound) | first, (words_in_order < bound) | ((words_in_order == bound) & (order < end))
+
+
+def _bound_by_bits(words: jax.Array, size: int) -> jax.Array:
+    """The largest bound below which there are at most `size` words; the highest bit of all is found first."""
+
     def refine(i: jax.Array, bound: jax.Array) -> jax.Array:
         raised = bound | (jnp.uint32(1 << 31) >> i)
         return jnp.where(jnp.sum(words < raised) <= size, raised, bound)
 
-    bound = jax.lax.fori_loop(jnp.uint32(0), jnp.uint32(32), refine, jnp.uint32(0))
-    tied = words == bound
-    first = tied & (jnp.cumsum(tied) <= size - jnp.sum(words < bound))
-    end = jnp.max(jnp.where(first, numbers + 1, 0), initial=0)
-    return (words < bound) | first, (words_in_order < bound) | ((words_in_order == bound) & (order < end))
+    return jax.lax.fori_loop(jnp.uint32(0), jnp.uint32(32), refine, jnp.uint32(0))
+
+
+def _bound_by_order(words: jax.Array, size: int) -> jax.Array:
+    """The same from the sorted words: GPUs sort them sooner than a host starts the kernels of 32 rounds."""
+    return jnp.sort(words)[size] if size < words.size else jnp.uint32(0xFFFFFFFF)
 
 
 def compact(arrays: Any, kept: jax.Array, size: int) -> Any:
@@ -86,16 +97,25 @@ def compact(arrays: Any, kept: jax.Array, size: int) -> Any:
     Returns:
         Arrays [size].
     """
-    by_shifts, by_places = partial(_compact_by_shifts, size=size), partial(_compact_by_places, size=size)
-    return jax.lax.platform_dependent(arrays, kept, tpu=by_shifts, default=by_places)
+    by_scatter, by_search, by_shifts = (
+        partial(function, size=size) for function in (_compact_by_scatter, _compact_by_search, _compact_by_shifts)
+    )
+    return jax.lax.platform_dependent(arrays, kept, tpu=by_shifts, cuda=by_search, default=by_scatter)
 
 
-def _compact_by_places(arrays: Any, kept: jax.Array, size: int) -> Any:
+def _compact_by_scatter(arrays: Any, kept: jax.Array, size: int) -> Any:
     # What is not kept goes to the place of what is kept before it, where 0 changes no maximum.
     number = jnp.maximum(jnp.cumsum(kept, dtype=jnp.int32) - 1, 0)
-    place = jnp.where(kept, jnp.arange(kept.size, dtype=jnp.int32), 0)
-    places = jnp.zeros(size, jnp.int32).at[number].max(place, indices_are_sorted=True, mode="drop")
-    return jax.tree.map(lambda x: x[places], arrays)
+    numbers = jnp.where(kept, jnp.arange(kept.size, dtype=jnp.int32), 0)
+    found = jnp.zeros(size, jnp.int32).at[number].max(numbers, indices_are_sorted=True, mode="drop")
+    return jax.tree.map(lambda x: x[found], arrays)
+
+
+def _compact_by_search(arrays: Any, kept: jax.Array, size: int) -> Any:
+    """Without a scatter, where entries for one place would wait for each other on a GPU."""
+    n_kept, wanted = jnp.cumsum(kept, dtype=jnp.int32), jnp.arange(1, size + 1, dtype=jnp.int32)
+    found = jnp.searchsorted(n_kept, wanted, method="scan_unrolled")
+    return jax.tree.map(lambda x: x[found], arrays)
 
 
 def _compact_by_shifts(arrays: Any, kept: jax.Array, size: int) -> Any:
