@@ -13,7 +13,7 @@ from hkjax.ops._columns import map_columns, sum_columns
 from hkjax.ops._members import member_scores, segment_sums
 from hkjax.ops._reverse import with_reverse
 from hkjax.ops.collectives import ROWS, all_gather, axis_size, pad_rows, psum
-from hkjax.ops.segment import segment_sum, sort_ids
+from hkjax.ops.segment import segment_sum, segment_sum_by_pieces, sort_ids
 
 
 def num_local_rows(n: int) -> int:
@@ -69,7 +69,7 @@ def _add_as_they_come(table: jax.Array, ids: jax.Array, rows: jax.Array) -> jax.
 
 def _add_in_order(table: jax.Array, ids: jax.Array, rows: jax.Array) -> jax.Array:
     ids, members = sort_ids(ids)
-    return segment_sum(rows[members], ids, table.shape[0])
+    return segment_sum_by_pieces(rows[members], ids, table.shape[0])
 
 
 def _add_back(table: jax.Array, ids: jax.Array, rows: jax.Array) -> jax.Array:

@@ -128,6 +128,14 @@ def _row_sums(weights: jax.Array, table: jax.Array, ids: jax.Array, n: int) -> j
     return total
 
 
+def _row_sums_at_once(weights: jax.Array, table: jax.Array, ids: jax.Array, n: int) -> jax.Array:
+    """`_row_sums` as a sum by row, in order, of all samples' rows."""
+    n_tables, d = weights.shape[2], table.shape[1] // weights.shape[2]
+    of_samples = table[ids.reshape(-1)].reshape(ids.size, n_tables, d) * weights.reshape(ids.size, n_tables, 1)
+    row = jax.lax.broadcasted_iota(jnp.int32, ids.shape, 0).reshape(-1)
+    return segment_sum(of_samples.astype(sum_dtype(weights.dtype, table.dtype)), row, n).sum(axis=1)
+
+
 def _table_sums(weights: jax.Array, rows: jax.Array, ids: jax.Array, n: int) -> jax.Array:
     def add(total: jax.Array, block: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
         weight, members = block
@@ -151,10 +159,11 @@ def _side_by_side(weights: jax.Array, rows: jax.Array) -> jax.Array:
 
 
 _dense = (_dense_samples.products, _dense_samples.row_sums, _dense_samples.table_sums)
-_samples_in_order = (None, None, _table_sums_in_order)
-_score, _, _ = bilinear_primitives("score", _products, _row_sums, _table_sums, cuda=_samples_in_order)
+# Many rows in flight, and no loop, whose every round a GPU's host has to start.
+_samples_at_once = (None, _row_sums_at_once, _table_sums_in_order)
+_score, _, _ = bilinear_primitives("score", _products, _row_sums, _table_sums, cuda=_samples_at_once)
 _score_small, _, _ = bilinear_primitives(
-    "score_small", _products, _row_sums, _table_sums, tpu=_dense, cuda=_samples_in_order
+    "score_small", _products, _row_sums, _table_sums, tpu=_dense, cuda=_samples_at_once
 )
 
 

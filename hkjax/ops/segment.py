@@ -4,6 +4,9 @@ import chex
 import jax
 import jax.numpy as jnp
 
+# How many members of a segment are added to one row, where there are many.
+_PIECE = 256
+
 
 def sort_ids(ids: jax.Array) -> tuple[jax.Array, jax.Array]:
     """Ids [members] in ascending order, and the members in that order, int32: equal ids keep theirs."""
@@ -14,6 +17,18 @@ def sort_ids(ids: jax.Array) -> tuple[jax.Array, jax.Array]:
 def segment_sum(x: jax.Array, segments: jax.Array, n_segments: int) -> jax.Array:
     """Sums x [members, ...] by ascending segment numbers [members] into [n_segments, ...]."""
     return jax.ops.segment_sum(x, segments, n_segments, indices_are_sorted=True)
+
+
+def segment_sum_by_pieces(x: jax.Array, segments: jax.Array, n_segments: int) -> jax.Array:
+    """`segment_sum`; of few and long segments by their pieces: a GPU's threads would wait to add to the same rows."""
+    n = segments.shape[0]
+    if n <= _PIECE * n_segments:
+        return segment_sum(x, segments, n_segments)
+    begins = (jnp.arange(n) % _PIECE == 0) | (segments != jnp.roll(segments, 1))
+    piece, n_pieces = jnp.cumsum(begins, dtype=jnp.int32) - 1, n_segments + -(-n // _PIECE)
+    first = jnp.searchsorted(piece, jnp.arange(n_pieces, dtype=jnp.int32), method="scan_unrolled")
+    of_piece = segments.at[first].get(mode="clip")  # Past the last there are empty ones.
+    return segment_sum(segment_sum(x, piece, n_pieces), of_piece, n_segments)
 
 
 def segment_mean(x: jax.Array, segments: jax.Array, n_segments: int, where: jax.Array) -> jax.Array:

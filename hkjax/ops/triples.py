@@ -192,7 +192,7 @@ def _take_heads(table: jax.Array, graph: Edges) -> jax.Array:
 
 
 def take_relations(relation: jax.Array, ids: jax.Array) -> jax.Array:
-    """The rows of a table [relations, d] by ids [edges]: [edges, d]; on accelerators a product with one-hot rows."""
+    """The rows of a table [relations, d] by ids [edges]: [edges, d]; on TPUs a product with one-hot rows."""
 
     def by_one_hot(relation: jax.Array, ids: jax.Array) -> jax.Array:
         one_hot = jax.nn.one_hot(ids, relation.shape[0], dtype=relation.dtype)
@@ -200,8 +200,10 @@ def take_relations(relation: jax.Array, ids: jax.Array) -> jax.Array:
         return jnp.matmul(one_hot, relation, precision="highest")
 
     # Some compilers hold the one-hot rows, which must not be far larger than those of the relations.
-    elsewhere = take_whole if relation.shape[0] > 8 * relation.shape[1] else by_one_hot
-    return jax.lax.platform_dependent(relation, ids, cpu=lambda relation, ids: relation[ids], default=elsewhere)
+    on_tpu = take_whole if relation.shape[0] > 8 * relation.shape[1] else by_one_hot
+    return jax.lax.platform_dependent(
+        relation, ids, cpu=lambda relation, ids: relation[ids], tpu=on_tpu, default=take_whole
+    )
 
 
 def _entries(matrix: jax.Array, numbers: jax.Array, nodes: jax.Array, relation: jax.Array) -> jax.Array:

@@ -57,17 +57,18 @@ def test_masked_gram_counts_the_dimensions_whose_bit_is_set(monkeypatch):
 @pytest.mark.parametrize(("dtype", "tolerance"), [(jnp.float64, 1e-12), (jnp.bfloat16, 1e-5)])
 @pytest.mark.parametrize("n_tables", [1, 2])
 @pytest.mark.parametrize(("n_rows", "n_table", "n_draws"), [(5, 7, 3), (16, 128, 4), (33, 300, 9)])
-def test_matrix_units_find_the_same_products_and_sums(n_rows, n_table, n_draws, n_tables, dtype, tolerance):
+def test_other_machines_find_the_same_products_and_sums(n_rows, n_table, n_draws, n_tables, dtype, tolerance):
     random = np.random.default_rng(0)
     rows, table = (jnp.asarray(random.normal(size=size), dtype) for size in ((n_rows, 6), (n_table, 6 * n_tables)))
     ids = jnp.asarray(random.integers(n_table, size=(n_rows, n_draws)))
     weights = jnp.asarray(random.normal(size=(*ids.shape, n_tables)))
-    for dense, sparse, args in (
+    for other, usual, args in (
         (_dense_samples.products, pairs._products, (rows, table, ids, n_rows)),
         (_dense_samples.row_sums, pairs._row_sums, (weights, table, ids, n_rows)),
+        (pairs._row_sums_at_once, pairs._row_sums, (weights, table, ids, n_rows)),
         (_dense_samples.table_sums, pairs._table_sums, (weights, rows, ids, n_table)),
     ):
-        found, expected = (jax.jit(f, static_argnums=3)(*args) for f in (dense, sparse))
+        found, expected = (jax.jit(f, static_argnums=3)(*args) for f in (other, usual))
         assert found.dtype == expected.dtype != jnp.bfloat16
         np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance)
 
