@@ -13,7 +13,8 @@ from hkjax.data.dataset import Interactions
 from hkjax.errors import InputError
 from hkjax.evaluation.metrics import ranking_metrics
 from hkjax.models.base import Recommender, Representation
-from hkjax.ops.transfer import to_host
+from hkjax.ops.top_k import top_k
+from hkjax.ops.transfer import one_ahead, to_host
 
 _SCORES_PER_BLOCK = 1 << 24
 
@@ -66,9 +67,11 @@ def rank_users(
     depth = min(max(ks), n_items)
     hits: list[np.ndarray] = []
     items: list[np.ndarray] = []
-    for block, found_pairs, excluded_pairs in zip(blocks, found, excluded, strict=True):
-        padded = np.pad(block, (0, size - len(block)))
-        top = _top_hits(recommender.score_all_items, depth, representation, padded, found_pairs, excluded_pairs)
+    started = (
+        _top_hits(recommender.score_all_items, depth, representation, np.pad(block, (0, size - len(block))), *pairs)
+        for block, *pairs in zip(blocks, found, excluded, strict=True)
+    )
+    for block, top in zip(blocks, one_ahead(started), strict=True):
         for results, result in zip((hits, items), top, strict=True):
             results.append(to_host(result)[: len(block)])
     return Ranking(users, np.concatenate(items), ranking_metrics(np.concatenate(hits), n_relevant, ks))
@@ -88,6 +91,6 @@ def _top_hits(
     scores = jnp.where(jnp.isfinite(scores), scores, -jnp.inf)
     scores = scores.at[excluded[0], excluded[1]].set(-jnp.inf, mode="drop")
     is_relevant = jnp.zeros(scores.shape, bool).at[relevant[0], relevant[1]].set(True, mode="drop")
-    best, top = jax.lax.top_k(scores, depth)
+    best, top = top_k(scores, depth)
     left = best > -jnp.inf
     return jnp.take_along_axis(is_relevant, top, axis=1) & left, jnp.where(left, top, -1)

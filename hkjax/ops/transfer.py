@@ -1,12 +1,16 @@
 """Arrays between the host and the devices of any process."""
 
-from typing import Any
+import collections
+from collections.abc import Iterable, Iterator
+from typing import Any, TypeVar
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 from jax.experimental import multihost_utils
 from jax.sharding import Sharding
+
+T = TypeVar("T")
 
 
 def put_global(x: Any, sharding: Sharding) -> Any:
@@ -24,3 +28,13 @@ def put_global(x: Any, sharding: Sharding) -> Any:
 def to_host(x: jax.Array) -> np.ndarray:
     """The whole of an array whose parts may lie on devices of any process."""
     return np.asarray(x if x.is_fully_addressable else multihost_utils.process_allgather(x, tiled=True))
+
+
+def one_ahead(results: Iterable[T]) -> Iterator[T]:
+    """The same results, each after the next was started: a device has work while the host reads."""
+    started = collections.deque[T]()
+    for result in results:
+        started.append(result)
+        if len(started) > 1:
+            yield started.popleft()
+    yield from started

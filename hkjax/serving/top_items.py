@@ -10,7 +10,8 @@ import numpy as np
 from hkjax.data.blocks import blocked_pairs
 from hkjax.data.dataset import Interactions
 from hkjax.models.base import Recommender, Representation
-from hkjax.ops.transfer import to_host
+from hkjax.ops.top_k import top_k
+from hkjax.ops.transfer import one_ahead, to_host
 
 _SCORES_PER_BLOCK = 1 << 24
 
@@ -51,7 +52,7 @@ def top_items(
             yield _top_k(recommender.score_all_items, k, representation, padded, pairs, forbidden)
 
     results, done = [], 0
-    for block, result in zip(blocks, start(), strict=True):
+    for block, result in zip(blocks, one_ahead(start()), strict=True):
         results.append([to_host(x)[: len(block)] for x in result])
         done += len(block)
         progress(done)
@@ -70,4 +71,4 @@ def _top_k(
 ) -> tuple[jax.Array, jax.Array]:
     scores = score_all_items(representation, users)
     scores = jnp.where(forbidden | ~jnp.isfinite(scores), -jnp.inf, scores)
-    return jax.lax.top_k(scores.at[seen[0], seen[1]].set(-jnp.inf, mode="drop"), k)
+    return top_k(scores.at[seen[0], seen[1]].set(-jnp.inf, mode="drop"), k)
