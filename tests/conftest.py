@@ -4,15 +4,17 @@ import gc
 import os
 import platform
 import tempfile
+from importlib.metadata import version
 
 os.environ["JAX_NUM_CPU_DEVICES"] = "4"
-# On so little data, optimising a program takes longer than it saves; XLA's older emitters compile in half the time.
+# On so little data, optimising a program takes longer than it saves; XLA's older emitters, which are gone in JAX 0.11,
+# compile in half the time.
 os.environ["XLA_FLAGS"] = " ".join(
     (
         os.environ.get("XLA_FLAGS", ""),
         "--xla_backend_optimization_level=0",
         "--xla_llvm_disable_expensive_passes=true",
-        "--xla_cpu_use_fusion_emitters=false",
+        "--xla_cpu_use_fusion_emitters=false" if version("jax").startswith("0.10.") else "",
         # On two cores, that compile two programs, dividing one for several threads costs more than it saves.
         "--xla_cpu_parallel_codegen_split_count=1",
         # Without fused multiply-add, rounding does not depend on what the compiler fuses.
