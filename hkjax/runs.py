@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import jax
+from jax.sharding import Mesh
 
 from hkjax.config import to_config_dict
 from hkjax.data.dataset import Dataset, fingerprint
@@ -25,6 +26,7 @@ from hkjax.experiment import (
 from hkjax.models.base import Params, Recommender
 from hkjax.models.registry import BASELINES, MODELS
 from hkjax.ops.collectives import ROWS
+from hkjax.ops.transfer import on_host
 from hkjax.serving.examples import example_lines
 from hkjax.serving.export import export_scores
 from hkjax.serving.recommend import TrainedModel
@@ -63,7 +65,7 @@ def train_experiment(
         e, data = settle(experiment, data) if settle else (experiment, data)
         for warning in data.warnings if is_first() else ():
             print(warning)
-        recommender = build_model(e, data)
+        recommender = build_for(make_mesh(e.mesh), e, data)
         if e.training.initialize_from and not any((workdir / "checkpoints").glob("[0-9]*")):
             before = load_workdir(Path(e.training.initialize_from))
             recommender = warm_start(recommender, before.recommender, before.params)
@@ -88,6 +90,13 @@ def train_experiment(
                 f"{error}, at optimizer.learning_rate {e.optimizer.learning_rate:g}. What was saved before stays. "
                 "Start a new --workdir with a smaller one, or with training.on_divergence=rollback"
             ) from error
+
+
+def build_for(grid: Mesh, experiment: Experiment, data: Dataset) -> Recommender:
+    """The experiment's recommender; its arrays stay on the host where they are to be divided among devices."""
+    divided = grid.shape[ROWS] > 1
+    with on_host() if divided else contextlib.nullcontext():
+        return build_model(experiment, data)
 
 
 class Trained(NamedTuple):
@@ -120,7 +129,8 @@ def load_workdir(workdir: Path, which: Literal["best", "latest"] = "best", mesh:
     """
     experiment = read_experiment(read_config(workdir))
     data = kept_data(experiment, workdir)
-    recommender, grid = build_model(experiment, data), make_mesh(mesh)
+    grid = make_mesh(mesh)
+    recommender = build_for(grid, experiment, data)
     padded = experiment.mesh[1] != 1 or grid.shape[ROWS] > 1
     checkpoints = Checkpoints(workdir.resolve() / "checkpoints", experiment.training.monitor, padded)
     like = jax.eval_shape(recommender.init, jax.random.key(0))

@@ -1,6 +1,7 @@
 """Arrays between the host and the devices of any process."""
 
 import collections
+import contextlib
 from collections.abc import Iterable, Iterator
 from typing import Any, TypeVar
 
@@ -11,6 +12,18 @@ from jax.experimental import multihost_utils
 from jax.sharding import Sharding
 
 T = TypeVar("T")
+
+
+@contextlib.contextmanager
+def on_host() -> Iterator[None]:
+    """Within, new arrays lie in the host's memory: what is to be divided among devices need not fit into one."""
+    try:
+        host = jax.local_devices(backend="cpu")[0]
+    except RuntimeError:  # $JAX_PLATFORMS leaves out CPUs.
+        yield
+        return
+    with jax.default_device(host):
+        yield
 
 
 def put_global(x: Any, sharding: Sharding) -> Any:

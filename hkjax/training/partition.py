@@ -19,7 +19,7 @@ from hkjax.data.batching import Batches, shard_layout
 from hkjax.errors import InputError
 from hkjax.models.base import Params, Recommender, ShardedModel
 from hkjax.ops.collectives import DATA, ROWS, pad_rows, psum
-from hkjax.ops.transfer import put_global
+from hkjax.ops.transfer import on_host, put_global
 
 MeshShape = tuple[int, int]
 
@@ -94,7 +94,8 @@ class Partitioner:
         self.mesh, self._recommender, self._n_rows = mesh, recommender, mesh.shape.get(ROWS, 1)
         self.n_devices, self.each = mesh.size, P(mesh.axis_names)
         self.batch_specs: Any = Batches(P(), P(), self.each)  # type: ignore[arg-type]
-        sharded = shard_model(recommender, mesh.shape[DATA], self._n_rows)
+        with on_host():
+            sharded = shard_model(recommender, mesh.shape[DATA], self._n_rows)
         self._tables = sharded.tables if self._n_rows > 1 else ()
         if self._tables:
             self._check_tables()

@@ -5,11 +5,13 @@ import pytest
 from jax.sharding import PartitionSpec as P
 
 from hkjax.errors import InputError
+from hkjax.experiment import Experiment
 from hkjax.models.hakg.config import HAKGConfig
 from hkjax.models.hakg.model import hakg
 from hkjax.models.hakg.parameters import HAKG
 from hkjax.models.hakg.propagation import propagate
 from hkjax.ops.collectives import DATA, ROWS
+from hkjax.runs import build_for
 from hkjax.training.partition import Partitioner, make_mesh, parse_mesh_shape
 from tests.zoo import ONE_LAYER, WHOLE
 
@@ -67,3 +69,25 @@ def test_rows_are_dropped_apart_where_they_are_divided_and_alike_where_they_are_
     patterns = {dropped[k].tobytes() for k in range(4)}
     assert jnp.logical_and(dropped.any(), not dropped.all())
     assert len(patterns) == n_different
+
+
+def test_what_is_divided_is_made_on_the_host(tiny_data):
+    model, made = hakg(HAKGConfig(**ONE_LAYER, **WHOLE), tiny_data, batch_size=32), []
+
+    def shard(*shape):
+        made.append(model.shard(*shape))
+        return made[0]
+
+    host, other = jax.devices()[0], jax.devices()[3]
+    with jax.default_device(other):
+        divided = Partitioner(model._replace(shard=shard), make_mesh((1, 4))).inputs
+    assert made[0].inputs.graph.rows.devices() == {host}
+    assert divided.graph.rows.devices() == {*jax.devices()}
+
+
+@pytest.mark.parametrize(("shape", "device"), [((1, 4), 0), ((4, 1), 3)])
+def test_a_model_whose_tables_are_divided_stays_on_the_host(tiny_data, shape, device):
+    experiment = Experiment(model=HAKGConfig(**ONE_LAYER, **WHOLE))
+    with jax.default_device(jax.devices()[3]):
+        inputs = build_for(make_mesh(shape), experiment, tiny_data).inputs
+    assert inputs.graph.rows.devices() == {jax.devices()[device]}
