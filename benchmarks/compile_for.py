@@ -1,4 +1,4 @@
-"""What a TPU's or GPU's compiler makes of a training step, without a TPU or GPU; see benchmarks/README.md.
+"""What a TPU's or GPU's compiler makes of a step, or of evaluation, without a TPU or GPU; see benchmarks/README.md.
 
 python benchmarks/compile_for.py --target=v5e:2x2 --config=configs/hakg_official_book_crossing.py
 python benchmarks/compile_for.py --target=h100 --config=configs/hkrm_book_crossing.py --json=runs/h100.json
@@ -48,6 +48,7 @@ _GPUS = {"h100": Path(__file__).with_name("h100.textproto")}
 def define_flags() -> None:
     flags.DEFINE_string("target", "v5e:2x2", "A slice of TPUs, such as v5e:2x2 or v5p:2x2x1, or a GPU: h100.")
     flags.DEFINE_list("devices", None, "How many devices divide the batch, and how many the tables; -1 for all others.")
+    flags.DEFINE_enum("program", "step", ["step", "encode"], "A training step, or evaluation's walk of the graph.")
     flags.DEFINE_string("sizes", None, "A graph to compile for, in place of the data: users=1e6,items=...")
     flags.DEFINE_string("json", None, "A file for the figures.")
     flags.DEFINE_string("text", None, "A file for the program itself.")
@@ -55,12 +56,14 @@ def define_flags() -> None:
 
 
 def main() -> None:
-    devices, platform = target_devices(flags.FLAGS.target)
+    found, platform = target_devices(flags.FLAGS.target)
     experiment = read_experiment(flags.FLAGS.config)
-    mesh = make_mesh(parse_mesh_shape(flags.FLAGS.devices or ("1", "1")), devices)
+    mesh = make_mesh(parse_mesh_shape(flags.FLAGS.devices or ("1", "1")), found)
     sizes = parse_sizes(flags.FLAGS.sizes) if flags.FLAGS.sizes else None
-    figures, text = compile_step(experiment, mesh, platform, sizes)
-    title = f"{experiment.model.name} for {' x '.join(map(str, mesh.devices.shape))} of {flags.FLAGS.target}"
+    program = flags.FLAGS.program
+    figures, text = compile_program(program, experiment, mesh, platform, sizes)
+    devices = " x ".join(map(str, mesh.devices.shape))
+    title = f"{experiment.model.name}, {program}, for {devices} of {flags.FLAGS.target}"
     Console(width=120).print(as_table(figures, title))
     if flags.FLAGS.json:
         Path(flags.FLAGS.json).write_text(json.dumps(figures, indent=2) + "\n")
@@ -76,13 +79,16 @@ def target_devices(target: str) -> tuple[Any, str]:
     return topologies.get_topology_desc(platform="tpu", topology_name=target).devices, "tpu"
 
 
-def compile_step(experiment: Any, mesh: Mesh, platform: str, sizes: Sizes | None) -> tuple[dict[str, Any], str]:
-    """Compiles the training step; returns the figures and the program's text."""
+def compile_program(
+    name: str, experiment: Any, mesh: Mesh, platform: str, sizes: Sizes | None
+) -> tuple[dict[str, Any], str]:
+    """Compiles the training step, or the model's `encode`; returns the figures and the program's text."""
     data = load_data(experiment)
-    step, arguments = step_on(mesh, experiment, data if sizes is None else enlarge(data, sizes))
+    programs, arguments = programs_on(mesh, experiment, data if sizes is None else enlarge(data, sizes))
     if sizes is not None:
         arguments = grow(arguments, data, sizes)
-    lowered = step.trace(*arguments).lower(lowering_platforms=(platform,))
+    used = arguments if name == "step" else (arguments.state.params, arguments.inputs)
+    lowered = programs[name].trace(*used).lower(lowering_platforms=(platform,))
     start, before = time.perf_counter(), resource.getrusage(resource.RUSAGE_SELF)
     compiled = lowered.compile()
     after = resource.getrusage(resource.RUSAGE_SELF)
@@ -98,8 +104,8 @@ def compile_step(experiment: Any, mesh: Mesh, platform: str, sizes: Sizes | None
     }, text
 
 
-def step_on(mesh: Mesh, experiment: Any, data: Dataset) -> tuple[Any, Arguments]:
-    """The jitted step and the shapes of its arguments, on one device as it is there and on a mesh as it is there."""
+def programs_on(mesh: Mesh, experiment: Any, data: Dataset) -> tuple[dict[str, Any], Arguments]:
+    """The jitted step and `encode`, and the shapes of the step's arguments, as they are on one device or on a mesh."""
     recommender = build_model(experiment, data)
     optimizer = make_optimizer(experiment.optimizer, recommender.batches.steps_per_epoch)
     create, key = partial(create_state, recommender, optimizer), jax.random.key(0)
@@ -108,7 +114,7 @@ def step_on(mesh: Mesh, experiment: Any, data: Dataset) -> tuple[Any, Arguments]
         arguments = jax.eval_shape(create, key), recommender.inputs, recommender.batches, order, *last
         everywhere = partial(put_global, sharding=NamedSharding(mesh, P()))
         shapes = Arguments(*jax.tree.map(everywhere, shapes_of(arguments)))
-        return steps_on_one_device(recommender, optimizer), shapes
+        return {"step": steps_on_one_device(recommender, optimizer), "encode": jax.jit(recommender.encode)}, shapes
 
     def shard(*shape: int) -> ShardedModel:
         sharded = shard_model(recommender, *shape)
@@ -118,7 +124,8 @@ def step_on(mesh: Mesh, experiment: Any, data: Dataset) -> tuple[Any, Arguments]
     batches = p.put_global(shapes_of(p.divide_batches(recommender.batches)), p.batch_specs)
     order = p.put_global(jax.eval_shape(partial(shard_order, n=mesh.size), order), p.each)
     state, rest = p.state(create), p.put_global(shapes_of(last), P())
-    return steps_on_mesh(recommender, optimizer, p, state), Arguments(state, p.inputs, batches, order, *rest)
+    programs = {"step": steps_on_mesh(recommender, optimizer, p, state), "encode": jax.jit(p.recommender.encode)}
+    return programs, Arguments(state, p.inputs, batches, order, *rest)
 
 
 def shapes_of(tree: Any) -> Any:

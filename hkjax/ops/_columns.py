@@ -14,8 +14,12 @@ import jax
 import jax.numpy as jnp
 
 from hkjax.ops.collectives import ROWS, all_gather, axis_size, psum_scatter
+from hkjax.ops.layout import laid_by_columns
 
 Arrays = Sequence[jax.Array]
+
+# By rows a part takes fewer cycles; of more bytes than these it takes too much of a TPU's memory.
+_MOST_PADDED = 1 << 32
 
 
 def map_columns(function: Callable[..., jax.Array], tables: Arrays, beside: Arrays = ()) -> jax.Array:
@@ -60,7 +64,13 @@ def reduce_columns(function: Callable[..., jax.Array], tables: Arrays, beside: A
     Returns:
         This device's rows of the sum, [ceil(n / r), d]. The sum over DATA is left to the caller.
     """
-    return map_columns(lambda *columns: psum_scatter(function(*columns)), tables, beside)
+
+    def reduced(*columns: jax.Array) -> jax.Array:
+        total = function(*columns)
+        n_rows = total.shape[0]
+        return _lay(psum_scatter(_lay(total, n_rows)), n_rows)
+
+    return map_columns(reduced, tables, beside)
 
 
 def _cut_columns(tables: Arrays, beside: Arrays) -> tuple[Any, Any]:
@@ -80,6 +90,16 @@ def _with_all_rows(function: Callable[..., Any]) -> Callable[[Any], Any]:
     @jax.checkpoint
     def of_columns(columns: tuple[Any, Any]) -> Any:
         tables, beside = columns
-        return function(*map(all_gather, tables), *beside)
+        return function(*map(_gather, tables), *beside)
 
     return of_columns
+
+
+def _gather(part: jax.Array) -> jax.Array:
+    n_rows = part.shape[0] * axis_size(ROWS)
+    return _lay(all_gather(_lay(part, n_rows)), n_rows)
+
+
+def _lay(part: jax.Array, n_rows: int) -> jax.Array:
+    """Columns of so many rows, or a device's part of them: by columns if by rows a TPU pads them to too many bytes."""
+    return laid_by_columns(part) if n_rows * 512 > _MOST_PADDED else part

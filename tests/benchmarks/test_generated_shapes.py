@@ -19,9 +19,9 @@ from hkjax.training.partition import make_mesh
 
 
 @pytest.fixture
-def step_on(monkeypatch):
+def programs_on(monkeypatch):
     monkeypatch.syspath_prepend(Path(__file__).parents[2] / "benchmarks")
-    return importlib.import_module("compile_for").step_on
+    return importlib.import_module("compile_for").programs_on
 
 
 def repeated(data, interactions, triples):
@@ -33,15 +33,15 @@ def repeated(data, interactions, triples):
 @pytest.mark.parametrize("shape", [(1, 1), (2, 2)])
 @pytest.mark.parametrize("sampling", ["full", "neighbours"])
 @pytest.mark.parametrize("config", [HAKGConfig, HKRMConfig])
-def test_shapes_grow_as_those_of_larger_data(config, sampling, shape, tiny_data, step_on):
+def test_shapes_grow_as_those_of_larger_data(config, sampling, shape, tiny_data, programs_on):
     model = config(dim=8, sampling=sampling)
     experiment = Experiment(model=model, training=TrainingConfig(batch_size=8))
     # HKRM counts a repeated triple once.
     mesh, larger = make_mesh(shape), repeated(tiny_data, 4, 1 if model.name == "hkrm" else 4)
     n_edges, n_positives = 2 * len(larger.triples), larger.train.positives().users.size
     sizes = Sizes(41, 26, tiny_data.n_entities + 1, n_edges, n_positives)
-    _, expected = step_on(mesh, experiment, enlarge(larger, sizes))
-    _, small = step_on(mesh, experiment, enlarge(tiny_data, sizes))
+    _, expected = programs_on(mesh, experiment, enlarge(larger, sizes))
+    _, small = programs_on(mesh, experiment, enlarge(tiny_data, sizes))
 
     def compare(path, found, expected):
         assert found.dtype == expected.dtype, path

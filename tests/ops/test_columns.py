@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 from jax.sharding import PartitionSpec as P
 
+from hkjax.ops import _columns
 from hkjax.ops._columns import map_columns, reduce_columns, sum_columns
 from hkjax.ops.collectives import DATA, ROWS, all_gather, device_key, psum, rows_key
 from hkjax.ops.lookup import local_rows, num_local_rows
@@ -38,15 +39,24 @@ def reduced(table):
     return reduce_columns(lambda table: jnp.zeros((7, table.shape[1])).at[IDS].add(table[:4]), [table])
 
 
+@pytest.fixture(params=[_columns._MOST_PADDED, 0])
+def layout(request, monkeypatch):
+    """Parts as they come, and laid out by columns."""
+    monkeypatch.setattr(_columns, "_MOST_PADDED", request.param)
+
+
+@pytest.mark.usefixtures("layout")
 def test_every_device_can_look_up_any_rows():
     found = on_mesh(looked_up, TABLE).reshape(4, 4, 6)
     np.testing.assert_array_equal(found, np.broadcast_to(TABLE[IDS], (4, 4, 6)))
 
 
+@pytest.mark.usefixtures("layout")
 def test_sums_over_columns_are_those_of_whole_rows():
     np.testing.assert_allclose(on_mesh(summed, TABLE, BESIDE, out=P()), summed(TABLE, BESIDE), rtol=1e-6)
 
 
+@pytest.mark.usefixtures("layout")
 def test_what_lies_beside_has_a_gradient_too():
     def gradient(table, beside):
         return jax.grad(lambda beside: jnp.sin(summed(table, beside)).sum())(beside)
@@ -68,6 +78,7 @@ def test_no_part_of_columns_is_padding_alone(d, n_parts):
     on_mesh(count, TABLE[:, :1] * jnp.ones(d))
 
 
+@pytest.mark.usefixtures("layout")
 @pytest.mark.parametrize("shape", [(1, 4), (2, 2)])
 def test_each_device_gets_its_rows_of_the_sum(shape):
     found = on_mesh(lambda table: psum(reduced(table), DATA), TABLE, shape=shape)
@@ -102,6 +113,7 @@ def test_rows_are_drawn_apart_where_they_are_divided_and_alike_where_they_are_no
     assert len(set(of_device.tolist())) == 4
 
 
+@pytest.mark.usefixtures("layout")
 @pytest.mark.parametrize("function", [looked_up, reduced, partial(summed, beside=BESIDE)])
 def test_gradients_are_summed_where_the_rows_are_held(function):
     def gradient(table):
@@ -113,3 +125,15 @@ def test_gradients_are_summed_where_the_rows_are_held(function):
     else:  # Each of the four takes the sine of the same.
         expected = 4 * expected
     np.testing.assert_allclose(found[:7], expected, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize(("most", "by_columns"), [(8 * 512, False), (8 * 512 - 1, True)])
+def test_tpus_lay_out_parts_of_very_many_rows_by_columns(most, by_columns, monkeypatch):
+    monkeypatch.setattr(_columns, "_MOST_PADDED", most)
+
+    def summed_back(table):
+        return jax.grad(lambda table: jnp.sum(reduce_columns(lambda table: table**2, [table])))(table)
+
+    mapped = jax.shard_map(summed_back, mesh=make_mesh((1, 4)), in_specs=BY_ROWS, out_specs=BY_ROWS, check_vma=False)
+    text = jax.jit(mapped).trace(jnp.zeros((8, 6))).lower(lowering_platforms=("tpu",)).as_text()
+    assert ("LayoutConstraint" in text) == by_columns
