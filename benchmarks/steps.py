@@ -27,7 +27,7 @@ _CALLS = 5
 
 
 def define_flags() -> None:
-    flags.DEFINE_float("seconds", 1.0, "About how long each of the calls that are timed lasts.")
+    flags.DEFINE_float("seconds", 1.0, "How long each of the calls that are timed lasts, if an epoch does.")
     flags.DEFINE_string("trace", None, "A folder for a profile of two calls of ten steps.")
     flags.DEFINE_string("json", None, "A file for the figures.")
     config_flags.DEFINE_config_file("config", None, "The experiment.")
@@ -44,10 +44,11 @@ def main() -> None:
 
     def steps(n: int) -> None:
         nonlocal state
+        state = state.replace(step=jnp.zeros_like(state.step))  # Past the epoch's end the last batch would be repeated.
         state = jax.block_until_ready(trainer.train_steps(state, order, jnp.int32(n), jax.random.key(2)))
 
     compiling = _seconds(steps, 0)
-    a_call = max(1, int(flags.FLAGS.seconds / _median(lambda: _seconds(steps, 1))))
+    a_call = min(n_steps, max(1, int(flags.FLAGS.seconds / _median(lambda: _seconds(steps, 1)))))
     a_step = _median(lambda: _seconds(steps, a_call) / a_call)
     if flags.FLAGS.trace:
         with jax.profiler.trace(flags.FLAGS.trace):

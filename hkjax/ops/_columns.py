@@ -14,11 +14,11 @@ import jax
 import jax.numpy as jnp
 
 from hkjax.ops.collectives import ROWS, all_gather, axis_size, psum_scatter
-from hkjax.ops.layout import laid_by_columns
+from hkjax.ops.layout import BYTES_OF_ROW, laid_by_columns
 
 Arrays = Sequence[jax.Array]
 
-# By rows a part takes fewer cycles; of more bytes than these it takes too much of a TPU's memory.
+# By rows a part takes fewer cycles, but of more bytes than these, a quarter of a v5e's memory, too much of it.
 _MOST_PADDED = 1 << 32
 
 
@@ -101,5 +101,5 @@ def _gather(part: jax.Array) -> jax.Array:
 
 
 def _lay(part: jax.Array, n_rows: int) -> jax.Array:
-    """Columns of so many rows, or a device's part of them: by columns if by rows a TPU pads them to too many bytes."""
-    return laid_by_columns(part) if n_rows * 512 > _MOST_PADDED else part
+    """[n_rows, columns], or a device's rows of them; by columns if by rows a TPU pads them to too many bytes."""
+    return laid_by_columns(part) if n_rows * BYTES_OF_ROW > _MOST_PADDED else part

@@ -1,4 +1,4 @@
-"""Inner products of many pairs of rows, gathered and summed in blocks instead of copied out."""
+"""Inner products of many pairs of rows, and sums of their gradients, without a copy of all rows where it can be."""
 
 from collections.abc import Sequence
 from functools import partial
@@ -129,7 +129,7 @@ def _row_sums(weights: jax.Array, table: jax.Array, ids: jax.Array, n: int) -> j
 
 
 def _row_sums_at_once(weights: jax.Array, table: jax.Array, ids: jax.Array, n: int) -> jax.Array:
-    """`_row_sums` as a sum by row, in order, of all samples' rows."""
+    """`_row_sums` as a sum by row, in order, of all samples' rows: [B K, T d], which a GPU's compiler does not hold."""
     n_tables, d = weights.shape[2], table.shape[1] // weights.shape[2]
     of_samples = table[ids.reshape(-1)].reshape(ids.size, n_tables, d) * weights.reshape(ids.size, n_tables, 1)
     row = jax.lax.broadcasted_iota(jnp.int32, ids.shape, 0).reshape(-1)

@@ -5,7 +5,8 @@ devices that hold a table's rows.
 """
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from functools import partial
+from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -74,12 +75,10 @@ def sample_negatives(
     words = folded_bits(key, examples, n_draws)
     start, length = exclusions.start[users], exclusions.length[users]
     rank = multiply_high(words, (n_items - length)[:, None].astype(jnp.uint32)).astype(jnp.int32)
-    # Bisection looks at few items, one after another; TPUs count many at once sooner.
+    # Bisection looks at few items, one after another; TPUs count many at once sooner. No history has all items.
+    unrolled = partial(_excluded_below_unrolled, longest=n_items)
     below = jax.lax.platform_dependent(
-        *(exclusions.items, start, length, rank),
-        cpu=_excluded_below,
-        tpu=_excluded_below_by_count,
-        default=_excluded_below_unrolled,
+        exclusions.items, start, length, rank, cpu=_excluded_below, tpu=_excluded_below_by_count, default=unrolled
     )
     return rank + below
 
@@ -106,13 +105,20 @@ def _excluded_below(items: jax.Array, start: jax.Array, length: jax.Array, rank:
     return _bisect(items, start, length, rank, 32 - jax.lax.clz(jnp.max(length, initial=0)))
 
 
-def _excluded_below_unrolled(items: jax.Array, start: jax.Array, length: jax.Array, rank: jax.Array) -> jax.Array:
+def _excluded_below_unrolled(
+    items: jax.Array, start: jax.Array, length: jax.Array, rank: jax.Array, longest: int
+) -> jax.Array:
     """`_excluded_below` without a loop: one kernel, where a GPU's host would have to start each round."""
-    return _bisect(items, start, length, rank, items.size.bit_length(), unroll=True)
+    return _bisect(items, start, length, rank, longest.bit_length(), unroll=True)
 
 
 def _bisect(
-    items: jax.Array, start: jax.Array, length: jax.Array, rank: jax.Array, n_halvings: int | jax.Array, **options: Any
+    items: jax.Array,
+    start: jax.Array,
+    length: jax.Array,
+    rank: jax.Array,
+    n_halvings: int | jax.Array,
+    unroll: bool | None = None,
 ) -> jax.Array:
     start, length = start[:, None], length[:, None]
 
@@ -123,7 +129,7 @@ def _bisect(
         return jnp.where(passed, middle + 1, low), jnp.where(passed, high, middle)
 
     bounds = jnp.zeros_like(rank), jnp.broadcast_to(length, rank.shape)
-    return jax.lax.fori_loop(0, n_halvings, halve, bounds, **options)[0]
+    return jax.lax.fori_loop(0, n_halvings, halve, bounds, unroll=unroll)[0]
 
 
 def _excluded_below_by_count(items: jax.Array, start: jax.Array, length: jax.Array, rank: jax.Array) -> jax.Array:
@@ -193,15 +199,17 @@ def _by_generator(
     of_words: Callable[[jax.Array], jax.Array],
     shape: tuple[int, ...],
 ) -> jax.Array:
-    """`of_key` on CPUs; elsewhere `of_words` of as many words as the shape says, on TPUs of the machine's generator."""
+    """`of_key` on CPUs; elsewhere `of_words` of words of the shape, on TPUs those of the machine's generator."""
 
-    def on_cpu(data: jax.Array) -> jax.Array:
-        return of_key(jax.random.wrap_key_data(data, impl=jax.random.key_impl(key)))
+    def of_data(data: jax.Array) -> jax.Array:
+        return jax.random.wrap_key_data(data, impl=jax.random.key_impl(key))
 
     def on_tpu(data: jax.Array) -> jax.Array:
         return of_words(jax.lax.rng_bit_generator(jnp.resize(data, (4,)), shape, jnp.uint32)[1])
 
-    def elsewhere(data: jax.Array) -> jax.Array:
-        return of_words(random_bits(jax.random.wrap_key_data(data, impl=jax.random.key_impl(key)), shape))
-
-    return jax.lax.platform_dependent(jax.random.key_data(key), cpu=on_cpu, tpu=on_tpu, default=elsewhere)
+    return jax.lax.platform_dependent(
+        jax.random.key_data(key),
+        cpu=lambda data: of_key(of_data(data)),
+        tpu=on_tpu,
+        default=lambda data: of_words(random_bits(of_data(data), shape)),
+    )

@@ -1,4 +1,4 @@
-"""Random subsets of edges, of an exact size and without sorting.
+"""Random subsets of edges, of an exact size.
 
 Every edge has a random word, and those with the smallest words are kept. As the word follows from the key and the
 edge's number alone, an edge is known to be kept wherever it stands, in the order of rows or of columns.

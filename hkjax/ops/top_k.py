@@ -21,15 +21,14 @@ def top_k(scores: jax.Array, k: int) -> tuple[jax.Array, jax.Array]:
     """
     chex.assert_rank(scores, 2)
     whole = partial(jax.lax.top_k, k=k)
-    # A GPU sorts whole rows, of which it can leave out most groups.
+    # A GPU would sort whole rows.
     by_groups = whole if scores.shape[1] <= k * _WIDTH else partial(_by_groups, k=k)
     values, items = jax.lax.platform_dependent(scores, cuda=by_groups, default=whole)
     return values, items
 
 
 def _by_groups(scores: jax.Array, k: int) -> list[jax.Array]:
-    """The k groups of neighbours with the largest maxima hold the k largest scores: where one is not among them, each
-    of them has a score that comes before it."""
+    """From the k groups with the largest maxima: each of them has a score that comes before all of any other group."""
     rows, n = scores.shape
     padded = jnp.pad(scores, ((0, 0), (0, -n % _WIDTH)), constant_values=-jnp.inf)
     groups = padded.reshape(rows, -1, _WIDTH)

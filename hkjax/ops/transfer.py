@@ -18,11 +18,10 @@ T = TypeVar("T")
 def on_host() -> Iterator[None]:
     """Within, new arrays lie in the host's memory: what is to be divided among devices need not fit into one."""
     try:
-        host = jax.local_devices(backend="cpu")[0]
+        on_cpu: contextlib.AbstractContextManager[None] = jax.default_device(jax.local_devices(backend="cpu")[0])
     except RuntimeError:  # $JAX_PLATFORMS leaves out CPUs.
-        yield
-        return
-    with jax.default_device(host):
+        on_cpu = contextlib.nullcontext()
+    with on_cpu:
         yield
 
 

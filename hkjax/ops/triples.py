@@ -199,7 +199,7 @@ def take_relations(relation: jax.Array, ids: jax.Array) -> jax.Array:
         # The reverse pass is traced where no context sets the precision.
         return jnp.matmul(one_hot, relation, precision="highest")
 
-    # Some compilers hold the one-hot rows, which must not be far larger than those of the relations.
+    # The compiler may hold the one-hot rows, which must not be far larger than those of the relations.
     on_tpu = take_whole if relation.shape[0] > 8 * relation.shape[1] else by_one_hot
     return jax.lax.platform_dependent(
         relation, ids, cpu=lambda relation, ids: relation[ids], tpu=on_tpu, default=take_whole

@@ -40,3 +40,10 @@ def test_gpus_add_rows_in_order():
     gradient = jax.jit(jax.grad(lambda table: jnp.sum(take(table) ** 2)))
     text = gradient.trace(jnp.ones((6, 3))).lower(lowering_platforms=("cuda",)).as_text()
     assert re.findall(r'"stablehlo.scatter"\(.*?\) <\{indices_are_sorted = (\w+)', text) == ["true"]
+
+
+def test_gpus_add_many_rows_of_few_by_pieces():
+    ids = jax.ShapeDtypeStruct((6 * 256 + 1,), jnp.int32)
+    gradient = jax.jit(jax.grad(lambda table, ids: jnp.sum(lookup.take_whole(table, ids) ** 2)))
+    text = gradient.trace(jnp.ones((6, 3)), ids).lower(lowering_platforms=("cuda",)).as_text()
+    assert text.count('"stablehlo.scatter"(') == 2

@@ -80,7 +80,7 @@ def test_counting_finds_what_bisection_finds():
         for history, row in zip(histories, rank, strict=True)
     ]
     np.testing.assert_array_equal(sampling._excluded_below(*args), expected)
-    np.testing.assert_array_equal(sampling._excluded_below_unrolled(*args), expected)
+    np.testing.assert_array_equal(sampling._excluded_below_unrolled(*args, longest=401), expected)
     np.testing.assert_array_equal(sampling._excluded_below_by_count(*args), expected)
 
 
@@ -102,12 +102,19 @@ def test_histories_keep_the_order_of_a_users_items():
 
 
 @pytest.mark.parametrize("d", [1, 6, 7])
-def test_gpus_drop_what_cpus_drop(d):
-    key, shape = jax.random.key(0), (20, d)
-    words = sampling.random_bits(key, (20, -(-d // 2)))
-    halves = np.concatenate([words & 0xFFFF, words >> 16], axis=1)[:, :d]
-    np.testing.assert_array_equal(sampling._random_halves(key, shape), halves)
-    traced = jax.jit(lambda x: dropout(key, x, 0.1)).trace(jnp.ones(shape))
-    for platform, own_generator in (("tpu", True), ("cuda", False)):
-        text = traced.lower(lowering_platforms=(platform,)).as_text()
-        assert ("rng_bit_generator" in text) == own_generator
+def test_gpus_draw_masks_as_cpus_do(d, monkeypatch):
+    key, x = jax.random.key(0), jnp.ones((20, d))
+
+    def draw():
+        return sampling.dropout(key, x, 0.3), sampling.random_words(key, (20, d))
+
+    on_cpu = draw()
+    monkeypatch.setattr(jax.lax, "platform_dependent", lambda *args, default, **_: default(*args))
+    for found, expected in zip(draw(), on_cpu, strict=True):
+        np.testing.assert_array_equal(found, expected)
+
+
+@pytest.mark.parametrize(("platform", "own_generator"), [("tpu", True), ("cuda", False)])
+def test_tpus_draw_masks_by_their_own_generator(platform, own_generator):
+    traced = jax.jit(lambda x: dropout(jax.random.key(0), x, 0.1)).trace(jnp.ones((20, 6)))
+    assert ("rng_bit_generator" in traced.lower(lowering_platforms=(platform,)).as_text()) == own_generator

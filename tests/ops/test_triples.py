@@ -1,6 +1,7 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
+import pytest
 
 from hkjax.ops import triples
 from hkjax.ops.sparse import PADDING_ROW, make_edges, shard_edges
@@ -47,7 +48,8 @@ def test_a_weighted_mean_by_hand():
     np.testing.assert_allclose(found, [[1.5, 1.5], [0, 0], [-3, -1]])
 
 
-def test_by_rows_messages_are_what_they_are_by_numbers(monkeypatch):
+@pytest.mark.parametrize("platform", ["tpu", "cuda"])
+def test_by_rows_messages_are_what_they_are_by_numbers(platform, monkeypatch):
     random = np.random.default_rng(0)
     graph = make_edges(*random.integers(7, size=(2, 31)), random.integers(3, size=31))
     graph = jax.tree.map(lambda x: x[-1], shard_edges(graph, 4))  # This part ends with padding.
@@ -57,9 +59,9 @@ def test_by_rows_messages_are_what_they_are_by_numbers(monkeypatch):
     def function(gram):
         return triples.Coefficients(jnp.sin(gram.hh + gram.tr), jnp.cos(gram.ht) * gram.rr, gram.hr * gram.tt)
 
-    def elsewhere(*args, default, **_):
-        chosen.append(default)
-        return default(*args)
+    def elsewhere(*args, default, **on_platforms):
+        chosen.append(on_platforms.get(platform, default))
+        return chosen[-1](*args)
 
     def loss(entity, relation):
         mean = triples.mean_message(function, entity, relation, graph)
@@ -89,8 +91,8 @@ def test_messages_may_depend_on_a_traced_number(monkeypatch):
     graph = make_edges(*random.integers(7, size=(2, 31)), random.integers(n_relations, size=31))
     of_platform = jax.lax.platform_dependent
 
-    def elsewhere(*args, default, **_):
-        return of_platform(*args, cpu=default, default=default)
+    def elsewhere(*args, default, tpu=None, **_):
+        return of_platform(*args, cpu=tpu or default, default=default)
 
     def loss(scale, entity, relation):
         def function(gram):
