@@ -18,7 +18,7 @@ from rich.table import Table
 from hkjax.cli.run import run
 from hkjax.errors import InputError
 from hkjax.models.hakg.config import OFFICIAL, HAKGConfig
-from hkjax.ops import _blocks, _dense_samples
+from hkjax.ops import _blocks, _columns, _dense_samples
 from hkjax.training.partition import MeshShape, parse_mesh_shape
 
 # On Book-Crossing so many of the edges are between an item and an attribute.
@@ -96,10 +96,10 @@ def _of_divided_tables(config: HAKGConfig, own: Sizes, batch_size: float, n_chip
     indices = (20.1 * n_parts + 16.6) * layers * visited + 4 * (layers + 1) * n_parts * interactions + 10 * batch_size
     memory = _PADDED_BYTES * layers * (10 * n_parts * edges + 36 * own.entities)
     # The whole tables that a step gathers, part by part; relations' products count as one more. Two are gathered in
-    # rows, of which every part is padded.
+    # rows, of which every part is padded, unless there are very many.
     entities, users, items = own.entities, own.users, own.items
     gathered = (8 * layers + 1) * entities + 2 * layers * users + (2 * layers + 5) * items
-    padded = 2 * n_parts * (entities + items)
+    padded = 2 * n_parts * sum(n for n in (entities, items) if n <= _columns.MOST_PADDED_ROWS)
     summed = (7 * layers + 2) * entities + 2 * layers * users + (2 * layers + 2) * items
     row_bytes = 4 * config.dim
     return Cost(indices, memory, row_bytes * gathered + _PADDED_BYTES * padded, row_bytes * summed)

@@ -14,12 +14,13 @@ import jax
 import jax.numpy as jnp
 
 from hkjax.ops.collectives import ROWS, all_gather, axis_size, psum_scatter
-from hkjax.ops.layout import BYTES_OF_ROW, laid_by_columns
+from hkjax.ops.layout import laid_by_columns
 
 Arrays = Sequence[jax.Array]
 
-# By rows a part takes fewer cycles, but of more bytes than these, a quarter of a v5e's memory, too much of it.
-_MOST_PADDED = 1 << 32
+# A TPU pads a row of a part to 512 bytes. That takes fewer cycles, but of more rows than these, which take a quarter of
+# a v5e's memory, too much of it.
+MOST_PADDED_ROWS = 1 << 23
 
 
 def map_columns(function: Callable[..., jax.Array], tables: Arrays, beside: Arrays = ()) -> jax.Array:
@@ -102,4 +103,4 @@ def _gather(part: jax.Array) -> jax.Array:
 
 def _lay(part: jax.Array, n_rows: int) -> jax.Array:
     """[n_rows, columns], or a device's rows of them; by columns if by rows a TPU pads them to too many bytes."""
-    return laid_by_columns(part) if n_rows * BYTES_OF_ROW > _MOST_PADDED else part
+    return laid_by_columns(part) if n_rows > MOST_PADDED_ROWS else part

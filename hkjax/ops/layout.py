@@ -6,9 +6,6 @@ from jax.experimental.layout import Layout, with_layout_constraint
 # A TPU pads rows to so many numbers. By columns it pads d to a multiple of 8, and the number of rows to one of 128.
 _LANES = 128
 
-# What a row of fewer float32 takes by rows.
-BYTES_OF_ROW = 4 * _LANES
-
 
 def laid_by_columns(table: jax.Array) -> jax.Array:
     """A table [rows, d] itself, which a TPU lays out by columns if d is below 128; any other array as it is.
