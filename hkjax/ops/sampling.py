@@ -5,7 +5,6 @@ devices that hold a table's rows.
 """
 
 from collections.abc import Callable
-from functools import partial
 from typing import NamedTuple
 
 import jax
@@ -14,6 +13,7 @@ import numpy as np
 
 from hkjax.errors import InputError
 from hkjax.ops._once import once
+from hkjax.ops._primitives import make_primitive
 from hkjax.ops._threefry import bits_at, folded_bits, numbered, random_bits
 from hkjax.ops.collectives import device_key, n_devices, rows_key
 
@@ -75,12 +75,7 @@ def sample_negatives(
     words = folded_bits(key, examples, n_draws)
     start, length = exclusions.start[users], exclusions.length[users]
     rank = multiply_high(words, (n_items - length)[:, None].astype(jnp.uint32)).astype(jnp.int32)
-    # Bisection looks at few items, one after another; TPUs count many at once sooner. No history has all items.
-    unrolled = partial(_excluded_below_unrolled, longest=n_items)
-    below = jax.lax.platform_dependent(
-        exclusions.items, start, length, rank, cpu=_excluded_below, tpu=_excluded_below_by_count, default=unrolled
-    )
-    return rank + below
+    return rank + _count_below.bind(exclusions.items, start, length, rank, longest=n_items)
 
 
 def draw_ids(key: jax.Array, n_draws: int, n: int) -> jax.Array:
@@ -100,8 +95,12 @@ def multiply_high(a: jax.Array, b: jax.Array) -> jax.Array:
     return a1 * b1 + (middle >> 16) + (a0 * b1 + (middle & 0xFFFF) >> 16)
 
 
-def _excluded_below(items: jax.Array, start: jax.Array, length: jax.Array, rank: jax.Array) -> jax.Array:
-    """How many of each user's items p_0 < p_1 < ... have p_k - k <= rank, by bisection: [B], [B], [B, n] -> [B, n]."""
+def _excluded_below(items: jax.Array, start: jax.Array, length: jax.Array, rank: jax.Array, longest: int) -> jax.Array:
+    """How many of each user's items p_0 < p_1 < ... have p_k - k <= rank, by bisection: [B], [B], [B, n] -> [B, n].
+
+    No history is longer than `longest`.
+    """
+    del longest
     return _bisect(items, start, length, rank, 32 - jax.lax.clz(jnp.max(length, initial=0)))
 
 
@@ -132,8 +131,11 @@ def _bisect(
     return jax.lax.fori_loop(0, n_halvings, halve, bounds, unroll=unroll)[0]
 
 
-def _excluded_below_by_count(items: jax.Array, start: jax.Array, length: jax.Array, rank: jax.Array) -> jax.Array:
+def _excluded_below_by_count(
+    items: jax.Array, start: jax.Array, length: jax.Array, rank: jax.Array, longest: int
+) -> jax.Array:
     """`_excluded_below` by comparing each rank with all of the user's items, 128 at a time."""
+    del longest
     width = 128
     padded = jnp.pad(items, (0, width))
 
@@ -146,6 +148,16 @@ def _excluded_below_by_count(items: jax.Array, start: jax.Array, length: jax.Arr
 
     n_blocks = -(-jnp.max(length, initial=0) // width)
     return jax.lax.fori_loop(0, n_blocks, count, jnp.zeros_like(rank))
+
+
+# Bisection looks at few items, one after another; a TPU counts many at once sooner.
+_count_below = make_primitive(
+    "count_excluded_below",
+    _excluded_below,
+    static="longest",
+    tpu=_excluded_below_by_count,
+    cuda=_excluded_below_unrolled,
+)
 
 
 def random_words(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:

@@ -10,6 +10,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from hkjax.ops._primitives import make_primitive
 from hkjax.ops._threefry import folded_words
 from hkjax.ops.collectives import device_key
 from hkjax.ops.sparse import Edges
@@ -63,8 +64,7 @@ def random_subset(key: jax.Array, order: jax.Array, size: int) -> tuple[jax.Arra
     numbers = jnp.arange(n)
     words, words_in_order = folded_words(key, numbers), folded_words(key, order)
 
-    by_bits, by_order = partial(_bound_by_bits, size=size), partial(_bound_by_order, size=size)
-    bound = jax.lax.platform_dependent(words, cuda=by_order, default=by_bits)
+    bound = _bound.bind(words, size=size)
     tied = words == bound  # Of numbers that tie, the first are in the subset.
     first = tied & (jnp.cumsum(tied) <= size - jnp.sum(words < bound))
     end = jnp.max(jnp.where(first, numbers + 1, 0), initial=0)
@@ -97,25 +97,27 @@ def compact(arrays: Any, kept: jax.Array, size: int) -> Any:
     Returns:
         Arrays [size].
     """
-    by_scatter, by_search, by_shifts = (
-        partial(function, size=size) for function in (_compact_by_scatter, _compact_by_search, _compact_by_shifts)
-    )
-    return jax.lax.platform_dependent(arrays, kept, tpu=by_shifts, cuda=by_search, default=by_scatter)
+    by_shifts, by_places = partial(_compact_by_shifts, size=size), partial(_compact_by_places, size=size)
+    return jax.lax.platform_dependent(arrays, kept, tpu=by_shifts, default=by_places)
 
 
-def _compact_by_scatter(arrays: Any, kept: jax.Array, size: int) -> Any:
+def _compact_by_places(arrays: Any, kept: jax.Array, size: int) -> Any:
+    places = _places.bind(kept, size=size)
+    return jax.tree.map(lambda x: x[places], arrays)
+
+
+def _places_by_scatter(kept: jax.Array, size: int) -> jax.Array:
+    """Where the first entries that are kept lie, int32 [size]."""
     # What is not kept goes to the place of what is kept before it, where 0 changes no maximum.
     number = jnp.maximum(jnp.cumsum(kept, dtype=jnp.int32) - 1, 0)
-    numbers = jnp.where(kept, jnp.arange(kept.size, dtype=jnp.int32), 0)
-    found = jnp.zeros(size, jnp.int32).at[number].max(numbers, indices_are_sorted=True, mode="drop")
-    return jax.tree.map(lambda x: x[found], arrays)
+    place = jnp.where(kept, jnp.arange(kept.size, dtype=jnp.int32), 0)
+    return jnp.zeros(size, jnp.int32).at[number].max(place, indices_are_sorted=True, mode="drop")
 
 
-def _compact_by_search(arrays: Any, kept: jax.Array, size: int) -> Any:
-    """Without a scatter, where entries for one place would wait for each other on a GPU."""
+def _places_by_search(kept: jax.Array, size: int) -> jax.Array:
+    """The same without a scatter, where entries for one place would wait for each other on a GPU."""
     n_kept, wanted = jnp.cumsum(kept, dtype=jnp.int32), jnp.arange(1, size + 1, dtype=jnp.int32)
-    found = jnp.searchsorted(n_kept, wanted, method="scan_unrolled")
-    return jax.tree.map(lambda x: x[found], arrays)
+    return jnp.searchsorted(n_kept, wanted, method="scan_unrolled").astype(jnp.int32)
 
 
 def _compact_by_shifts(arrays: Any, kept: jax.Array, size: int) -> Any:
@@ -136,3 +138,7 @@ def _compact_by_shifts(arrays: Any, kept: jax.Array, size: int) -> Any:
 
     moved = jax.lax.fori_loop(0, (n - size).bit_length(), move, (distance, arrays))[1]
     return jax.tree.map(lambda x: x[:size], moved)
+
+
+_bound = make_primitive("bound_of_subset", _bound_by_bits, static="size", cuda=_bound_by_order)
+_places = make_primitive("places_of_kept", _places_by_scatter, static="size", cuda=_places_by_search)

@@ -200,10 +200,9 @@ def take_relations(relation: jax.Array, ids: jax.Array) -> jax.Array:
         return jnp.matmul(one_hot, relation, precision="highest")
 
     # The compiler may hold the one-hot rows, which must not be far larger than those of the relations.
-    on_tpu = take_whole if relation.shape[0] > 8 * relation.shape[1] else by_one_hot
-    return jax.lax.platform_dependent(
-        relation, ids, cpu=lambda relation, ids: relation[ids], tpu=on_tpu, default=take_whole
-    )
+    if relation.shape[0] > 8 * relation.shape[1]:
+        return take_whole(relation, ids)
+    return jax.lax.platform_dependent(relation, ids, tpu=by_one_hot, default=take_whole)
 
 
 def _entries(matrix: jax.Array, numbers: jax.Array, nodes: jax.Array, relation: jax.Array) -> jax.Array:

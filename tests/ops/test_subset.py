@@ -61,7 +61,11 @@ def test_every_way_finds_what_is_kept_in_its_order(n, fraction):
     kept = np.random.default_rng(n).random((20, n)) < fraction
     size = int(kept.sum(1).min())  # The first so many of each row.
     arrays = {"a": jnp.arange(n), "b": jnp.arange(n, dtype=jnp.float32) ** 2}
-    for compact in (subset._compact_by_scatter, subset._compact_by_search, subset._compact_by_shifts):
+
+    def by(places):
+        return lambda arrays, kept, size: jax.tree.map(lambda x: x[places(kept, size)], arrays)
+
+    for compact in (by(subset._places_by_scatter), by(subset._places_by_search), subset._compact_by_shifts):
         found = jax.jit(jax.vmap(lambda kept, compact=compact: compact(arrays, kept, size)))(kept)
         for row, places in enumerate(kept):
             expected = np.flatnonzero(places)[:size]
