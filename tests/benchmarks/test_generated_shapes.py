@@ -40,7 +40,7 @@ def test_shapes_grow_as_those_of_larger_data(config, sampling, shape, tiny_data,
     mesh, larger = make_mesh(shape), repeated(tiny_data, 4, 1 if model.name == "hkrm" else 4)
     n_edges, n_positives = 2 * len(larger.triples), larger.train.positives().users.size
     sizes = Sizes(41, 26, tiny_data.n_entities + 1, n_edges, n_positives)
-    programs, expected = programs_on(mesh, experiment, enlarge(larger, sizes))
+    _, expected = programs_on(mesh, experiment, enlarge(larger, sizes))
     _, small = programs_on(mesh, experiment, enlarge(tiny_data, sizes))
 
     def compare(path, found, expected):
@@ -50,8 +50,13 @@ def test_shapes_grow_as_those_of_larger_data(config, sampling, shape, tiny_data,
         np.testing.assert_allclose(found.shape, expected.shape, rtol=tolerance, atol=4, err_msg=str(path))
 
     jax.tree_util.tree_map_with_path(compare, grow(small, tiny_data, sizes), expected)
-    representation = jax.eval_shape(programs["encode"], expected.state.params, expected.inputs)
-    assert any(len(x) >= sizes.users for x in jax.tree.leaves(representation))
+
+
+def test_evaluation_has_shapes_of_every_user(tiny_data, programs_on):
+    experiment = Experiment(model=HAKGConfig(dim=8), training=TrainingConfig(batch_size=8))
+    programs, arguments = programs_on(make_mesh((2, 2)), experiment, tiny_data)
+    representation = jax.eval_shape(programs["encode"], arguments.state.params, arguments.inputs)
+    assert any(len(x) == tiny_data.n_users for x in jax.tree.leaves(representation))
 
 
 def test_all_sizes_must_be_named():
