@@ -14,13 +14,14 @@ import jax.numpy as jnp
 SIZE, LARGE_SIZE = 2048, 1 << 20
 
 
-def map_rows(function: Callable[[Any], Any], rows: Any, width: int = 1) -> Any:
+def map_rows(function: Callable[[Any], Any], rows: Any, width: int = 1, at_once: bool = False) -> Any:
     """Applies a function that maps each row by itself: arrays [n, ...] to arrays [n, ...].
 
     Args:
         function: takes any number of rows, rows of zeros included.
         rows: pytree of arrays [n, ...].
         width: how many times larger than usual a row is.
+        at_once: whether NVIDIA GPUs take all rows at once, since one kernel maps them and holds nothing else.
     """
 
     n, few = jax.tree.leaves(rows)[0].shape[0], max(1, SIZE // width)
@@ -33,7 +34,9 @@ def map_rows(function: Callable[[Any], Any], rows: Any, width: int = 1) -> Any:
         result = jax.lax.map(function, jax.tree.map(lambda x: _cut_blocks(x, size, 0), rows))
         return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:])[:n], result)
 
-    return _by_platform(in_blocks, few, max(1, LARGE_SIZE // width), rows)
+    many = max(1, LARGE_SIZE // width)
+    on_gpus = {"cuda": n} if at_once and n > many else {}
+    return _by_platform(in_blocks, rows, cpu=few, default=many, **on_gpus)
 
 
 def add_rows(function: Callable[[jax.Array, Any], jax.Array], total: jax.Array, rows: Any, fills: Any) -> jax.Array:
@@ -56,12 +59,12 @@ def add_rows(function: Callable[[jax.Array, Any], jax.Array], total: jax.Array, 
         blocks = jax.tree.map(lambda x, fill: _cut_blocks(x, size, fill), rows, fills)
         return jax.lax.scan(lambda total, block: (function(total, block), None), total, blocks)[0]
 
-    return _by_platform(in_blocks, SIZE, LARGE_SIZE, total, rows)
+    return _by_platform(in_blocks, total, rows, cpu=SIZE, default=LARGE_SIZE)
 
 
-def _by_platform(in_blocks: Callable[..., Any], few: int, many: int, *args: Any) -> Any:
-    on_cpu, elsewhere = partial(in_blocks, size=few), partial(in_blocks, size=many)
-    return jax.lax.platform_dependent(*args, cpu=on_cpu, default=elsewhere)
+def _by_platform(in_blocks: Callable[..., Any], *args: Any, **sizes: int) -> Any:
+    ways = {platform: partial(in_blocks, size=size) for platform, size in sizes.items()}
+    return jax.lax.platform_dependent(*args, **ways)
 
 
 def _cut_blocks(x: jax.Array, size: int, fill: int) -> jax.Array:

@@ -6,7 +6,6 @@ JAX writes the rounds out, too, it is the same program.
 """
 
 import math
-from collections.abc import Callable
 from functools import partial
 
 import jax
@@ -26,7 +25,8 @@ def random_bits(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
     if not _pays(key, size):
         return jax.random.bits(key, shape, jnp.uint32)
     k0, k1 = jax.random.key_data(key)
-    words = _map(lambda counters: _bits(k0, k1, counters), jax.lax.iota(jnp.uint32, size))
+    counters = jax.lax.iota(jnp.uint32, size)
+    words = _blocks.map_rows(lambda counters: _bits(k0, k1, counters), counters, at_once=True)
     return words.reshape(shape)
 
 
@@ -40,7 +40,7 @@ def folded_bits(key: jax.Array, numbers: jax.Array, n: int) -> jax.Array:
     def bits(numbers: jax.Array) -> jax.Array:
         return _bits(*_threefry(k0, k1, numbers[:, None]), jax.lax.iota(jnp.uint32, n))
 
-    return _map(bits, numbers.astype(jnp.uint32), width=n)
+    return _blocks.map_rows(bits, numbers.astype(jnp.uint32), width=n, at_once=True)
 
 
 @jax.jit
@@ -49,7 +49,8 @@ def folded_words(key: jax.Array, numbers: jax.Array) -> jax.Array:
     if not _pays(key, numbers.size):
         return jax.random.key_data(jax.vmap(jax.random.fold_in, (None, 0))(key, numbers))[:, 0]
     k0, k1 = jax.random.key_data(key)
-    return _map(lambda numbers: _threefry(k0, k1, numbers)[0], numbers.astype(jnp.uint32))
+    numbers = numbers.astype(jnp.uint32)
+    return _blocks.map_rows(lambda numbers: _threefry(k0, k1, numbers)[0], numbers, at_once=True)
 
 
 def bits_at(key: jax.Array, offsets: jax.Array, columns: jax.Array) -> jax.Array:
@@ -67,12 +68,6 @@ def numbered(key: jax.Array, size: int) -> bool:
     """Whether each of a key's first words follows from its number alone, as `bits_at` says."""
     partitionable = jax.config.jax_threefry_partitionable  # type: ignore[attr-defined]
     return size <= 2**32 and str(jax.random.key_impl(key)) == "threefry2x32" and partitionable
-
-
-def _map(function: Callable[[jax.Array], jax.Array], numbers: jax.Array, width: int = 1) -> jax.Array:
-    """`_blocks.map_rows`; on NVIDIA GPUs, where one kernel computes all words and nothing else is held, at once."""
-    in_blocks = partial(_blocks.map_rows, function, width=width)
-    return jax.lax.platform_dependent(numbers, cuda=function, default=in_blocks)
 
 
 def _pays(key: jax.Array, size: int) -> bool:

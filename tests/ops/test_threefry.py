@@ -45,3 +45,10 @@ def test_words_by_their_numbers_are_those_of_jax_random():
     assert not numbered(KEYS["rbg"], 1)
     with jax.threefry_partitionable(False):
         assert not numbered(KEYS["threefry"], 1)
+
+
+@pytest.mark.parametrize(("platform", "in_blocks"), [("cuda", False), ("tpu", True)])
+def test_gpus_draw_all_words_at_once(platform, in_blocks, monkeypatch):
+    monkeypatch.setattr(_blocks, "LARGE_SIZE", 8)
+    traced = jax.jit(lambda key: random_bits(key, (20,))).trace(KEYS["threefry"])
+    assert ("stablehlo.while" in traced.lower(lowering_platforms=(platform,)).as_text()) == in_blocks
