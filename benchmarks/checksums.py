@@ -16,8 +16,8 @@ from ml_collections import config_flags
 
 from hkjax.cli.run import run
 from hkjax.experiment import build_model, load_data, read_experiment
-from hkjax.training.checkpoint import items_of
-from hkjax.training.checksums import describe
+from hkjax.training.saving.checkpoint import items_of
+from hkjax.training.saving.checksums import describe
 from hkjax.training.state import make_optimizer
 from hkjax.training.trainer import make_trainer
 

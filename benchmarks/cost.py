@@ -18,7 +18,8 @@ from rich.table import Table
 from hkjax.cli.run import run
 from hkjax.errors import InputError
 from hkjax.models.hakg.config import OFFICIAL, HAKGConfig
-from hkjax.ops import _blocks, _columns, _dense_samples
+from hkjax.ops import columns
+from hkjax.ops.lowerings import blocks, one_hot_samples
 from hkjax.training.partition import MeshShape, parse_mesh_shape
 
 # On Book-Crossing so many of the edges are between an item and an attribute.
@@ -74,9 +75,9 @@ def _of_whole_tables(config: HAKGConfig, own: Sizes, batch_size: float) -> Cost:
     # Of an edge, forwards head, tail and sum; backwards the head with the sum's gradient, the tail, the head's sum, and
     # the tail's, which are brought into order first. Of an interaction, a row in and a row out, both ways, in each sum.
     propagation = layers * 8 * edges + (layers + 1) * 4 * interactions
-    angles = 5 * pairs if pairs <= _blocks.LARGE_SIZE else 7 * _in_blocks(pairs)
+    angles = 5 * pairs if pairs <= blocks.LARGE_SIZE else 7 * _in_blocks(pairs)
     # Few items' scores are products with one-hot rows, whose bytes grow with the items.
-    dense = own.items <= _dense_samples.MOST_ROWS
+    dense = own.items <= one_hot_samples.MOST_ROWS
     batch = 10 * batch_size + (0 if dense else 7.3 * samples)
     rows = 53 * layers * edges + 26 * layers * own.entities + 15 * (layers + 1) * (own.users + own.items)
     scores = 0.175 * samples * own.items if dense else 0
@@ -99,7 +100,7 @@ def _of_divided_tables(config: HAKGConfig, own: Sizes, batch_size: float, n_chip
     # rows, of which every part is padded, unless there are very many.
     entities, users, items = own.entities, own.users, own.items
     gathered = (8 * layers + 1) * entities + 2 * layers * users + (2 * layers + 5) * items
-    padded = 2 * n_parts * sum(n for n in (entities, items) if n <= _columns.MOST_PADDED_ROWS)
+    padded = 2 * n_parts * sum(n for n in (entities, items) if n <= columns.MOST_PADDED_ROWS)
     summed = (7 * layers + 2) * entities + 2 * layers * users + (2 * layers + 2) * items
     row_bytes = 4 * config.dim
     return Cost(indices, memory, row_bytes * gathered + _PADDED_BYTES * padded, row_bytes * summed)
@@ -107,7 +108,7 @@ def _of_divided_tables(config: HAKGConfig, own: Sizes, batch_size: float, n_chip
 
 def _in_blocks(n: float) -> float:
     """How many rows a loop over blocks takes for n rows."""
-    return n if n <= _blocks.LARGE_SIZE else _blocks.LARGE_SIZE * math.ceil(n / _blocks.LARGE_SIZE)
+    return n if n <= blocks.LARGE_SIZE else blocks.LARGE_SIZE * math.ceil(n / blocks.LARGE_SIZE)
 
 
 def define_flags() -> None:

@@ -20,8 +20,8 @@ from absl import flags
 from hkjax.cli.run import run
 from hkjax.errors import InputError
 from hkjax.runs import load_workdir
-from hkjax.training.checkpoint import Checkpoints
 from hkjax.training.progress import read_records
+from hkjax.training.saving.checkpoint import Checkpoints
 
 _SMALL = ("--config.synthetic.n_users=60", "--config.synthetic.n_items=40", "--config.training.batch_size=64")
 

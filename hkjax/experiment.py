@@ -26,9 +26,9 @@ from hkjax.models.registry import MODELS, ModelConfig
 from hkjax.ranges import Checked, Range
 from hkjax.training.hosts import is_first
 from hkjax.training.loop import TrainingConfig
+from hkjax.training.saving.workdir import check_data, read_config
 from hkjax.training.state import OptimizerConfig
 from hkjax.training.trainer import Parallel
-from hkjax.training.workdir import check_data, read_config
 
 
 @dataclass(frozen=True)

@@ -30,17 +30,17 @@ from hkjax.ops.transfer import on_host
 from hkjax.serving.examples import example_lines
 from hkjax.serving.export import export_scores
 from hkjax.serving.recommend import TrainedModel
-from hkjax.training.checkpoint import Checkpoints
 from hkjax.training.hosts import barrier, is_first
-from hkjax.training.lock import lock_workdir
 from hkjax.training.loop import fit
 from hkjax.training.partition import MeshShape, Partitioner, make_mesh
 from hkjax.training.progress import best_record, read_records
-from hkjax.training.recovery import restore_params
+from hkjax.training.saving.checkpoint import Checkpoints
+from hkjax.training.saving.lock import lock_workdir
+from hkjax.training.saving.recovery import restore_params
+from hkjax.training.saving.workdir import claim_workdir, flatten, read_config
 from hkjax.training.state import make_optimizer
 from hkjax.training.trainer import Trainer, make_trainer
 from hkjax.training.warm_start import warm_start
-from hkjax.training.workdir import claim_workdir, flatten, read_config
 
 Settle = Callable[[Experiment, Dataset], tuple[Experiment, Dataset]]
 

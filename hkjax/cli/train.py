@@ -27,7 +27,7 @@ from hkjax.models.registry import MODELS
 from hkjax.runs import Settle, train_experiment
 from hkjax.training.hosts import connect, is_first
 from hkjax.training.progress import best_record
-from hkjax.training.workdir import flatten, read_config
+from hkjax.training.saving.workdir import flatten, read_config
 
 CONFIG: type | None = Experiment
 NEEDS = ("workdir",)

@@ -6,14 +6,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from hkjax.data import splits, vocabulary
+from hkjax.data import splits
 from hkjax.data.checks import check_knowledge, coincidences, is_far_beyond, phantoms, spellings
 from hkjax.data.config import DataConfig
-from hkjax.data.content import Content, Events, Labels
 from hkjax.data.dataset import Dataset, Interactions, Names, Parts
 from hkjax.data.labels import label_ratings
 from hkjax.data.rows import Rows, deduplicate, drop_absent_users, leave_out
-from hkjax.data.triples import readable
+from hkjax.data.sources import vocabulary
+from hkjax.data.sources.content import Content, Events, Labels
+from hkjax.data.sources.triples import readable
 from hkjax.errors import InputError
 
 

@@ -4,9 +4,9 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from hkjax.data.content import Content
 from hkjax.data.dataset import Names
-from hkjax.data.vocabulary import Column
+from hkjax.data.sources.content import Content
+from hkjax.data.sources.vocabulary import Column
 from hkjax.errors import InputError
 
 

@@ -8,7 +8,7 @@ from hkjax.ranges import Checked, Range
 
 @dataclasses.dataclass(frozen=True)
 class TablesConfig:
-    """The sources of `data.format=tables`; see `hkjax.data.tables` for what a source may be.
+    """The sources of `data.format=tables`; see `hkjax.data.sources.tables` for what a source may be.
 
     Attributes:
         interactions: who met what: a row has a user, an item, and maybe a rating or label and a time.

@@ -7,16 +7,16 @@ from typing import Any
 
 import pyarrow as pa
 
-from hkjax.data import layouts
 from hkjax.data.assemble import assemble
-from hkjax.data.attributes import attributes, item_names
-from hkjax.data.columns import COUNTS, USUAL_NAMES, find_column, ids, normalize, numbers, require_column, times
 from hkjax.data.config import DataConfig, TablesConfig
-from hkjax.data.content import Attributes, Content, Events, Labels
 from hkjax.data.dataset import Dataset
-from hkjax.data.tables import list_files, read_table
-from hkjax.data.triples import link_facts, link_items, read_links, read_names, read_triples
-from hkjax.data.vocabulary import encode
+from hkjax.data.sources import layouts
+from hkjax.data.sources.attributes import attributes, item_names
+from hkjax.data.sources.columns import COUNTS, USUAL_NAMES, find_column, ids, normalize, numbers, require_column, times
+from hkjax.data.sources.content import Attributes, Content, Events, Labels
+from hkjax.data.sources.tables import list_files, read_table
+from hkjax.data.sources.triples import link_facts, link_items, read_links, read_names, read_triples
+from hkjax.data.sources.vocabulary import encode
 from hkjax.errors import InputError, nearest
 
 _SOURCES = {field.name for field in dataclasses.fields(TablesConfig)}
@@ -49,7 +49,7 @@ def dataset_from_tables(
     """Builds a data set from data frames or files.
 
     Args:
-        interactions: who met what; a source as `hkjax.data.tables` describes.
+        interactions: who met what; a source as `hkjax.data.sources.tables` describes.
         items: one row an item, or None.
         triples: sources of the knowledge graph.
         config: how to label and split, and which columns to take.

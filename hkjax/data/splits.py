@@ -4,8 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from hkjax.data.columns import parse_date
 from hkjax.data.config import DataConfig
+from hkjax.data.sources.columns import parse_date
 from hkjax.errors import InputError
 
 

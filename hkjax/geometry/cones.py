@@ -7,7 +7,7 @@ nearer x is to 0, the wider its cone.
 import jax
 import jax.numpy as jnp
 
-from hkjax.geometry import _series
+from hkjax.geometry import radial
 from hkjax.geometry._vectorize import Array, Scalar, pointwise
 
 # How near to 1 the argument of the arcsine may come: HAKG's code, where it bounds the gradient.
@@ -50,9 +50,9 @@ def angle_at_apex(x: Array, y: Array, c: Scalar) -> Array:
     for x = 0 or x = y, where no angle is defined, value and gradient are 0.
     """
     x, y = jnp.sqrt(c) * x, jnp.sqrt(c) * y
-    length = _series.norm(x)
+    length = radial.norm(x)
     axis = x / jnp.where(length > 0, length, 1)
-    return _angle(length, axis @ y, _series.norm(y - (axis @ y) * axis), y @ y)
+    return _angle(length, axis @ y, radial.norm(y - (axis @ y) * axis), y @ y)
 
 
 def angle_at_apex_of(xx: jax.Array, xy: jax.Array, yy: jax.Array) -> jax.Array:

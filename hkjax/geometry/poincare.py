@@ -24,7 +24,7 @@ import functools
 import jax
 import jax.numpy as jnp
 
-from hkjax.geometry import _series
+from hkjax.geometry import radial
 from hkjax.geometry._vectorize import Array, Scalar, pointwise
 
 
@@ -56,20 +56,20 @@ def mobius_add(x: Array, y: Array, c: Scalar) -> Array:
 def mobius_scalar_mul(r: Scalar, x: Array, c: Scalar) -> Array:
     """Moebius multiplication r (x) x = tanh(r artanh(sqrt(c)|x|)) x / (sqrt(c)|x|). [], [d] -> [d]."""
     t = _bounded_square(x, c)
-    ratio = _series.artanhc(t)
-    return jnp.multiply(r, _series.tanhc(jnp.square(r) * t * ratio**2)) * ratio * x
+    ratio = radial.artanhc(t)
+    return jnp.multiply(r, radial.tanhc(jnp.square(r) * t * ratio**2)) * ratio * x
 
 
 @pointwise("(d),()->(d)")
 def exp_map_zero(v: Array, c: Scalar) -> Array:
     """Exponential map at 0: tanh(sqrt(c)|v|) v / (sqrt(c)|v|), from any tangent v into the ball. [d] -> [d]."""
-    return _series.tanhc(c * (v @ v)) * v
+    return radial.tanhc(c * (v @ v)) * v
 
 
 @pointwise("(d),()->(d)")
 def log_map_zero(y: Array, c: Scalar) -> Array:
     """Logarithmic map at 0, the inverse of `exp_map_zero`: artanh(sqrt(c)|y|) y / (sqrt(c)|y|). [d] -> [d]."""
-    return _series.artanhc(_bounded_square(y, c)) * y
+    return radial.artanhc(_bounded_square(y, c)) * y
 
 
 @pointwise("(d),(d),()->(d)")
@@ -80,10 +80,10 @@ def exp_map(x: Array, v: Array, c: Scalar) -> Array:
     """
     a = _gap(x, c)
     t = c * (v @ v) / a**2
-    w = _series.tanhc(t) / a * v
+    w = radial.tanhc(t) / a * v
     z = x + w
     s = c * (z @ z)
-    b = jnp.maximum(_series.sech2(t), margin(x.dtype))
+    b = jnp.maximum(radial.sech2(t), margin(x.dtype))
     return (s * x + a * z) / (s + a * b)
 
 
@@ -96,7 +96,7 @@ def log_map(x: Array, y: Array, c: Scalar) -> Array:
     """
     a, b, z = _gap(x, c), _gap(y, c), y - x
     s = c * (z @ z)
-    return _series.log_ratio(s / (a * b)) * (a * z - s * x) / b
+    return radial.log_ratio(s / (a * b)) * (a * z - s * x) / b
 
 
 @pointwise("(d),(d),()->()")
@@ -107,14 +107,14 @@ def distance(x: Array, y: Array, c: Scalar) -> Array:
     its subgradient 0.
     """
     root = jnp.sqrt(c)
-    return 2 / root * jnp.arcsinh(root * _series.norm(x - y) / jnp.sqrt(_gap(x, c) * _gap(y, c)))
+    return 2 / root * jnp.arcsinh(root * radial.norm(x - y) / jnp.sqrt(_gap(x, c) * _gap(y, c)))
 
 
 @pointwise("(d),()->()")
 def distance_zero(x: Array, c: Scalar) -> Array:
     """Distance from 0, 2/sqrt(c) artanh(sqrt(c)|x|); at 0 the gradient is its subgradient 0. [d] -> []."""
     root = jnp.sqrt(c)
-    return 2 / root * jnp.arcsinh(root * _series.norm(x) / jnp.sqrt(_gap(x, c)))
+    return 2 / root * jnp.arcsinh(root * radial.norm(x) / jnp.sqrt(_gap(x, c)))
 
 
 @pointwise("(d),(d),(d),()->(d)")
@@ -165,7 +165,7 @@ def project(x: Array, c: Scalar, eps: float) -> jax.Array:
 
     def one(x: jax.Array, c: jax.Array) -> jax.Array:
         largest = (1 - eps) / jnp.sqrt(c)
-        length = _series.norm(x)
+        length = radial.norm(x)
         outside = length > largest
         return jnp.where(outside, x / jnp.where(outside, length, 1) * largest, x)
 

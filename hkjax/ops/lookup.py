@@ -9,10 +9,10 @@ import chex
 import jax
 import jax.numpy as jnp
 
-from hkjax.ops._columns import map_columns, sum_columns
-from hkjax.ops._members import member_scores, segment_sums
-from hkjax.ops._reverse import with_reverse
+from hkjax.ops.autodiff.transpose import with_transpose
 from hkjax.ops.collectives import ROWS, all_gather, axis_size, pad_rows, psum
+from hkjax.ops.columns import map_columns, sum_columns
+from hkjax.ops.lowerings.bags import member_scores, segment_sums
 from hkjax.ops.segment import segment_sum, segment_sum_by_pieces, sort_ids
 
 
@@ -78,7 +78,7 @@ def _add_back(table: jax.Array, ids: jax.Array, rows: jax.Array) -> jax.Array:
     return jax.lax.platform_dependent(*args, cuda=_add_in_order, default=_add_as_they_come)
 
 
-_take = with_reverse(lambda table, ids: table[ids], _add_back)
+_take = with_transpose(lambda table, ids: table[ids], _add_back)
 
 
 def take_whole(x: jax.Array, ids: jax.Array) -> jax.Array:

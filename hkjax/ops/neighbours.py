@@ -7,8 +7,8 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from hkjax.ops._threefry import random_bits
 from hkjax.ops.collectives import device_key
+from hkjax.ops.lowerings.threefry import random_bits
 from hkjax.ops.sampling import multiply_high
 from hkjax.ops.sparse import Edges
 

@@ -8,13 +8,13 @@ import chex
 import jax
 import jax.numpy as jnp
 
-from hkjax.ops import _dense_samples
-from hkjax.ops._bilinear import bilinear_primitives
-from hkjax.ops._blocks import add_rows, map_rows
-from hkjax.ops._columns import sum_columns
-from hkjax.ops._rows import row_dot
+from hkjax.ops.autodiff.bilinear import bilinear_primitives
 from hkjax.ops.collectives import all_gather, device_key
+from hkjax.ops.columns import sum_columns
 from hkjax.ops.lookup import take_whole
+from hkjax.ops.lowerings import one_hot_samples
+from hkjax.ops.lowerings.blocks import add_rows, map_rows
+from hkjax.ops.rows import row_dot
 from hkjax.ops.sampling import random_words
 from hkjax.ops.segment import segment_sum, sort_ids
 from hkjax.ops.sparse import PADDING_ROW, Edges, local_sddmm
@@ -41,7 +41,7 @@ def score_samples(rows: jax.Array, tables: Sequence[jax.Array], ids: jax.Array) 
 
     def scores(*arrays: jax.Array) -> jax.Array:
         *tables, rows = arrays
-        score = _score_small if len(tables[0]) <= _dense_samples.MOST_ROWS else _score
+        score = _score_small if len(tables[0]) <= one_hot_samples.MOST_ROWS else _score
         # Side by side, the rows of one id are read at once. The primitive is a form of one array, not of several.
         return score(rows, jnp.concatenate(tables, axis=1), ids, n=ids.shape[0])
 
@@ -158,7 +158,7 @@ def _side_by_side(weights: jax.Array, rows: jax.Array) -> jax.Array:
     return jnp.concatenate([weights[..., t : t + 1] * rows for t in range(weights.shape[-1])], axis=-1)
 
 
-_dense = (_dense_samples.products, _dense_samples.row_sums, _dense_samples.table_sums)
+_dense = (one_hot_samples.products, one_hot_samples.row_sums, one_hot_samples.table_sums)
 # Many rows in flight, and no loop, whose every round a GPU's host has to start.
 _samples_at_once = (None, _row_sums_at_once, _table_sums_in_order)
 _score, _, _ = bilinear_primitives("score", _products, _row_sums, _table_sums, cuda=_samples_at_once)

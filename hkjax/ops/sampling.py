@@ -12,10 +12,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from hkjax.errors import InputError
-from hkjax.ops._once import once
-from hkjax.ops._primitives import make_primitive
-from hkjax.ops._threefry import bits_at, folded_bits, numbered, random_bits
+from hkjax.ops.autodiff.primitive import make_primitive
 from hkjax.ops.collectives import device_key, n_devices, rows_key
+from hkjax.ops.lowerings.threefry import bits_at, folded_bits, numbered, random_bits
+from hkjax.ops.rows import materialize
 
 
 class Histories(NamedTuple):
@@ -184,7 +184,7 @@ def dropout(key: jax.Array, x: jax.Array, rate: float) -> jax.Array:
     threshold = min(round(rate * 65536), 65535)
     kept = _random_halves(rows_key(key), x.shape) >= threshold
     # Both the result and the gradient are used several times, and each time their words would be computed anew.
-    return once(jnp.where(kept, once(x) / (1 - threshold / 65536), 0))
+    return materialize(jnp.where(kept, materialize(x) / (1 - threshold / 65536), 0))
 
 
 def _random_halves(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:

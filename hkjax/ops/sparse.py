@@ -1,7 +1,7 @@
 """Products with a sparse matrix that has an entry for each edge (row, column) of a graph.
 
 `spmm` multiplies the matrix with a dense one, `spmm_transposed` its transpose, and `sddmm` takes a product of two
-dense matrices at the edges alone. All three come from one trilinear form (`hkjax.ops._bilinear`). `spmm` and
+dense matrices at the edges alone. All three come from one trilinear form (`hkjax.ops.autodiff.bilinear`). `spmm` and
 `spmm_transposed` add edges in ascending order of the output's rows: a scatter without order is slow on every backend.
 
 Docstrings speak of whole arrays. On a mesh of devices, tables and edges are this device's part of them
@@ -15,11 +15,11 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from hkjax.ops._bilinear import bilinear_primitives
-from hkjax.ops._blocks import add_rows, map_rows
-from hkjax.ops._columns import reduce_columns, sum_columns
-from hkjax.ops._rows import row_dot
+from hkjax.ops.autodiff.bilinear import bilinear_primitives
 from hkjax.ops.collectives import DATA, ROWS, psum
+from hkjax.ops.columns import reduce_columns, sum_columns
+from hkjax.ops.lowerings.blocks import add_rows, map_rows
+from hkjax.ops.rows import row_dot
 from hkjax.ops.segment import segment_sum
 
 PADDING_ROW = np.iinfo(np.int32).max

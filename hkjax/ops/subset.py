@@ -10,9 +10,9 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from hkjax.ops._primitives import make_primitive
-from hkjax.ops._threefry import folded_words
+from hkjax.ops.autodiff.primitive import make_primitive
 from hkjax.ops.collectives import device_key
+from hkjax.ops.lowerings.threefry import folded_words
 from hkjax.ops.sparse import Edges
 
 

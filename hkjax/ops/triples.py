@@ -19,11 +19,11 @@ import jax.numpy as jnp
 from jax.ad_checkpoint import checkpoint_name
 from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
 
-from hkjax.ops._columns import reduce_columns, sum_columns
-from hkjax.ops._reverse import with_reverse
-from hkjax.ops._rows import row_dot
+from hkjax.ops.autodiff.transpose import with_transpose
 from hkjax.ops.collectives import DATA, ROWS, all_gather, axis_size, psum, psum_scatter
+from hkjax.ops.columns import reduce_columns, sum_columns
 from hkjax.ops.lookup import take_whole
+from hkjax.ops.rows import row_dot
 from hkjax.ops.segment import segment_sum
 from hkjax.ops.sparse import Edges, add_columns, local_sddmm, local_spmm, take_columns
 
@@ -159,7 +159,7 @@ def _sum_by_rows(
 
         return wrapped
 
-    sum_of_rows = with_reverse(with_consts(_sum_of_rows), with_consts(_sum_of_rows_reverse))
+    sum_of_rows = with_transpose(with_consts(_sum_of_rows), with_consts(_sum_of_rows_reverse))
     total = psum(sum_of_rows((entity, relation), (graph, closed.consts)), DATA)
     return total[:, :-1], total[:, -1]
 

@@ -17,10 +17,10 @@ from hkjax.models.base import Params
 from hkjax.ranges import Checked, Count
 from hkjax.training.hosts import Termination, broadcast_int, is_first, lost_peers
 from hkjax.training.progress import EpochBar, EventLog, compiling, read_records
-from hkjax.training.recovery import restore_state
+from hkjax.training.saving.recovery import restore_state
+from hkjax.training.saving.writer import CheckpointWriter
 from hkjax.training.state import TrainState
 from hkjax.training.trainer import Trainer
-from hkjax.training.writer import CheckpointWriter
 
 _SECONDS_PER_CALL = 2.0
 # A loss that is no number at a thousandth of the learning rate has another cause.

@@ -9,7 +9,7 @@ import optax
 
 from hkjax.data.batching import Batches, get_batch
 from hkjax.models.base import Batch, Inputs, Metrics, Params
-from hkjax.ops.layout import laid_by_columns
+from hkjax.ops.lowerings.layout import laid_by_columns
 from hkjax.training.state import TrainState
 
 Gradient = Callable[[Params, Inputs, Batch, jax.Array], tuple[Params, Metrics]]

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from jax.test_util import check_grads
 
-from hkjax.ops import _blocks, _dense_samples, pairs
+from hkjax.ops import pairs
+from hkjax.ops.lowerings import blocks, one_hot_samples
 from hkjax.ops.sparse import PADDING_ROW
 
 
@@ -37,7 +38,7 @@ def test_of_no_samples_there_are_no_scores(shape):
 
 
 def test_masked_gram_counts_the_dimensions_whose_bit_is_set(monkeypatch):
-    monkeypatch.setattr(_blocks, "SIZE", 4)
+    monkeypatch.setattr(blocks, "SIZE", 4)
     random = np.random.default_rng(0)
     x = jnp.asarray(random.normal(size=(7, 40)))
     first, second = np.sort(random.integers(7, size=10)), random.integers(7, size=10)
@@ -63,10 +64,10 @@ def test_other_machines_find_the_same_products_and_sums(n_rows, n_table, n_draws
     ids = jnp.asarray(random.integers(n_table, size=(n_rows, n_draws)))
     weights = jnp.asarray(random.normal(size=(*ids.shape, n_tables)))
     for other, usual, args in (
-        (_dense_samples.products, pairs._products, (rows, table, ids, n_rows)),
-        (_dense_samples.row_sums, pairs._row_sums, (weights, table, ids, n_rows)),
+        (one_hot_samples.products, pairs._products, (rows, table, ids, n_rows)),
+        (one_hot_samples.row_sums, pairs._row_sums, (weights, table, ids, n_rows)),
         (pairs._row_sums_at_once, pairs._row_sums, (weights, table, ids, n_rows)),
-        (_dense_samples.table_sums, pairs._table_sums, (weights, rows, ids, n_table)),
+        (one_hot_samples.table_sums, pairs._table_sums, (weights, rows, ids, n_table)),
     ):
         found, expected = (jax.jit(f, static_argnums=3)(*args) for f in (other, usual))
         assert found.dtype == expected.dtype != jnp.bfloat16
@@ -75,7 +76,7 @@ def test_other_machines_find_the_same_products_and_sums(n_rows, n_table, n_draws
 
 @pytest.mark.parametrize("size", [4, 2048])
 def test_sums_in_the_order_of_their_rows_are_the_same(size, monkeypatch):
-    monkeypatch.setattr(_blocks, "SIZE", size)
+    monkeypatch.setattr(blocks, "SIZE", size)
     random = np.random.default_rng(0)
     weights, rows = (jnp.asarray(random.normal(size=shape)) for shape in ((5, 3, 2), (5, 6)))
     ids = jnp.asarray(random.integers(7, size=(5, 3)))
@@ -112,7 +113,7 @@ def test_on_gpus_sampled_rows_and_angle_pairs_are_added_in_order():
 
 @pytest.mark.parametrize(("beyond", "gathers"), [(0, False), (1, True)])
 def test_on_tpus_large_tables_are_gathered_from(beyond, gathers):
-    shapes = [(8, 4), (_dense_samples.MOST_ROWS + beyond, 4)]
+    shapes = [(8, 4), (one_hot_samples.MOST_ROWS + beyond, 4)]
     rows, table = (jax.ShapeDtypeStruct(shape, jnp.float32) for shape in shapes)
     ids = jax.ShapeDtypeStruct((8, 3), jnp.int32)
     lowered = jax.jit(pairs.score_samples).trace(rows, [table], ids).lower(lowering_platforms=("tpu",))

@@ -4,9 +4,7 @@ import numpy as np
 import pytest
 from jax.test_util import check_grads
 
-from hkjax.ops import _rows
-from hkjax.ops._once import once
-from hkjax.ops._rows import broadcast_rows, row_dot
+from hkjax.ops.rows import broadcast_rows, materialize, row_dot
 
 RANDOM = np.random.default_rng(0)
 ROWS, OTHERS, SCALES = RANDOM.normal(size=(7, 3)), RANDOM.normal(size=(2, 1, 3)), RANDOM.normal(size=7)
@@ -44,28 +42,28 @@ def test_of_bfloat16_sums_are_float32():
 
 def test_both_ways_are_the_same():
     rows, scales = jnp.asarray(ROWS), jnp.asarray(SCALES)
-    np.testing.assert_allclose(_rows._sum_by_dot(rows, rows), _rows._sum(rows, rows), rtol=1e-12)
-    np.testing.assert_array_equal(_rows._repeated_by_dot(scales, 3), _rows._repeated(scales, 3))
+    np.testing.assert_allclose(module._sum_by_dot(rows, rows), module._sum(rows, rows), rtol=1e-12)
+    np.testing.assert_array_equal(module._repeated_by_dot(scales, 3), module._repeated(scales, 3))
 
 
 def test_what_is_computed_once_is_the_same_and_has_the_same_derivatives():
     x = jnp.array([0.0, -0.0, 1.5, -2e-300, 1e308, jnp.inf, -jnp.inf, jnp.nan])
-    np.testing.assert_array_equal(jax.jit(once)(x), x)
-    np.testing.assert_array_equal(jnp.signbit(jax.jit(once)(x)), jnp.signbit(x))
-    np.testing.assert_array_equal(jax.jit(jax.vmap(once))(x), x)
+    np.testing.assert_array_equal(jax.jit(materialize)(x), x)
+    np.testing.assert_array_equal(jnp.signbit(jax.jit(materialize)(x)), jnp.signbit(x))
+    np.testing.assert_array_equal(jax.jit(jax.vmap(materialize))(x), x)
     finite = jnp.array([0.5, -2.0])
-    check_grads(jax.jit(lambda x: jnp.sin(once(x)) * once(once(x) ** 2)), (finite,), order=2)
-    assert jax.jit(once)(jnp.float32(0.1)).dtype == jnp.float32
+    check_grads(jax.jit(lambda x: jnp.sin(materialize(x)) * materialize(materialize(x) ** 2)), (finite,), order=2)
+    assert jax.jit(materialize)(jnp.float32(0.1)).dtype == jnp.float32
 
 
 @pytest.mark.parametrize(
     ("function", "x", "operation"),
     [
-        (once, SCALES, "divide"),
+        (materialize, SCALES, "divide"),
         (lambda x: row_dot(x, x), ROWS, "dot_general"),
         (lambda x: broadcast_rows(x, 3), SCALES, "dot_general"),
     ],
-    ids=["once", "row_dot", "broadcast_rows"],
+    ids=["materialize", "row_dot", "broadcast_rows"],
 )
 def test_cpus_have_ways_of_their_own(function, x, operation):
     for f, arguments in ((function, x), (jax.vmap(function), x[None])):

@@ -3,7 +3,8 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from hkjax.ops import _blocks, sparse
+from hkjax.ops import sparse
+from hkjax.ops.lowerings import blocks
 
 N_ROWS, N_COLUMNS, N_EDGES = 9, 13, 70
 
@@ -16,7 +17,7 @@ def double_precision():
 
 @pytest.fixture(autouse=True)
 def several_blocks(monkeypatch):
-    monkeypatch.setattr(_blocks, "SIZE", 16)
+    monkeypatch.setattr(blocks, "SIZE", 16)
 
 
 @pytest.fixture(scope="module")

@@ -12,9 +12,9 @@ from hkjax.data.dataset import Interactions
 from hkjax.geometry import poincare as ball
 from hkjax.models.hakg import propagation
 from hkjax.models.hakg.config import OFFICIAL, HAKGConfig
-from hkjax.models.hakg.losses import l2_normalize
 from hkjax.models.hakg.model import hakg
 from hkjax.models.hakg.parameters import HAKG
+from hkjax.ops.rows import l2_normalize
 
 
 class OfficialCase:

@@ -1,7 +1,7 @@
 import jax.numpy as jnp
 import pytest
 
-from hkjax.geometry import _series
+from hkjax.geometry import radial
 from hkjax.testing import check_finite
 
 
@@ -26,4 +26,4 @@ def test_a_lost_dtype_is_caught():
 
 
 def test_a_sound_function_passes():
-    check_finite(lambda v: _series.tanhc(jnp.sum(v**2)) * v, [5.0])
+    check_finite(lambda v: radial.tanhc(jnp.sum(v**2)) * v, [5.0])

@@ -22,10 +22,10 @@ from hkjax.errors import InputError, TerminationError
 from hkjax.experiment import Experiment
 from hkjax.models.lightgcn import LightGCNConfig
 from hkjax.runs import evaluate_workdir, load_workdir, train_experiment
-from hkjax.training.checkpoint import Checkpoints
 from hkjax.training.hosts import connect
 from hkjax.training.loop import TrainingConfig
 from hkjax.training.progress import read_records
+from hkjax.training.saving.checkpoint import Checkpoints
 from hkjax.training.state import OptimizerConfig
 
 ROOT = Path(__file__).parents[2]

@@ -21,9 +21,9 @@ from hkjax.experiment import Experiment
 from hkjax.models.hkrm.config import HKRMConfig
 from hkjax.models.hkrm.model import hkrm
 from hkjax.runs import load_workdir, train_experiment
-from hkjax.training.checkpoint import Checkpoints
 from hkjax.training.loop import TrainingConfig, fit
 from hkjax.training.progress import read_records
+from hkjax.training.saving.checkpoint import Checkpoints
 from hkjax.training.state import OptimizerConfig, create_state, make_optimizer
 from hkjax.training.trainer import make_trainer
 

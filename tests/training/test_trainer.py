@@ -10,8 +10,8 @@ from hkjax.models.hkrm.config import HKRMConfig
 from hkjax.models.hkrm.model import hkrm
 from hkjax.models.lightgcn import LightGCNConfig, lightgcn
 from hkjax.testing import check_meshes
-from hkjax.training.checkpoint import Checkpoints
 from hkjax.training.loop import TrainingConfig, fit
+from hkjax.training.saving.checkpoint import Checkpoints
 from hkjax.training.state import OptimizerConfig, make_optimizer
 from hkjax.training.trainer import make_trainer
 from tests.programs import every_equation

@@ -9,13 +9,13 @@ import jax.numpy as jnp
 from hkjax.models.base import Params
 from hkjax.models.hakg.config import HAKGConfig
 from hkjax.models.hakg.inputs import HAKGInputs, Sample
-from hkjax.models.hakg.losses import l2_normalize
 from hkjax.models.hakg.message import message_coefficients
 from hkjax.models.hakg.parameters import Gates, HAKGParameters
 from hkjax.models.hakg.propagation import Embeddings, finish, fuse, layer, layer_0
 from hkjax.models.hakg.representation import HAKGRepresentation
 from hkjax.ops.lookup import leading_rows
 from hkjax.ops.ridge import ridge_regression
+from hkjax.ops.rows import l2_normalize
 from hkjax.ops.sparse import spmm
 from hkjax.ops.triples import Gram
 

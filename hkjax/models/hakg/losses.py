@@ -5,25 +5,14 @@ from collections.abc import Sequence
 import chex
 import jax
 import jax.numpy as jnp
-from jax.ad_checkpoint import checkpoint_name
 
 from hkjax.geometry import cones
 from hkjax.models.hakg.config import HAKGConfig
-from hkjax.ops._rows import broadcast_rows, row_dot
 from hkjax.ops.lookup import take_rows
 from hkjax.ops.pairs import half_pair_gram, pair_gram, score_samples
+from hkjax.ops.rows import l2_normalize, row_dot
 from hkjax.ops.sparse import Edges, edge_mean
 from hkjax.precision import as_factor
-
-# What squares of rows are called, for the policy of a `jax.checkpoint` that computes rows anew.
-ROW_SQUARES = "row squares"
-
-
-def l2_normalize(x: jax.Array) -> jax.Array:
-    """Scales rows to length 1; rows of length below 1e-12 are divided by that instead. [..., d] -> [..., d]."""
-    square = checkpoint_name(row_dot(x, x), ROW_SQUARES)
-    long = square > 1e-24
-    return x * broadcast_rows(1 / jnp.where(long, jnp.sqrt(jnp.where(long, square, 1)), 1e-12), x.shape[-1])
 
 
 def unit_factors(config: HAKGConfig, x: jax.Array) -> jax.Array:

@@ -19,11 +19,11 @@ import chex
 import jax
 import jax.numpy as jnp
 
-from hkjax.geometry import _series
+from hkjax.geometry import radial
 from hkjax.geometry.poincare import margin
 from hkjax.models.hakg.config import HAKGConfig
-from hkjax.ops._blocks import map_rows
-from hkjax.ops._once import once
+from hkjax.ops.lowerings.blocks import map_rows
+from hkjax.ops.rows import materialize
 from hkjax.ops.triples import Coefficients, Gram
 
 
@@ -32,7 +32,7 @@ from hkjax.ops.triples import Coefficients, Gram
 def slides_message(gram: Gram) -> Coefficients:
     """log_{e_h}(e_t (+) e_r) with e = exp_0 of the tangent vectors: the message on HAKG's slides."""
     head, tail, relation = (
-        {axis: _series.tanhc(square)} for axis, square in (("h", gram.hh), ("t", gram.tt), ("r", gram.rr))
+        {axis: radial.tanhc(square)} for axis, square in (("h", gram.hh), ("t", gram.tt), ("r", gram.rr))
     )
     return _coefficients(_log(head, _add(tail, relation, _gap(relation, gram), gram), gram))
 
@@ -47,7 +47,7 @@ def official_message(gram: Gram, eps: float) -> Coefficients:
 
     As in the code, the artanh inside the logarithm is cut at 1 - 1e-5.
     """
-    head = _project({"h": _series.tanhc(gram.hh)}, gram, eps)
+    head = _project({"h": radial.tanhc(gram.hh)}, gram, eps)
     tail, relation = _exp(head, "t", gram.tt, gram), _exp(head, "r", gram.rr, gram)
     reached = _project(_add(tail, relation, _gap(relation, gram), gram), gram, eps)
     return _coefficients(_log(head, reached, gram, reach=math.atanh(1 - 1e-5)))
@@ -97,7 +97,7 @@ def _square(x: _Vector, g: Gram) -> jax.Array:
     axes = sorted(x, key="htr".index)
     terms = [x[a] * x[a] * getattr(g, a + a) for a in axes]
     terms += [2 * x[a] * x[b] * getattr(g, a + b) for a, b in itertools.combinations(axes, 2)]
-    return once(jnp.maximum(sum(terms[1:], start=terms[0]), 0))
+    return materialize(jnp.maximum(sum(terms[1:], start=terms[0]), 0))
 
 
 def _gap(x: _Vector, g: Gram) -> jax.Array:
@@ -107,7 +107,7 @@ def _gap(x: _Vector, g: Gram) -> jax.Array:
 
 def _add(x: _Vector, y: _Vector, b: jax.Array, g: Gram) -> _Vector:
     """Moebius addition, as in `poincare.mobius_add`, with b = 1 - |y|^2."""
-    x, y, b = jax.tree.map(once, (x, y, b))
+    x, y, b = jax.tree.map(materialize, (x, y, b))
     a = _gap(x, g)
     s = _square(_combine(1, x, 1, y), g)
     # At least (1 - |x||y|)^2 >= (a + b - ab)^2 / 4: less than half of that can only be cancellation.
@@ -119,23 +119,23 @@ def _exp(x: _Vector, axis: str, square: jax.Array, g: Gram) -> _Vector:
     """Exponential map at x of the vector `axis`, whose square is given, as in `poincare.exp_map`."""
     a = _gap(x, g)
     t = square / a**2
-    b = jnp.maximum(_series.sech2(t), margin(square.dtype))
-    return _add(x, {axis: _series.tanhc(t) / a}, b, g)
+    b = jnp.maximum(radial.sech2(t), margin(square.dtype))
+    return _add(x, {axis: radial.tanhc(t) / a}, b, g)
 
 
 def _log(x: _Vector, y: _Vector, g: Gram, reach: float = math.inf) -> _Vector:
     """Logarithmic map at x, as in `poincare.log_map`, its artanh cut at `reach`."""
-    x, y = jax.tree.map(once, (x, y))
+    x, y = jax.tree.map(materialize, (x, y))
     a, b = _gap(x, g), _gap(y, g)
     s = _square(_combine(1, y, -1, x), g)
-    t = once(s / (a * b))
+    t = materialize(s / (a * b))
     if reach == math.inf:
-        ratio = _series.log_ratio(t)
+        ratio = radial.log_ratio(t)
     else:
         # arsinh(sqrt(t)) is the artanh in question; past the reach its ratio to sqrt(t) is replaced.
         far = t > math.sinh(reach) ** 2
         cut = reach / jnp.sqrt(jnp.where(far, t * (1 + t), 1))
-        ratio = jnp.where(far, cut, _series.log_ratio(jnp.where(far, 1, t)))
+        ratio = jnp.where(far, cut, radial.log_ratio(jnp.where(far, 1, t)))
     return _combine(ratio * a / b, y, -ratio * (a + s) / b, x)
 
 

@@ -10,10 +10,10 @@ from jax.ad_checkpoint import checkpoint_name
 
 from hkjax.models.hakg.config import HAKGConfig
 from hkjax.models.hakg.inputs import HAKGInputs, Sample, subsample
-from hkjax.models.hakg.losses import ROW_SQUARES, l2_normalize
 from hkjax.models.hakg.message import message_coefficients
 from hkjax.models.hakg.parameters import Gates, HAKGParameters
 from hkjax.ops.lookup import leading_rows, local_rows
+from hkjax.ops.rows import ROW_SQUARES, l2_normalize
 from hkjax.ops.sampling import dropout
 from hkjax.ops.sparse import Edges, spmm, spmm_transposed
 from hkjax.ops.triples import EDGE_SCALARS, edge_gram, mean_message, weighted_mean

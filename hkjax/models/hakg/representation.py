@@ -5,13 +5,13 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from hkjax.geometry import _series
+from hkjax.geometry import radial
 from hkjax.models.hakg.config import HAKGConfig
 from hkjax.models.hakg.inputs import HAKGInputs
-from hkjax.models.hakg.losses import l2_normalize
 from hkjax.models.hakg.parameters import HAKGParameters
 from hkjax.models.hakg.propagation import Embeddings, propagate
 from hkjax.ops.lookup import leading_rows
+from hkjax.ops.rows import l2_normalize
 
 
 class HAKGRepresentation(NamedTuple):
@@ -30,7 +30,7 @@ class HAKGRepresentation(NamedTuple):
 
 def exp_0(x: jax.Array) -> jax.Array:
     """The points of the ball that tangent vectors at 0 lead to, [..., d] to [..., d]."""
-    return _series.tanhc(jnp.sum(x**2, axis=-1, keepdims=True)) * x
+    return radial.tanhc(jnp.sum(x**2, axis=-1, keepdims=True)) * x
 
 
 def item_tables(config: HAKGConfig, x: Embeddings, inputs: HAKGInputs) -> list[jax.Array]:

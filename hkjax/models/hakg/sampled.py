@@ -22,10 +22,10 @@ from hkjax.models.hakg.message import message_coefficients
 from hkjax.models.hakg.parameters import HAKGParameters
 from hkjax.models.hakg.propagation import finish, fuse, sum_layers
 from hkjax.models.hakg.representation import exp_0
-from hkjax.ops._rows import row_dot
 from hkjax.ops.lookup import take_rows
 from hkjax.ops.neighbours import draw_neighbours, is_neighbour
 from hkjax.ops.pairs import score_samples
+from hkjax.ops.rows import row_dot
 from hkjax.ops.sampling import draw_ids, draw_pool
 from hkjax.ops.sparse import PADDING_ROW
 from hkjax.ops.triples import row_messages, take_relations

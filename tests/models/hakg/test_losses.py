@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from jax.test_util import check_grads
 
-from hkjax.models.hakg.losses import angle_loss, contrastive_loss, cosines, l2_normalize
+from hkjax.models.hakg.losses import angle_loss, contrastive_loss, cosines
+from hkjax.ops.rows import l2_normalize
 
 
 def test_the_ranking_loss_by_hand():

@@ -17,8 +17,9 @@ import pytest
 from hkjax.geometry import cones
 from hkjax.geometry import poincare as ball
 from hkjax.models.hakg import message, propagation
-from hkjax.models.hakg.losses import angle_loss, cone_loss, contrastive_loss, cosines, l2_normalize
+from hkjax.models.hakg.losses import angle_loss, cone_loss, contrastive_loss, cosines
 from hkjax.ops.pairs import masked_gram
+from hkjax.ops.rows import l2_normalize
 from hkjax.ops.triples import Gram
 from hkjax.training.state import OptimizerConfig, make_optimizer
 from tests.reference.official_hakg import OfficialCase, messages_with_their_factors

@@ -12,7 +12,7 @@ from hkjax.models.hakg.config import HAKGConfig
 from hkjax.models.hakg.inputs import Sample, make_inputs, subsample
 from hkjax.models.hakg.parameters import HAKG
 from hkjax.models.hakg.propagation import Embeddings, Keys, collaborate, finish, layer, layer_0, propagate
-from hkjax.ops import _blocks
+from hkjax.ops.lowerings import blocks
 from tests.programs import every_equation
 
 
@@ -75,7 +75,7 @@ def test_evaluation_takes_edges_in_blocks(platform, tiny_data, monkeypatch):
     config, p, inputs = propagation_of(tiny_data)
     n = inputs.graph.rows.size
     for size in ("SIZE", "LARGE_SIZE"):
-        monkeypatch.setattr(_blocks, size, 32)
+        monkeypatch.setattr(blocks, size, 32)
 
     def most_rows(key):
         traced = jax.jit(lambda p, inputs: propagate(config, p, inputs, key)).trace(p, inputs)

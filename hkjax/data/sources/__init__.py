@@ -1,0 +1,1 @@
+"""Readers of files and tables in every layout: each returns one Content."""

@@ -1,0 +1,87 @@
+"""JAX primitives for the partial derivatives of a trilinear form, each the transpose of another.
+
+A sum over edges of w_e <y_i, x_j> is linear in the weights w, in the rows y and in the columns x of a sparse matrix.
+Its three partial derivatives,
+
+    by w, from y and x    the inner products of rows and columns at the edges (sddmm),
+    by y, from w and x    the product of the matrix with x (spmm),
+    by x, from w and y    the product of its transpose with y,
+
+are bilinear, and the transposes of each are the other two. Defined as primitives that know this, they have
+derivatives of either mode and any order, without the unordered scatters and the copies of all edges' rows that
+automatic differentiation would make of their loops.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+from jax.extend.core import Primitive
+from jax.interpreters import ad
+
+from hkjax.ops.autodiff.primitive import make_primitive
+
+Implementation = Callable[..., jax.Array]
+
+
+def bilinear_primitives(
+    name: str,
+    by_weights: Implementation,
+    by_rows: Implementation,
+    by_columns: Implementation,
+    **on_platforms: Sequence[Implementation | None],
+) -> tuple[Implementation, Implementation, Implementation]:
+    """Makes primitives of the three partial derivatives of a trilinear form.
+
+    Args:
+        name: of the form, for listings of programs.
+        by_weights, by_rows, by_columns: (a, b, *layout, n) -> array with leading axis n. a and b are the
+            form's other two arguments, in the order weights, rows, columns; layout are integer arrays
+            that say where its edges are.
+        **on_platforms: what `tpu` or `cuda` run instead of each; the same functions, up to rounding.
+
+    Returns:
+        The three primitives in that order, called in the same way, n by keyword.
+    """
+
+    def part(k: int, by: str, function: Implementation) -> Primitive:
+        others = {platform: functions[k] for platform, functions in on_platforms.items()}
+        return make_primitive(f"{name}_by_{by}", function, static="n", **others)
+
+    w, y, x = part(0, "weights", by_weights), part(1, "rows", by_rows), part(2, "columns", by_columns)
+    _define_derivatives(w, left=y.bind, right=x.bind)
+    _define_derivatives(y, left=w.bind, right=_swapped(x.bind))
+    _define_derivatives(x, left=_swapped(w.bind), right=_swapped(y.bind))
+    return w.bind, y.bind, x.bind
+
+
+def _swapped(function: Implementation) -> Implementation:
+    return lambda a, b, *layout, n: function(b, a, *layout, n=n)
+
+
+def _define_derivatives(primitive: Primitive, left: Implementation, right: Implementation) -> None:
+    """Defines both modes of differentiation for a bilinear primitive of a and b.
+
+    Args:
+        primitive: the function.
+        left, right: its transposes with respect to a and to b, functions of the cotangent and the other one.
+    """
+
+    def jvp(primals: Any, tangents: Any, *, n: int) -> tuple[jax.Array, jax.Array]:
+        (a, b, *layout), (da, db, *_) = primals, tangents
+        terms = [
+            primitive.bind(*pair, *layout, n=n)
+            for pair in ((da, b), (a, db))
+            if not any(type(t) is ad.Zero for t in pair)
+        ]
+        return primitive.bind(*primals, n=n), sum(terms[1:], start=terms[0])
+
+    def transpose(cotangent: Any, a: Any, b: Any, *layout: jax.Array, n: int) -> list[jax.Array | None]:
+        del n
+        nothing = [None] * len(layout)
+        if ad.is_undefined_primal(a):
+            return [left(cotangent, b, *layout, n=a.aval.shape[0]).astype(a.aval.dtype), None, *nothing]
+        return [None, right(cotangent, a, *layout, n=b.aval.shape[0]).astype(b.aval.dtype), *nothing]
+
+    ad.primitive_jvps[primitive] = jvp
+    ad.primitive_transposes[primitive] = transpose

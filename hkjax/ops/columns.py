@@ -1,0 +1,106 @@
+"""Functions of whole tables where every device holds some of the rows: a few columns at a time.
+
+A function that wants all rows of a table gets them for some of the columns, gathered from all devices, then for the
+next columns. No device ever holds a whole table: a gathered part, [rows, ceil(d / r)], is as large as a shard.
+
+The functions that are passed in take columns of the tables, whichever and however many, with all rows, and after them
+the same columns of the arrays `beside`, which are this device's own. Padding, of rows or columns, is 0.
+"""
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import jax
+import jax.numpy as jnp
+
+from hkjax.ops.collectives import ROWS, all_gather, axis_size, psum_scatter
+from hkjax.ops.lowerings.layout import laid_by_columns
+
+Arrays = Sequence[jax.Array]
+
+# A TPU pads a row of a part to 512 bytes. That takes fewer cycles, but of more rows than these, which take a quarter of
+# a v5e's memory, too much of it.
+MOST_PADDED_ROWS = 1 << 23
+
+
+def map_columns(function: Callable[..., jax.Array], tables: Arrays, beside: Arrays = ()) -> jax.Array:
+    """Applies a function that acts on each column by itself.
+
+    Args:
+        function: (columns of the tables, columns of `beside`) -> [..., columns].
+        tables: this device's rows of each, [rows, d].
+        beside: arrays [..., d].
+
+    Returns:
+        [..., d].
+    """
+    if axis_size(ROWS) == 1:
+        return function(*tables, *beside)
+    parts = jax.lax.map(_with_all_rows(function), _cut_columns(tables, beside))
+    d = (*tables, *beside)[0].shape[-1]
+    return jnp.moveaxis(parts, 0, -2).reshape(*parts.shape[1:-1], -1)[..., :d]
+
+
+def sum_columns(function: Callable[..., Any], tables: Arrays, beside: Arrays = ()) -> Any:
+    """Applies a function that is a sum over columns; arguments as of `map_columns`, any pytree as result."""
+    if axis_size(ROWS) == 1:
+        return function(*tables, *beside)
+    part, columns = _with_all_rows(function), _cut_columns(tables, beside)
+    one = jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape[1:], x.dtype), columns)
+    zeros = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), jax.eval_shape(part, one))
+
+    def add(total: Any, columns: Any) -> tuple[Any, None]:
+        return jax.tree.map(jnp.add, total, part(columns)), None
+
+    return jax.lax.scan(add, zeros, columns)[0]
+
+
+def reduce_columns(function: Callable[..., jax.Array], tables: Arrays, beside: Arrays = ()) -> jax.Array:
+    """Applies a function of columns on each device, and sums the results over ROWS.
+
+    Args:
+        function: as of `map_columns`, to [n, columns].
+        tables, beside: as of `map_columns`.
+
+    Returns:
+        This device's rows of the sum, [ceil(n / r), d]. The sum over DATA is left to the caller.
+    """
+
+    def reduced(*columns: jax.Array) -> jax.Array:
+        total = function(*columns)
+        n_rows = total.shape[0]
+        return _lay(psum_scatter(_lay(total, n_rows)), n_rows)
+
+    return map_columns(reduced, tables, beside)
+
+
+def _cut_columns(tables: Arrays, beside: Arrays) -> tuple[Any, Any]:
+    """Cuts [..., d] into [parts, ..., ceil(d / r)], without a part that is padding alone."""
+    n_shards = axis_size(ROWS)
+
+    def cut(x: jax.Array) -> jax.Array:
+        width = -(-x.shape[-1] // n_shards)
+        x = jnp.pad(x, [(0, 0)] * (x.ndim - 1) + [(0, -x.shape[-1] % width)])
+        return jnp.moveaxis(x.reshape(*x.shape[:-1], -1, width), -2, 0)
+
+    return tuple(map(cut, tables)), tuple(map(cut, beside))
+
+
+def _with_all_rows(function: Callable[..., Any]) -> Callable[[Any], Any]:
+    # Saved for the reverse pass, the gathered columns would add up to whole tables.
+    @jax.checkpoint
+    def of_columns(columns: tuple[Any, Any]) -> Any:
+        tables, beside = columns
+        return function(*map(_gather, tables), *beside)
+
+    return of_columns
+
+
+def _gather(part: jax.Array) -> jax.Array:
+    n_rows = part.shape[0] * axis_size(ROWS)
+    return _lay(all_gather(_lay(part, n_rows)), n_rows)
+
+
+def _lay(part: jax.Array, n_rows: int) -> jax.Array:
+    """[n_rows, columns], or a device's rows of them; by columns if by rows a TPU pads them to too many bytes."""
+    return laid_by_columns(part) if n_rows > MOST_PADDED_ROWS else part

@@ -1,0 +1,1 @@
+"""The forms of operations that one platform prefers, and the loops and generators they share."""
