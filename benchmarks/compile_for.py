@@ -32,10 +32,10 @@ from hkjax.data.batching import epoch_order, shard_order
 from hkjax.data.dataset import Dataset
 from hkjax.experiment import build_model, load_data, read_experiment
 from hkjax.models.base import ShardedModel
-from hkjax.ops.transfer import put_global
 from hkjax.training.partition import Partitioner, make_mesh, parse_mesh_shape, shard_model
 from hkjax.training.state import create_state, make_optimizer
 from hkjax.training.trainer import steps_on_mesh, steps_on_one_device
+from hkjax.transfer import put_global
 
 # What hkjax names by jax.named_scope.
 _PARTS = (

@@ -19,7 +19,7 @@ from hkjax.cli.run import run
 from hkjax.errors import InputError
 from hkjax.models.hakg.config import OFFICIAL, HAKGConfig
 from hkjax.ops import columns
-from hkjax.ops.lowerings import blocks, one_hot_samples
+from hkjax.ops.lowerings import blocks, one_hot
 from hkjax.training.partition import MeshShape, parse_mesh_shape
 
 # On Book-Crossing so many of the edges are between an item and an attribute.
@@ -77,7 +77,7 @@ def _of_whole_tables(config: HAKGConfig, own: Sizes, batch_size: float) -> Cost:
     propagation = layers * 8 * edges + (layers + 1) * 4 * interactions
     angles = 5 * pairs if pairs <= blocks.LARGE_SIZE else 7 * _in_blocks(pairs)
     # Few items' scores are products with one-hot rows, whose bytes grow with the items.
-    dense = own.items <= one_hot_samples.MOST_ROWS
+    dense = own.items <= one_hot.MOST_ROWS
     batch = 10 * batch_size + (0 if dense else 7.3 * samples)
     rows = 53 * layers * edges + 26 * layers * own.entities + 15 * (layers + 1) * (own.users + own.items)
     scores = 0.175 * samples * own.items if dense else 0

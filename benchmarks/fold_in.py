@@ -132,7 +132,7 @@ def fold(trained: Trained, data: Dataset, users: np.ndarray) -> Representation:
     weights = np.stack([np.arange(room) < len(history) for history in histories]).astype(np.float32)
     prepared = jax.jit(fold_in.prepare)(trained.params, trained.recommender.inputs)
     representation = encode(trained.recommender, trained.params)
-    return jax.jit(fold_in.users)(prepared, representation, jnp.asarray(items), jnp.asarray(weights), None)
+    return jax.jit(fold_in.encode_users)(prepared, representation, jnp.asarray(items), jnp.asarray(weights), None)
 
 
 def renumber(rows: Interactions, users: np.ndarray) -> Interactions:

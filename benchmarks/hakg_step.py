@@ -21,13 +21,12 @@ from hkjax.cli.run import run
 from hkjax.data.batching import get_batch
 from hkjax.evaluation.ranking import rank_users
 from hkjax.experiment import build_model, load_data, read_experiment
+from hkjax.geometry import poincare
 from hkjax.models.base import Batch, Params
-from hkjax.models.hakg import full, propagation
+from hkjax.models.hakg import losses, propagation
 from hkjax.models.hakg.config import HAKGConfig
 from hkjax.models.hakg.inputs import HAKGInputs, subsample
-from hkjax.models.hakg.losses import cone_loss
 from hkjax.models.hakg.parameters import HAKG
-from hkjax.models.hakg.representation import exp_0
 from hkjax.ops.sampling import sample_negatives
 from hkjax.training.state import make_optimizer
 from hkjax.training.trainer import make_trainer
@@ -74,14 +73,15 @@ def main() -> None:
 
     def cones(params: Params, inputs: HAKGInputs, key: jax.Array) -> jax.Array:
         points = params["params"]["entity"]
-        return cone_loss(config, exp_0(points) if config.angle_space == "ball" else points, inputs.pairs, key)
+        points = poincare.exp_map_zero(points, 1.0) if config.angle_space == "ball" else points
+        return losses.cone_loss(config, points, inputs.pairs, key)
 
     embeddings = jax.jit(propagate)(params, inputs, key)
     print(f"edge sampling  {_median(partial(subsample, config), inputs, key):7.3f} s")
     print(f"negatives      {_median(draw, inputs, batch, key):7.3f} s")
     parts: dict[str, tuple[Callable, tuple]] = {
         "propagation": (propagate, (params, inputs, key)),
-        "ranking loss": (partial(full.ranking_loss, config), (embeddings, inputs, batch, key)),
+        "ranking loss": (partial(losses.ranking_loss, config), (embeddings, inputs, batch, key)),
         "angle loss": (cones, (params, inputs, key)),
         "whole loss": (lambda *args: recommender.loss(*args)[0], (params, inputs, batch, key)),
     }

@@ -1,7 +1,7 @@
 """Products of float32 numbers in float32, or of factors rounded to bfloat16, and the same on every device."""
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Literal, ParamSpec, TypeVar
 
 import jax
@@ -39,6 +39,7 @@ def sum_dtype(*dtypes: jax.typing.DTypeLike) -> jnp.dtype:
     return functools.reduce(jnp.promote_types, dtypes, jnp.dtype(jnp.float32))
 
 
-def matmul(a: jax.Array, b: jax.Array, dtype: MatmulDtype) -> jax.Array:
-    """The matrix product of a and b, rounded as factors, with sums in float32 or more."""
-    return jnp.matmul(as_factor(a, dtype), as_factor(b, dtype), preferred_element_type=sum_dtype(a.dtype, b.dtype))
+def sum_of_products(xs: Sequence[jax.Array], weights: Sequence[jax.Array], dtype: MatmulDtype) -> jax.Array:
+    """Computes x_1 W_1 + x_2 W_2 + ..., rounded as factors, with sums in float32 or more; as one product."""
+    x, w = jnp.concatenate(xs, axis=-1), jnp.concatenate(weights)
+    return jnp.matmul(as_factor(x, dtype), as_factor(w, dtype), preferred_element_type=sum_dtype(x.dtype, w.dtype))

@@ -26,7 +26,6 @@ from hkjax.experiment import (
 from hkjax.models.base import Params, Recommender
 from hkjax.models.registry import BASELINES, MODELS
 from hkjax.ops.collectives import ROWS
-from hkjax.ops.transfer import on_host
 from hkjax.serving.examples import example_lines
 from hkjax.serving.export import export_scores
 from hkjax.serving.recommend import TrainedModel
@@ -41,6 +40,7 @@ from hkjax.training.saving.workdir import claim_workdir, flatten, read_config
 from hkjax.training.state import make_optimizer
 from hkjax.training.trainer import Trainer, make_trainer
 from hkjax.training.warm_start import warm_start
+from hkjax.transfer import on_host
 
 Settle = Callable[[Experiment, Dataset], tuple[Experiment, Dataset]]
 

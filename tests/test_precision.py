@@ -9,7 +9,7 @@ from hkjax.geometry import cones
 from hkjax.geometry import poincare as ball
 from hkjax.models.hakg.config import HAKGConfig
 from hkjax.models.hakg.model import hakg
-from hkjax.precision import full_precision, matmul
+from hkjax.precision import full_precision, sum_of_products
 from tests.zoo import MODELS
 
 POINT = jnp.full(3, 0.1)
@@ -66,9 +66,11 @@ def test_models(name, platform, tiny_data):
 
 def test_factors_are_rounded_and_sums_are_not():
     ones = jnp.ones(300)
-    rounded = matmul(1 + 2.0**-9 * ones, ones, "bfloat16")
+    rounded = sum_of_products([1 + 2.0**-9 * ones], [ones], "bfloat16")
     assert (rounded.dtype, float(rounded)) == (jnp.float32, 300)
-    assert float(matmul(1 + 2.0**-9 * ones, ones, "float32")) == pytest.approx(300 * (1 + 2.0**-9), rel=1e-6)
+    assert float(sum_of_products([1 + 2.0**-9 * ones], [ones], "float32")) == pytest.approx(
+        300 * (1 + 2.0**-9), rel=1e-6
+    )
 
 
 def test_hakg_with_rounded_factors_is_hakg_up_to_their_rounding(tiny_data):

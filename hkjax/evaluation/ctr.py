@@ -9,8 +9,8 @@ import numpy as np
 from hkjax.data.dataset import Interactions
 from hkjax.evaluation.metrics import weighted_auc
 from hkjax.models.base import Recommender, Representation
-from hkjax.ops.logistic import fit_logistic
-from hkjax.ops.transfer import to_host
+from hkjax.regression import fit_logistic
+from hkjax.transfer import to_host
 
 _WEIGHTS_PER_BLOCK = 1 << 24
 

@@ -14,7 +14,7 @@ from hkjax.errors import InputError
 from hkjax.evaluation.metrics import ranking_metrics
 from hkjax.models.base import Recommender, Representation
 from hkjax.ops.top_k import top_k
-from hkjax.ops.transfer import one_ahead, to_host
+from hkjax.transfer import one_ahead, to_host
 
 _SCORES_PER_BLOCK = 1 << 24
 

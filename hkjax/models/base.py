@@ -1,20 +1,26 @@
-"""What training, evaluation and serving know of a model."""
+"""The interface between models and training, evaluation, serving: a model as pure functions."""
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from functools import wraps
+from typing import Any, Generic, NamedTuple
 
 import jax
 from jax.sharding import PartitionSpec as P
+from typing_extensions import TypeVar
 
 from hkjax.data.batching import Batches, RaggedLayout, shard_layout
 from hkjax.ops.collectives import DATA, ROWS
 from hkjax.ops.sparse import Edges, shard_edges
+from hkjax.precision import full_precision
 
 Params = Any
 Inputs = Any
 Representation = Any
 Batch = dict[str, Any]
 Metrics = dict[str, jax.Array]
+ParamsT = TypeVar("ParamsT", default=Any)
+InputsT = TypeVar("InputsT", default=Any)
+RepresentationT = TypeVar("RepresentationT", default=Any)
 
 
 class ShardedModel(NamedTuple):
@@ -32,32 +38,32 @@ class ShardedModel(NamedTuple):
     tables: tuple[str, ...]
 
 
-class FoldIn(NamedTuple):
-    """How a model scores users by their histories alone, and items by their attributes, without training on them.
+class FoldIn(NamedTuple, Generic[ParamsT, InputsT, RepresentationT]):
+    """How a model scores users by their histories, and items by their attributes, without training on them.
 
     Attributes:
         prepare: (params, inputs) -> what the other functions need besides a representation, computed once.
-        users: (prepared, representation, items [B, m], weights [B, m], ids [B] or None) -> the representation with
-            these B users in place of those trained. Item items[b, k] of the history counts weights[b, k] times: 1, or
-            0 for padding; the derivative says what the item contributes. `ids` are trained users, who keep what the
-            model knows of them besides their history.
-        attributes: (prepared, representation, users [B], items [B], relations [B, k], entities [B, k]) -> [B, k], what
-            each fact (item, relation, entity) speaks for the item to that user of the representation. A relation of
+        encode_users: (prepared, representation, items [B, m], weights [B, m], ids [B] or None) -> the representation
+            with these B users instead of the trained ones. Item items[b, k] of the history counts weights[b, k] times:
+            1, or 0 for padding; the derivative says what the item contributes. `ids` are trained users, who keep what
+            the model knows of them besides their history.
+        score_attributes: (prepared, representation, users [B], items [B], relations [B, k], entities [B, k]) -> [B, k],
+            what each fact (item, relation, entity) contributes to the item's score for that user. A relation of
             n_relations + r is r in reverse. None where the model reads no graph.
-        items: (params, inputs, known bool [items]) -> params in which the rows of items that are not known follow from
+        predict_items: (params, inputs, known bool [items]) -> params in which the rows of unknown items follow from
             their attributes, as those of known items do by a linear map. None where the model reads no graph.
-        neighbours: (params, inputs, representation, user [], item []) -> [users], what each other user of the item
-            contributes to its score; 0 for those who did not meet it. None where the model does not say.
+        score_co_users: (params, inputs, representation, user [], item []) -> [users], what each other user of the item
+            contributes to its score; 0 for those who are not its users. None where the model does not define it.
     """
 
-    prepare: Callable[[Params, Inputs], Any]
-    users: Callable[..., Representation]
-    attributes: Callable[..., jax.Array] | None = None
-    items: Callable[[Params, Inputs, jax.Array], Params] | None = None
-    neighbours: Callable[..., jax.Array] | None = None
+    prepare: Callable[[ParamsT, InputsT], Any]
+    encode_users: Callable[..., RepresentationT]
+    score_attributes: Callable[..., jax.Array] | None = None
+    predict_items: Callable[[ParamsT, InputsT, jax.Array], ParamsT] | None = None
+    score_co_users: Callable[..., jax.Array] | None = None
 
 
-class Recommender(NamedTuple):
+class Recommender(NamedTuple, Generic[ParamsT, InputsT, RepresentationT]):
     """A model as pure functions, in the manner of optax's GradientTransformation.
 
     Attributes:
@@ -72,27 +78,51 @@ class Recommender(NamedTuple):
         score_pairs: (representation, users [B], items [B]) -> scores [B], logits where they are trained as such.
         score_all_items: (representation, users [B]) -> scores [B, n_items].
         shard: (devices along DATA, devices along ROWS) -> `ShardedModel`; None where devices can divide
-            batches alone.
-        fold_in: how it scores users never trained, and why it scores as it does; None where it can't.
-        rows: ids of the rows of those parameters that have one for each user, item, entity, ..., by the parameters'
-            names. By them training can start from the parameters of other data. Those of `item` are the items, even if
-            no parameter has that name.
+            only batches.
+        fold_in: how it scores users never trained, and why it scores as it does; None where it cannot.
+        row_ids: ids of the rows of those parameters that have one for each user, item, entity, ..., by the
+            parameters' names. By them training can start from the parameters of other data. Those of `item` are the
+            items, even if no parameter has that name.
+
+    Example:
+        >>> data = hkjax.synthetic_dataset(hkjax.SyntheticConfig(n_users=40), hkjax.DataConfig(), seed=0)
+        >>> model = hkjax.lightgcn(hkjax.LightGCNConfig(dim=8), data, batch_size=64)
+        >>> representation = model.encode(model.init(jax.random.key(0)), model.inputs)
+        >>> model.score_all_items(representation, jnp.arange(3)).shape == (3, data.n_items)
+        True
     """
 
-    inputs: Inputs
+    inputs: InputsT
     batches: Batches
-    init: Callable[[jax.Array], Params]
-    loss: Callable[[Params, Inputs, Batch, jax.Array], tuple[jax.Array, Metrics]]
-    encode: Callable[[Params, Inputs], Representation]
-    score_pairs: Callable[[Representation, jax.Array, jax.Array], jax.Array]
-    score_all_items: Callable[[Representation, jax.Array], jax.Array]
+    init: Callable[[jax.Array], ParamsT]
+    loss: Callable[[ParamsT, InputsT, Batch, jax.Array], tuple[jax.Array, Metrics]]
+    encode: Callable[[ParamsT, InputsT], RepresentationT]
+    score_pairs: Callable[[RepresentationT, jax.Array, jax.Array], jax.Array]
+    score_all_items: Callable[[RepresentationT, jax.Array], jax.Array]
     shard: Callable[[int, int], ShardedModel] | None = None
-    fold_in: FoldIn | None = None
-    rows: Mapping[str, Sequence[str]] = {}
+    fold_in: FoldIn[ParamsT, InputsT, RepresentationT] | None = None
+    row_ids: Mapping[str, Sequence[str]] = {}
+
+
+def bind(function: Callable[..., Any], config: Any, unpack: Callable[[Any], Any]) -> Callable[..., Any]:
+    """Turns a function of (config, parameters, ...) into one of (params, ...), computed in full precision.
+
+    Args:
+        function: a model's.
+        config: the model's choices.
+        unpack: (params) -> parameters, such as a Flax module's `apply`.
+    """
+
+    @full_precision
+    @wraps(function)
+    def bound(params: Any, *args: Any) -> Any:
+        return function(config, unpack(params), *args)
+
+    return bound
 
 
 def shard_by_type(inputs: Inputs, tables: Sequence[str]) -> Callable[[int, int], ShardedModel]:
-    """A `Recommender.shard` that divides edges and layouts wherever they stand in the inputs, and nothing else.
+    """Returns a `Recommender.shard` that divides edges and layouts wherever they stand in the inputs, and nothing else.
 
     Args:
         inputs: the model's; `Edges` are divided among all devices, `RaggedLayout`s of all users over ROWS.

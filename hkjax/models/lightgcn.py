@@ -16,11 +16,11 @@ from hkjax.data.batching import bucket_by_length
 from hkjax.data.dataset import Dataset
 from hkjax.models.base import Batch, FoldIn, Metrics, Params, Recommender, shard_by_type
 from hkjax.ops.lookup import take_rows
-from hkjax.ops.ridge import ridge_regression
 from hkjax.ops.sampling import make_exclusions, sample_negatives
 from hkjax.ops.sparse import make_edges, spmm, spmm_transposed
 from hkjax.precision import full_precision
 from hkjax.ranges import Checked, Count, Range, Weight
+from hkjax.regression import ridge_regression
 
 
 @dataclasses.dataclass(frozen=True)
@@ -135,5 +135,5 @@ def lightgcn(config: LightGCNConfig, data: Dataset, batch_size: int) -> Recommen
         score_all_items=full_precision(lambda x, users: x["user"][users] @ x["item"].T),
         shard=shard_by_type(inputs, tables=("user", "item")),
         fold_in=FoldIn(prepare, full_precision(fold_in)),
-        rows={"user": data.names.users, "item": data.names.items},
+        row_ids={"user": data.names.users, "item": data.names.items},
     )

@@ -8,7 +8,7 @@ import optax
 from hkjax.data.batching import bucket_by_length
 from hkjax.data.dataset import Dataset, Interactions
 from hkjax.models.base import Batch, Metrics, Params, Recommender
-from hkjax.ops.logistic import fit_logistic
+from hkjax.regression import fit_logistic
 
 
 def popularity(data: Dataset) -> Recommender:

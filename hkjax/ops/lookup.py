@@ -10,10 +10,12 @@ import jax
 import jax.numpy as jnp
 
 from hkjax.ops.autodiff.transpose import with_transpose
+from hkjax.ops.bags import member_scores, segment_sums
 from hkjax.ops.collectives import ROWS, all_gather, axis_size, pad_rows, psum
 from hkjax.ops.columns import map_columns, sum_columns
-from hkjax.ops.lowerings.bags import member_scores, segment_sums
-from hkjax.ops.segment import segment_sum, segment_sum_by_pieces, sort_ids
+from hkjax.ops.lowerings import in_order
+from hkjax.ops.lowerings.table import by_platform
+from hkjax.ops.segment import segment_sum
 
 
 def num_local_rows(n: int) -> int:
@@ -67,15 +69,9 @@ def _add_as_they_come(table: jax.Array, ids: jax.Array, rows: jax.Array) -> jax.
     return jnp.zeros_like(table).at[ids].add(rows)
 
 
-def _add_in_order(table: jax.Array, ids: jax.Array, rows: jax.Array) -> jax.Array:
-    ids, members = sort_ids(ids)
-    return segment_sum_by_pieces(rows[members], ids, table.shape[0])
-
-
 def _add_back(table: jax.Array, ids: jax.Array, rows: jax.Array) -> jax.Array:
-    args = table, ids.reshape(-1), rows.reshape(ids.size, *table.shape[1:])
-    # Where GPUs add without order, additions to one row wait for each other, and rounding differs from run to run.
-    return jax.lax.platform_dependent(*args, cuda=_add_in_order, default=_add_as_they_come)
+    ways = {"as they come": _add_as_they_come, "in order": in_order.add_by_id}
+    return by_platform("add_by_id", ways, table, ids.reshape(-1), rows.reshape(ids.size, *table.shape[1:]))
 
 
 _take = with_transpose(lambda table, ids: table[ids], _add_back)

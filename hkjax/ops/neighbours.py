@@ -10,22 +10,8 @@ import numpy as np
 from hkjax.ops.collectives import device_key
 from hkjax.ops.lowerings.threefry import random_bits
 from hkjax.ops.sampling import multiply_high
+from hkjax.ops.segment import Ragged, offsets
 from hkjax.ops.sparse import Edges
-
-
-class Neighbours(NamedTuple):
-    """The neighbours of every node, one node's after another's.
-
-    Attributes:
-        start, length: int32 [nodes], where a node's neighbours lie.
-        ids: int32 [edges], the neighbours.
-        attr: numbers from 0 on that the edges to them carry, such as ids of relations; unsigned [edges], or None.
-    """
-
-    start: jax.Array
-    length: jax.Array
-    ids: jax.Array
-    attr: Any = None
 
 
 class Draw(NamedTuple):
@@ -55,19 +41,19 @@ class Draw(NamedTuple):
         return jnp.where(self.present[:, :, None], values.reshape(*self.ids.shape, -1), 0).sum(axis=1)
 
 
-def make_neighbours(edges: Edges, n_rows: int) -> Neighbours:
+def make_neighbours(edges: Edges, n_rows: int) -> Ragged:
     """The columns that each of n_rows rows has an edge to; shares their array with the edges."""
     attr = None if edges.attr is None else _narrow(np.asarray(edges.attr))
-    return Neighbours(*_offsets(np.asarray(edges.rows), n_rows), edges.columns, attr)
+    return Ragged(*_offsets_on_device(np.asarray(edges.rows), n_rows), edges.columns, attr)
 
 
-def make_neighbours_transposed(edges: Edges, n_columns: int) -> Neighbours:
+def make_neighbours_transposed(edges: Edges, n_columns: int) -> Ragged:
     """The rows that have an edge to each of n_columns columns."""
     attr = None if edges.attr is None else _narrow(np.asarray(edges.attr)[np.asarray(edges.csc_order)])
-    return Neighbours(*_offsets(np.asarray(edges.columns), n_columns), edges.csc_rows, attr)
+    return Ragged(*_offsets_on_device(np.asarray(edges.columns), n_columns), edges.csc_rows, attr)
 
 
-def draw_neighbours(key: jax.Array, neighbours: Neighbours, nodes: jax.Array, k: int, keep: float = 1.0) -> Draw:
+def draw_neighbours(key: jax.Array, neighbours: Ragged, nodes: jax.Array, k: int, keep: float = 1.0) -> Draw:
     """Draws at most k neighbours of each node, each with the probability min(keep, k / how many there are).
 
     A node's list is cut into parts of one length, k parts or as many as are 1 / keep long, and one neighbour of each
@@ -88,16 +74,16 @@ def draw_neighbours(key: jax.Array, neighbours: Neighbours, nodes: jax.Array, k:
     of_many = i * (length // k) + (i * (length % k) + within) // k
     of_few = i if keep == 1 else ((i + (words >> 8) / 2**24) / keep).astype(jnp.int32)
     place = jnp.where(length * keep > k, of_many, of_few)
-    if not neighbours.ids.size:
+    if not neighbours.values.size:
         nothing = jnp.zeros_like(place)
         attr = None if neighbours.attr is None else nothing
         return Draw(nothing, attr, nothing > 0, jnp.zeros_like(length))
     at = neighbours.start[nodes][:, None] + place
     attr = None if neighbours.attr is None else neighbours.attr.at[at].get(mode="clip").astype(jnp.int32)
-    return Draw(neighbours.ids.at[at].get(mode="clip"), attr, place < length, jnp.minimum(length * keep, k))
+    return Draw(neighbours.values.at[at].get(mode="clip"), attr, place < length, jnp.minimum(length * keep, k))
 
 
-def is_neighbour(neighbours: Neighbours, nodes: jax.Array, ids: jax.Array) -> jax.Array:
+def is_neighbour(neighbours: Ragged, nodes: jax.Array, ids: jax.Array) -> jax.Array:
     """Whether each node has its ids as neighbours: bool [n, k] of nodes [n] and ids [n, k].
 
     By bisection; every node's neighbours must ascend.
@@ -109,12 +95,12 @@ def is_neighbour(neighbours: Neighbours, nodes: jax.Array, ids: jax.Array) -> ja
     def halve(bounds: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, jax.Array]:
         low, high = bounds
         middle = low + (high - low) // 2
-        passed = (low < high) & (neighbours.ids.at[middle].get(mode="clip") < ids)
+        passed = (low < high) & (neighbours.values.at[middle].get(mode="clip") < ids)
         return jnp.where(passed, middle + 1, low), jnp.where(passed, high, middle)
 
     # As often as the longest list of these nodes asks for.
     found, _ = jax.lax.while_loop(lambda bounds: jnp.any(bounds[0] < bounds[1]), halve, (low, end))
-    return (found < end) & (neighbours.ids.at[found].get(mode="clip") == ids)
+    return (found < end) & (neighbours.values.at[found].get(mode="clip") == ids)
 
 
 def _narrow(attr: np.ndarray) -> jax.Array:
@@ -124,7 +110,6 @@ def _narrow(attr: np.ndarray) -> jax.Array:
     return jax.device_put(attr.astype(np.min_scalar_type(attr.max(initial=0))))
 
 
-def _offsets(nodes: np.ndarray, n_nodes: int) -> tuple[jax.Array, jax.Array]:
-    length = np.bincount(nodes, minlength=n_nodes)
-    start = np.cumsum(length) - length
-    return jax.device_put(start.astype(np.int32)), jax.device_put(length.astype(np.int32))
+def _offsets_on_device(nodes: np.ndarray, n_nodes: int) -> tuple[jax.Array, jax.Array]:
+    start, length = offsets(nodes, n_nodes)
+    return jax.device_put(start), jax.device_put(length)

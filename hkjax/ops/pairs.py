@@ -1,6 +1,6 @@
 """Inner products of many pairs of rows, and sums of their gradients, without a copy of all rows where it can be."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
@@ -12,11 +12,10 @@ from hkjax.ops.autodiff.bilinear import bilinear_primitives
 from hkjax.ops.collectives import all_gather, device_key
 from hkjax.ops.columns import sum_columns
 from hkjax.ops.lookup import take_whole
-from hkjax.ops.lowerings import one_hot_samples
+from hkjax.ops.lowerings import in_order, one_hot
 from hkjax.ops.lowerings.blocks import add_rows, map_rows
+from hkjax.ops.lowerings.threefry import random_bits, unpack_bits
 from hkjax.ops.rows import row_dot
-from hkjax.ops.sampling import random_words
-from hkjax.ops.segment import segment_sum, sort_ids
 from hkjax.ops.sparse import PADDING_ROW, Edges, local_sddmm
 from hkjax.precision import sum_dtype
 
@@ -41,7 +40,7 @@ def score_samples(rows: jax.Array, tables: Sequence[jax.Array], ids: jax.Array) 
 
     def scores(*arrays: jax.Array) -> jax.Array:
         *tables, rows = arrays
-        score = _score_small if len(tables[0]) <= one_hot_samples.MOST_ROWS else _score
+        score = _score_small if len(tables[0]) <= one_hot.MOST_ROWS else _score
         # Side by side, the rows of one id are read at once. The primitive is a form of one array, not of several.
         return score(rows, jnp.concatenate(tables, axis=1), ids, n=ids.shape[0])
 
@@ -60,7 +59,7 @@ def pair_gram(x: jax.Array, pairs: Edges) -> tuple[jax.Array, jax.Array, jax.Arr
 def half_pair_gram(key: jax.Array, x: jax.Array, pairs: Edges) -> tuple[jax.Array, jax.Array, jax.Array]:
     """`pair_gram` over a random half of the dimensions: each counts with probability 1/2, drawn anew for each pair."""
     d, n_pairs = x.shape[-1], pairs.rows.shape[0]
-    bits = random_words(device_key(key), (n_pairs, -(-d // 32)))
+    bits = random_bits(device_key(key), (n_pairs, -(-d // 32)))
 
     def gram(x: jax.Array, dimensions: jax.Array) -> jax.Array:
         return masked_gram(x, pairs.rows, pairs.columns, pairs.csc_order, bits, dimensions)
@@ -95,14 +94,6 @@ def _masked_gram_jvp(primals: Any, tangents: Any) -> tuple[jax.Array, jax.Array]
     return masked_gram(*primals), 2 * _masked(tangents[0], x, *pairs, n=pairs[0].shape[0])
 
 
-@jax.jit
-def unpack_bits(bits: jax.Array, dimensions: jax.Array) -> jax.Array:
-    """The bits of some dimensions: bool [pairs, d] from uint32 [pairs, words] and int [d]."""
-    words = [jnp.where(dimensions // 32 == w, bits[:, w : w + 1], 0) for w in range(bits.shape[1])]
-    of_dimension = sum(words[1:], start=words[0])
-    return of_dimension >> (dimensions % 32).astype(jnp.uint32) & 1 == 1
-
-
 # The form's arguments: weights [B, K, T], rows [B, d] and T tables side by side, [N, T d].
 def _products(rows: jax.Array, table: jax.Array, ids: jax.Array, n: int) -> jax.Array:
     del n
@@ -128,14 +119,6 @@ def _row_sums(weights: jax.Array, table: jax.Array, ids: jax.Array, n: int) -> j
     return total
 
 
-def _row_sums_at_once(weights: jax.Array, table: jax.Array, ids: jax.Array, n: int) -> jax.Array:
-    """`_row_sums` as a sum by row, in order, of all samples' rows: [B K, T d], which a GPU's compiler does not hold."""
-    n_tables, d = weights.shape[2], table.shape[1] // weights.shape[2]
-    of_samples = table[ids.reshape(-1)].reshape(ids.size, n_tables, d) * weights.reshape(ids.size, n_tables, 1)
-    row = jax.lax.broadcasted_iota(jnp.int32, ids.shape, 0).reshape(-1)
-    return segment_sum(of_samples.astype(sum_dtype(weights.dtype, table.dtype)), row, n).sum(axis=1)
-
-
 def _table_sums(weights: jax.Array, rows: jax.Array, ids: jax.Array, n: int) -> jax.Array:
     def add(total: jax.Array, block: tuple[jax.Array, jax.Array]) -> tuple[jax.Array, None]:
         weight, members = block
@@ -146,25 +129,24 @@ def _table_sums(weights: jax.Array, rows: jax.Array, ids: jax.Array, n: int) -> 
     return jnp.concatenate([jax.lax.scan(add, zeros, xs)[0] for xs in blocks], axis=1)
 
 
-def _table_sums_in_order(weights: jax.Array, rows: jax.Array, ids: jax.Array, n: int) -> jax.Array:
-    """`_table_sums`, but of all samples' rows at once, in ascending order of their ids: no scatter is without order."""
-    in_order, samples = sort_ids(ids.reshape(-1))
-    of_samples = _side_by_side(weights.reshape(ids.size, -1)[samples], rows[samples // ids.shape[1]])
-    return segment_sum(of_samples.astype(sum_dtype(weights.dtype, rows.dtype)), in_order, n)
+def _make_form(name: str, of_small_tables: bool) -> tuple[Callable[..., jax.Array], ...]:
+    """The form's three derivatives, of which the first is the scores; only small tables are multiplied whole."""
+
+    def offered(**ways: Callable[..., jax.Array]) -> dict[str, Callable[..., jax.Array]]:
+        names = {"gathered": "gathered", "in_order": "in order", "one_hot": "one-hot products"}
+        return {names[way]: f for way, f in ways.items() if of_small_tables or way != "one_hot"}
+
+    return bilinear_primitives(
+        name,
+        offered(gathered=_products, one_hot=one_hot.products),
+        offered(gathered=_row_sums, in_order=in_order.row_sums, one_hot=one_hot.row_sums),
+        offered(gathered=_table_sums, in_order=in_order.table_sums, one_hot=one_hot.table_sums),
+        operation="score_samples",
+    )
 
 
-def _side_by_side(weights: jax.Array, rows: jax.Array) -> jax.Array:
-    """The products of numbers [..., T] with rows [..., d], each row's one after another: [..., T d]."""
-    return jnp.concatenate([weights[..., t : t + 1] * rows for t in range(weights.shape[-1])], axis=-1)
-
-
-_dense = (one_hot_samples.products, one_hot_samples.row_sums, one_hot_samples.table_sums)
-# Many rows in flight, and no loop, whose every round a GPU's host has to start.
-_samples_at_once = (None, _row_sums_at_once, _table_sums_in_order)
-_score, _, _ = bilinear_primitives("score", _products, _row_sums, _table_sums, cuda=_samples_at_once)
-_score_small, _, _ = bilinear_primitives(
-    "score_small", _products, _row_sums, _table_sums, tpu=_dense, cuda=_samples_at_once
-)
+_score, _, _ = _make_form("score", False)
+_score_small, _small_row_sums, _small_table_sums = _make_form("score_small", True)
 
 
 def _column_blocks(x: jax.Array) -> jax.Array:
@@ -201,21 +183,7 @@ def _masked_sums(weights: jax.Array, y: jax.Array, *pairs: jax.Array, n: int) ->
     return add_rows(add, jnp.zeros((n, y.shape[1]), y.dtype), (weights, first, second, bits), (0, PADDING_ROW, 0, 0))
 
 
-def _masked_sums_in_order(weights: jax.Array, y: jax.Array, *pairs: jax.Array, n: int) -> jax.Array:
-    """`_masked_sums` at the first ends, then at the second in their order."""
-    first, second, order, bits, dimensions = pairs
-
-    def add(total: jax.Array, block: tuple[jax.Array, ...]) -> jax.Array:
-        w, here, there, bits = block
-        mask = unpack_bits(bits, dimensions).astype(y.dtype)
-        rows = mask * (w[:, 0:1] * y[here] + w[:, 1:2] / 2 * y[there])
-        return total.at[here].add(rows, indices_are_sorted=True, mode="drop")
-
-    total = jnp.zeros((n, y.shape[1]), y.dtype)
-    total = add_rows(add, total, (weights, first, second, bits), (0, PADDING_ROW, 0, 0))
-    at_second = (weights[order, ::-1], second[order], first[order], bits[order])
-    return add_rows(add, total, at_second, (0, PADDING_ROW, 0, 0))
-
-
-_pairs_in_order = (None, _masked_sums_in_order, _masked_sums_in_order)
-_masked, _, _ = bilinear_primitives("masked", _masked_products, _masked_sums, _masked_sums, cuda=_pairs_in_order)
+_masked_sums_ways = {"as they come": _masked_sums, "in order": in_order.masked_sums}
+_masked, _masked_sums_by_rows, _ = bilinear_primitives(
+    "masked", _masked_products, _masked_sums_ways, _masked_sums_ways, operation="masked_gram"
+)

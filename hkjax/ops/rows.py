@@ -2,14 +2,12 @@
 
 import jax
 import jax.numpy as jnp
-from jax.ad_checkpoint import checkpoint_name
 from jax.interpreters import ad
 
 from hkjax.ops.autodiff.primitive import make_primitive
+from hkjax.ops.lowerings import dots
+from hkjax.ops.recompute import keep
 from hkjax.precision import sum_dtype
-
-# What squares of rows are called, for the policy of a `jax.checkpoint` that computes rows anew.
-ROW_SQUARES = "row squares"
 
 
 def row_dot(a: jax.Array, b: jax.Array) -> jax.Array:
@@ -25,17 +23,13 @@ def broadcast_rows(scales: jax.Array, d: int) -> jax.Array:
 
 def l2_normalize(x: jax.Array) -> jax.Array:
     """Scales rows to length 1; rows of length below 1e-12 are divided by that instead. [..., d] -> [..., d]."""
-    square = checkpoint_name(row_dot(x, x), ROW_SQUARES)
+    square = keep(row_dot(x, x))
     long = square > 1e-24
     return x * broadcast_rows(1 / jnp.where(long, jnp.sqrt(jnp.where(long, square, 1)), 1e-12), x.shape[-1])
 
 
 def materialize(x: jax.Array) -> jax.Array:
-    """Returns x; stops XLA's CPU backend from recomputing x, and its gradient, in every loop that reads it.
-
-    That backend recomputes sums and products where they are read, and so whole chains many times over. It computes a
-    quotient once.
-    """
+    """Returns x; stops a compiler from recomputing x, and its gradient, in every loop that reads it."""
     return _materialize.bind(x)
 
 
@@ -43,26 +37,13 @@ def _sum(a: jax.Array, b: jax.Array) -> jax.Array:
     return jnp.sum(a * b, axis=-1)
 
 
-def _sum_by_dot(a: jax.Array, b: jax.Array) -> jax.Array:
-    return jnp.matmul(a * b, jnp.ones(a.shape[-1], a.dtype), precision="highest")
-
-
 def _repeated(x: jax.Array, d: int) -> jax.Array:
     return jnp.broadcast_to(x[..., None], (*x.shape, d))
 
 
-def _repeated_by_dot(x: jax.Array, d: int) -> jax.Array:
-    return jnp.matmul(x[..., None], jnp.ones((1, d), x.dtype), precision="highest")
-
-
-def _quotient(x: jax.Array) -> jax.Array:
-    # Equals x, but the compiler cannot prove it: divides by 1 where finite, by 2 at infinity and nan.
-    return x / jnp.where(jnp.isfinite(x), 1, 2).astype(x.dtype)
-
-
-_row_dot = make_primitive("row_dot", _sum, cpu=_sum_by_dot)
-_repeat = make_primitive("repeat", _repeated, static="d", cpu=_repeated_by_dot)
-_materialize = make_primitive("materialize", lambda x: x, cpu=_quotient)
+_row_dot = make_primitive("row_dot", {"sum": _sum, "dot with ones": dots.sum_by_dot})
+_repeat = make_primitive("repeat", {"broadcast": _repeated, "dot with ones": dots.repeat_by_dot}, static="d")
+_materialize = make_primitive("materialize", {"itself": lambda x: x, "quotient": dots.quotient})
 ad.defbilinear(
     _row_dot,
     lambda cotangent, a, b: broadcast_rows(cotangent, b.shape[-1]) * b,

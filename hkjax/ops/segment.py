@@ -1,11 +1,57 @@
-"""Sums, means and softmaxes over the members of a segment: the edges of a node, the items of a history."""
+"""Ragged lists, and sums, means and softmaxes over segments: the edges of a node, the items of a history."""
 
-import chex
+from typing import Any, NamedTuple
+
 import jax
 import jax.numpy as jnp
+import numpy as np
 
-# How many members of a segment are added to one row, where there are many.
-_PIECE = 256
+from hkjax.shapes import check_prefix, check_same_shape
+
+# The row, or segment, of padding: past the end of any table, where a scatter drops it.
+PADDING_ROW = np.iinfo(np.int32).max
+
+
+class Ragged(NamedTuple):
+    """Lists of different lengths, one after another.
+
+    Attributes:
+        start, length: int32 [lists], where each list lies.
+        values: [members].
+        attr: what members carry besides, such as ids of relations; [members], or None.
+    """
+
+    start: Any
+    length: Any
+    values: Any
+    attr: Any = None
+
+    def of(self, k: int) -> tuple[Any, ...]:
+        """Values of list k and, if members carry something, that; on the host."""
+        place = slice(self.start[k], self.start[k] + self.length[k])
+        return (self.values[place],) if self.attr is None else (self.values[place], self.attr[place])
+
+
+def make_ragged(owners: np.ndarray, values: np.ndarray, n: int, attr: np.ndarray | None = None) -> Ragged:
+    """Groups values by their owners on the host, in their order.
+
+    Args:
+        owners: int [members], the list that each value belongs to.
+        values: [members].
+        n: number of lists.
+        attr: [members].
+
+    Returns:
+        NumPy arrays.
+    """
+    order = np.argsort(owners, kind="stable")
+    return Ragged(*offsets(owners, n), values[order], None if attr is None else attr[order])
+
+
+def offsets(owners: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
+    """Start and length of each of n lists, int32 [n], from the owner of each member."""
+    length = np.bincount(owners, minlength=n)
+    return (np.cumsum(length) - length).astype(np.int32), length.astype(np.int32)
 
 
 def sort_ids(ids: jax.Array) -> tuple[jax.Array, jax.Array]:
@@ -19,18 +65,6 @@ def segment_sum(x: jax.Array, segments: jax.Array, n_segments: int) -> jax.Array
     return jax.ops.segment_sum(x, segments, n_segments, indices_are_sorted=True)
 
 
-def segment_sum_by_pieces(x: jax.Array, segments: jax.Array, n_segments: int) -> jax.Array:
-    """`segment_sum`; of few and long segments by their pieces: a GPU's threads would wait to add to the same rows."""
-    n = segments.shape[0]
-    if n <= _PIECE * n_segments:
-        return segment_sum(x, segments, n_segments)
-    begins = (jnp.arange(n) % _PIECE == 0) | (segments != jnp.roll(segments, 1))
-    piece, n_pieces = jnp.cumsum(begins, dtype=jnp.int32) - 1, n_segments + -(-n // _PIECE)
-    first = jnp.searchsorted(piece, jnp.arange(n_pieces, dtype=jnp.int32), method="scan_unrolled")
-    of_piece = segments.at[first].get(mode="clip")  # Past the last there are empty ones.
-    return segment_sum(segment_sum(x, piece, n_pieces), of_piece, n_segments)
-
-
 def segment_mean(x: jax.Array, segments: jax.Array, n_segments: int, where: jax.Array) -> jax.Array:
     """Mean over the members of each segment.
 
@@ -38,12 +72,12 @@ def segment_mean(x: jax.Array, segments: jax.Array, n_segments: int, where: jax.
         x: [members, ...].
         segments: int [members], ascending.
         n_segments: number of segments.
-        where: bool [members]; members of which it is false do not count.
+        where: bool [members]; false for members that do not count.
 
     Returns:
         [n_segments, ...], 0 for a segment without a member.
     """
-    chex.assert_equal_shape_prefix([x, segments, where], 1)
+    check_prefix("segment_mean", x=x, segments=segments, where=where)
     ones = [1] * (x.ndim - 1)
     total = segment_sum(jnp.where(where.reshape(-1, *ones), x, 0), segments, n_segments)
     count = segment_sum(where.astype(x.dtype), segments, n_segments)
@@ -62,7 +96,7 @@ def segment_softmax(logits: jax.Array, segments: jax.Array, n_segments: int, whe
     Returns:
         [members], summing to 1 over each segment that has a member, and finite for all.
     """
-    chex.assert_equal_shape([logits, segments, where])
+    check_same_shape("segment_softmax", logits=logits, segments=segments, where=where)
     masked = jax.lax.stop_gradient(jnp.where(where, logits, -jnp.inf))
     top = jax.ops.segment_max(masked, segments, n_segments, indices_are_sorted=True)
     shift = jnp.where(jnp.isfinite(top), top, 0)[segments]

@@ -19,10 +19,9 @@ from hkjax.ops.autodiff.bilinear import bilinear_primitives
 from hkjax.ops.collectives import DATA, ROWS, psum
 from hkjax.ops.columns import reduce_columns, sum_columns
 from hkjax.ops.lowerings.blocks import add_rows, map_rows
+from hkjax.ops.recompute import keep
 from hkjax.ops.rows import row_dot
-from hkjax.ops.segment import segment_sum
-
-PADDING_ROW = np.iinfo(np.int32).max
+from hkjax.ops.segment import PADDING_ROW, segment_sum
 
 
 class Edges(NamedTuple):
@@ -71,7 +70,7 @@ def spmm(weights: jax.Array, x: jax.Array, edges: Edges, n_rows: int) -> jax.Arr
     """
     chex.assert_rank([weights, x], [1, 2])
     _assert_weights(weights, edges)
-    return psum(reduce_columns(lambda x: local_spmm(weights, x, edges, n_rows), [x]), DATA)
+    return keep(psum(reduce_columns(lambda x: local_spmm(weights, x, edges, n_rows), [x]), DATA))
 
 
 def spmm_transposed(weights: jax.Array, y: jax.Array, edges: Edges, n_columns: int) -> jax.Array:
@@ -82,7 +81,7 @@ def spmm_transposed(weights: jax.Array, y: jax.Array, edges: Edges, n_columns: i
     def sums(y: jax.Array) -> jax.Array:
         return _by_columns(weights, y, *edges[:5], n=n_columns)
 
-    return psum(reduce_columns(sums, [y]), DATA)
+    return keep(psum(reduce_columns(sums, [y]), DATA))
 
 
 def sddmm(y: jax.Array, x: jax.Array, edges: Edges) -> jax.Array:

@@ -4,7 +4,6 @@ Every edge has a random word, and those with the smallest words are kept. As the
 edge's number alone, an edge is known to be kept wherever it stands, in the order of rows or of columns.
 """
 
-from functools import partial
 from typing import Any
 
 import jax
@@ -12,6 +11,7 @@ import jax.numpy as jnp
 
 from hkjax.ops.autodiff.primitive import make_primitive
 from hkjax.ops.collectives import device_key
+from hkjax.ops.lowerings.searches import bound_by_order
 from hkjax.ops.lowerings.threefry import folded_words
 from hkjax.ops.sparse import Edges
 
@@ -81,11 +81,6 @@ def _bound_by_bits(words: jax.Array, size: int) -> jax.Array:
     return jax.lax.fori_loop(jnp.uint32(0), jnp.uint32(32), refine, jnp.uint32(0))
 
 
-def _bound_by_order(words: jax.Array, size: int) -> jax.Array:
-    """The same from the sorted words: GPUs sort them sooner than a host starts the kernels of 32 rounds."""
-    return jnp.sort(words)[size] if size < words.size else jnp.uint32(0xFFFFFFFF)
-
-
 def compact(arrays: Any, kept: jax.Array, size: int) -> Any:
     """The first entries of arrays that are kept, in their order.
 
@@ -97,48 +92,11 @@ def compact(arrays: Any, kept: jax.Array, size: int) -> Any:
     Returns:
         Arrays [size].
     """
-    by_shifts, by_places = partial(_compact_by_shifts, size=size), partial(_compact_by_places, size=size)
-    return jax.lax.platform_dependent(arrays, kept, tpu=by_shifts, default=by_places)
-
-
-def _compact_by_places(arrays: Any, kept: jax.Array, size: int) -> Any:
-    places = _places.bind(kept, size=size)
+    # Dropped entries write 0 to the slot of the last kept one; max leaves it unchanged.
+    slot = jnp.maximum(jnp.cumsum(kept, dtype=jnp.int32) - 1, 0)
+    place = jnp.where(kept, jnp.arange(kept.size, dtype=jnp.int32), 0)
+    places = jnp.zeros(size, jnp.int32).at[slot].max(place, indices_are_sorted=True, mode="drop")
     return jax.tree.map(lambda x: x[places], arrays)
 
 
-def _places_by_scatter(kept: jax.Array, size: int) -> jax.Array:
-    """Where the first entries that are kept lie, int32 [size]."""
-    # What is not kept goes to the place of what is kept before it, where 0 changes no maximum.
-    number = jnp.maximum(jnp.cumsum(kept, dtype=jnp.int32) - 1, 0)
-    place = jnp.where(kept, jnp.arange(kept.size, dtype=jnp.int32), 0)
-    return jnp.zeros(size, jnp.int32).at[number].max(place, indices_are_sorted=True, mode="drop")
-
-
-def _places_by_search(kept: jax.Array, size: int) -> jax.Array:
-    """The same without a scatter, where entries for one place would wait for each other on a GPU."""
-    n_kept, wanted = jnp.cumsum(kept, dtype=jnp.int32), jnp.arange(1, size + 1, dtype=jnp.int32)
-    return jnp.searchsorted(n_kept, wanted, method="scan_unrolled").astype(jnp.int32)
-
-
-def _compact_by_shifts(arrays: Any, kept: jax.Array, size: int) -> Any:
-    """Without an index: what is kept moves down by powers of two, the lowest first, so that no two of them meet."""
-    n, distance = kept.size, jnp.where(kept, jnp.cumsum(~kept, dtype=jnp.int32), 0)
-
-    def move(i: int, moving: Any) -> Any:
-        step = 1 << i
-
-        def shifted(x: jax.Array) -> jax.Array:
-            return jax.lax.dynamic_slice_in_dim(jnp.pad(x, (0, n)), step, n)
-
-        distance, arrays = moving
-        after = shifted(distance)
-        comes, goes = after & step != 0, distance & step != 0
-        arrays = jax.tree.map(lambda x: jnp.where(comes, shifted(x), x), arrays)
-        return jnp.where(comes, after, jnp.where(goes, 0, distance)), arrays
-
-    moved = jax.lax.fori_loop(0, (n - size).bit_length(), move, (distance, arrays))[1]
-    return jax.tree.map(lambda x: x[:size], moved)
-
-
-_bound = make_primitive("bound_of_subset", _bound_by_bits, static="size", cuda=_bound_by_order)
-_places = make_primitive("places_of_kept", _places_by_scatter, static="size", cuda=_places_by_search)
+_bound = make_primitive("bound_of_subset", {"bits": _bound_by_bits, "sorted words": bound_by_order}, static="size")

@@ -1,7 +1,7 @@
 """What history items and attributes contribute to scores, for many pairs of users and items at once.
 
 What a history item contributes is the derivative of the score by how often the item counts in the history: to first
-order, what the score loses without it. What an attribute contributes is said by the model (`FoldIn.attributes`).
+order, what the score loses without it. What an attribute contributes is said by the model (`FoldIn.score_attributes`).
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -14,7 +14,7 @@ import numpy as np
 
 from hkjax.data.dataset import Dataset
 from hkjax.models.base import FoldIn, Recommender, Representation
-from hkjax.ops.transfer import to_host
+from hkjax.transfer import to_host
 
 # History items, or facts, that are read at once.
 _POSITIONS_PER_BLOCK = 1 << 15
@@ -73,7 +73,7 @@ def history_contributions(
         For each pair float [length of the history].
     """
     fold_in, results = _fold_in(recommender), [np.zeros(0)] * len(items)
-    function = partial(_derivative, fold_in.users, recommender.score_pairs, prepared, representation)
+    function = partial(_derivative, fold_in.encode_users, recommender.score_pairs, prepared, representation)
     for rows, block, room in _buckets(np.array([len(history) for history in histories])):
         values, mask = _padded([histories[row] for row in rows], block, room)
         of_rows = np.pad(rows, (0, block - len(rows)))
@@ -106,7 +106,7 @@ def attribute_contributions(
         of_rows = np.pad(rows, (0, block - len(rows)))
         pairs = zip(*(facts.of(items[row]) for row in rows), strict=True)
         padded = (_padded(arrays, block, room)[0] for arrays in pairs)
-        found = _attributes(fold_in.attributes, prepared, representation, users[of_rows], items[of_rows], *padded)
+        found = _attributes(fold_in.score_attributes, prepared, representation, users[of_rows], items[of_rows], *padded)
         for row, contributions in zip(rows, to_host(found), strict=False):
             results[row] = contributions[: facts.length[items[row]]]
     return results

@@ -68,7 +68,7 @@ def _write(
 
         def score_histories(arrays: Any, items: jax.Array, weights: jax.Array) -> jax.Array:
             prepared, representation = arrays
-            folded = fold_in.users(prepared, representation, items, weights, None)
+            folded = fold_in.encode_users(prepared, representation, items, weights, None)
             return recommender.score_all_items(folded, jnp.arange(items.shape[0]))
 
         prepared = jax.jit(fold_in.prepare)(params, recommender.inputs)

@@ -13,8 +13,8 @@ import pyarrow as pa
 
 from hkjax.data.blocks import group_by
 from hkjax.data.dataset import Dataset
-from hkjax.ops.transfer import to_host
 from hkjax.serving.contributions import attribute_contributions, history_contributions, item_facts
+from hkjax.transfer import to_host
 
 if TYPE_CHECKING:
     from hkjax.serving.recommend import TrainedModel
@@ -114,9 +114,9 @@ def neighbour_rows(model: "TrainedModel", user: int, item: int) -> pa.Table:
     """
     r, names = model.recommender, model.data.names
     best: list[tuple[str, float]] = []
-    if r.fold_in is not None and r.fold_in.neighbours is not None:
+    if r.fold_in is not None and r.fold_in.score_co_users is not None:
         arguments = (model.params, r.inputs, model.representation, jnp.asarray(user), jnp.asarray(item))
-        found = np.array(to_host(jax.jit(r.fold_in.neighbours)(*arguments)))
+        found = np.array(to_host(jax.jit(r.fold_in.score_co_users)(*arguments)))
         found[user] = 0
         order = np.argsort(-found, kind="stable")[:_N_NAMED]
         best = [(names.users[k], float(found[k])) for k in order if found[k] > 0]
@@ -141,12 +141,12 @@ def _shared_facts(
 ) -> list[list[Fact]]:
     """The facts that each item shares with the named history items and that contribute, the most first."""
     data, fold_in = model.data, model.recommender.fold_in
-    if fold_in is None or fold_in.attributes is None or not len(data.triples):
+    if fold_in is None or fold_in.score_attributes is None or not len(data.triples):
         return [[] for _ in items]
     representation = model.representation
     if users is None:
         row = jnp.asarray(histories[0])[None]
-        representation = fold_in.users(prepared, representation, row, jnp.ones(row.shape), None)
+        representation = fold_in.encode_users(prepared, representation, row, jnp.ones(row.shape), None)
         users = np.zeros(len(items), np.int64)
     facts, results = item_facts(data), []
     owners = np.repeat(np.arange(data.n_items), facts.length).astype(np.int64)

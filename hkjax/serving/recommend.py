@@ -111,7 +111,7 @@ def recommend_like(
     history = item_numbers(data, liked)
     prepared = jax.jit(recommender.fold_in.prepare)(model.params, recommender.inputs)
     weights = jnp.ones((1, len(history)))
-    folded = jax.jit(recommender.fold_in.users)(
+    folded = jax.jit(recommender.fold_in.encode_users)(
         prepared, model.representation, jnp.asarray(history)[None], weights, None
     )
     own = Interactions(np.zeros(len(history), np.int32), history.astype(np.int32), np.ones(len(history), np.int32))

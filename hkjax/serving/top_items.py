@@ -11,7 +11,7 @@ from hkjax.data.blocks import blocked_pairs
 from hkjax.data.dataset import Interactions
 from hkjax.models.base import Recommender, Representation
 from hkjax.ops.top_k import top_k
-from hkjax.ops.transfer import one_ahead, to_host
+from hkjax.transfer import one_ahead, to_host
 
 _SCORES_PER_BLOCK = 1 << 24
 

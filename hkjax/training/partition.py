@@ -19,7 +19,7 @@ from hkjax.data.batching import Batches, shard_layout
 from hkjax.errors import InputError
 from hkjax.models.base import Params, Recommender, ShardedModel
 from hkjax.ops.collectives import DATA, ROWS, pad_rows, psum
-from hkjax.ops.transfer import on_host, put_global
+from hkjax.transfer import on_host, put_global
 
 MeshShape = tuple[int, int]
 

@@ -13,11 +13,11 @@ from hkjax.data.batching import Batches, epoch_order, shard_order
 from hkjax.errors import InputError
 from hkjax.models.base import Batch, Inputs, Metrics, Params, Recommender
 from hkjax.ops.collectives import DATA, ROWS
-from hkjax.ops.transfer import put_global
 from hkjax.training.memory import check_memory
 from hkjax.training.partition import MeshShape, Partitioner, make_mesh
 from hkjax.training.state import TrainState, create_state
 from hkjax.training.step import train_steps
+from hkjax.transfer import put_global
 
 Parallel = Literal["pmap", "shard_map"]
 

@@ -22,14 +22,14 @@ def warm_start(recommender: Recommender, trained: Recommender, params: Params) -
         trained: the same model, of the data that it was trained on.
         params: its parameters.
     """
-    fold_in, before = recommender.fold_in, {*trained.rows.get("item", ())}
-    known = np.array([name in before for name in recommender.rows.get("item", ())])
+    fold_in, before = recommender.fold_in, {*trained.row_ids.get("item", ())}
+    known = np.array([name in before for name in recommender.row_ids.get("item", ())])
 
     def init(key: jax.Array) -> Params:
-        started = transfer_rows(recommender.init(key), params, recommender.rows, trained.rows)
-        if fold_in is None or fold_in.items is None or known.all():
+        started = transfer_rows(recommender.init(key), params, recommender.row_ids, trained.row_ids)
+        if fold_in is None or fold_in.predict_items is None or known.all():
             return started
-        return fold_in.items(started, recommender.inputs, jnp.asarray(known))
+        return fold_in.predict_items(started, recommender.inputs, jnp.asarray(known))
 
     return recommender._replace(init=init)
 
@@ -42,7 +42,7 @@ def transfer_rows(
     Args:
         new: fresh parameters, of a model with the users and items of today.
         old: trained parameters of the same model.
-        new_rows, old_rows: whose the rows are, for parameters that have one for each of something; `Recommender.rows`.
+        new_rows, old_rows: ids of the parameters' rows; `Recommender.row_ids`.
 
     Returns:
         `new`, but with the rows of `old` wherever both have one of the same name, and all of `old` in the parameters

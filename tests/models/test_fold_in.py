@@ -22,7 +22,7 @@ def folded(model, data, params, ids, extra=0):
     histories = make_histories(positives.users, positives.items, data.n_users)
     m = int(histories.length.max()) + extra
     weights = (jnp.arange(m) < histories.length[:, None]).astype(jnp.float64)
-    items = histories.items[jnp.minimum(histories.start[:, None] + jnp.arange(m), histories.items.size - 1)]
+    items = histories.values[jnp.minimum(histories.start[:, None] + jnp.arange(m), histories.values.size - 1)]
     prepared = jax.jit(model.fold_in.prepare)(params, model.inputs)
     return prepared, jax.jit(model.encode)(params, model.inputs), items, weights
 
@@ -34,7 +34,7 @@ def test_trained_users_fold_in_to_what_they_are(name, tiny_data):
         params = jax.tree.map(lambda x: x.astype(jnp.float64), jax.jit(model.init)(jax.random.key(0)))
         ids = jnp.arange(tiny_data.n_users)
         prepared, representation, items, weights = folded(model, tiny_data, params, ids, extra=2)
-        found = jax.jit(model.fold_in.users)(prepared, representation, items, weights, ids)
+        found = jax.jit(model.fold_in.encode_users)(prepared, representation, items, weights, ids)
         # LightGCN's degrees are in float32 whatever the precision.
         tolerance = {"rtol": 1e-6, "atol": 1e-8} if name == "lightgcn" else {"rtol": 1e-9, "atol": 1e-12}
         jax.tree.map(lambda x, y: np.testing.assert_allclose(x, y, **tolerance, err_msg=name), found, representation)
@@ -49,7 +49,7 @@ def test_new_users_are_functions_of_their_histories(name, tiny_data):
 
         @jax.jit
         def score(items, weights):
-            users = model.fold_in.users(prepared, representation, items, weights, None)
+            users = model.fold_in.encode_users(prepared, representation, items, weights, None)
             return model.score_pairs(users, jnp.zeros(1, int), jnp.array([7]))[0]
 
         items, weights = jnp.array([[3, 5, 9, 0]]), jnp.array([[1.0, 1, 1, 0]])
@@ -73,7 +73,7 @@ def test_the_edges_of_an_item_carry_what_the_graph_adds_to_it(choices, tiny_data
         edges = jnp.flatnonzero(graph.rows == item)
         relations, entities = graph.attr[edges][None], graph.columns[edges][None]
         users, items = jnp.array([2]), jnp.array([item])
-        attributes = jax.jit(model.fold_in.attributes)
+        attributes = jax.jit(model.fold_in.score_attributes)
         carried = attributes(prepared, representation, users, items, relations, entities)
         module = HAKG(config, *(getattr(tiny_data, f"n_{x}") for x in ("users", "items", "entities", "relations")))
         p = module.apply(params)
@@ -89,7 +89,7 @@ def test_the_users_of_an_item_carry_what_collaboration_adds_to_it(choices, tiny_
         model = hakg(config, tiny_data, batch_size=32)
         params = jax.tree.map(lambda x: x.astype(jnp.float64), jax.jit(model.init)(jax.random.key(0)))
         representation = jax.jit(model.encode)(params, model.inputs)
-        carried = jax.jit(model.fold_in.neighbours)(params, model.inputs, representation, user, item)
+        carried = jax.jit(model.fold_in.score_co_users)(params, model.inputs, representation, user, item)
         module = HAKG(config, *(getattr(tiny_data, f"n_{x}") for x in ("users", "items", "entities", "relations")))
         p = module.apply(params)
         x = jax.jit(lambda p, inputs: propagate(config, p, inputs, None))(p, model.inputs)

@@ -30,12 +30,6 @@ def test_gradients_of_rows_add_up_by_id():
     np.testing.assert_array_equal(gradient, np.array([2, 0, 1, 0, 3, 0])[:, None].repeat(3, axis=1))
 
 
-def test_in_order_rows_add_up_to_the_same():
-    table, rows = jnp.zeros((6, 3)), jnp.asarray(np.random.default_rng(0).normal(size=(6, 3)))
-    sums = [add(table, jnp.asarray(IDS.reshape(-1)), rows) for add in (lookup._add_as_they_come, lookup._add_in_order)]
-    np.testing.assert_allclose(*sums, rtol=1e-12, atol=1e-12)
-
-
 def test_gpus_add_rows_in_order():
     gradient = jax.jit(jax.grad(lambda table: jnp.sum(take(table) ** 2)))
     text = gradient.trace(jnp.ones((6, 3))).lower(lowering_platforms=("cuda",)).as_text()

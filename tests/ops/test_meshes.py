@@ -11,9 +11,10 @@ from jax.sharding import PartitionSpec as P
 from hkjax.ops import pairs
 from hkjax.ops.collectives import DATA, ROWS, pad_rows, psum
 from hkjax.ops.lookup import bag, leading_rows, local_rows, segment_scores, square_norm, take_rows
+from hkjax.ops.messages import Coefficients
 from hkjax.ops.pairs import half_pair_gram, pair_gram, score_samples
 from hkjax.ops.sparse import edge_mean, make_edges, sddmm, shard_edges, spmm, spmm_transposed
-from hkjax.ops.triples import Coefficients, edge_gram, weighted_mean
+from hkjax.ops.triples import edge_gram, mean_message
 from hkjax.training.partition import make_mesh
 
 N, M, N_EDGES, N_RELATIONS, D = 11, 7, 53, 3, 5  # sizes that neither 2 nor 4 divides
@@ -57,9 +58,7 @@ OPERATIONS = {
         jnp.sin(scores).sum() for scores in score_samples(jnp.asarray(Y), [x, x**2], jnp.asarray(MEMBERS[:7]))
     ),
     "edge_gram": lambda x, y, e, g: sum(edge_mean(jnp.sin(part), g) for part in edge_gram(x, jnp.asarray(RELATION), g)),
-    "weighted_mean": lambda x, y, e, g: table_sum(
-        weighted_mean(coefficients(x, g), x, jnp.asarray(RELATION), g), jnp.asarray(X)
-    ),
+    "mean_message": lambda x, y, e, g: table_sum(mean_message(message, x, jnp.asarray(RELATION), g), jnp.asarray(X)),
 }
 
 
@@ -68,8 +67,7 @@ def table_sum(table, weights):
     return psum(jnp.sum(jnp.sin(table) * local_rows(weights)), ROWS)
 
 
-def coefficients(x, graph):
-    gram = edge_gram(x, jnp.asarray(RELATION), graph)
+def message(gram):
     return Coefficients(jnp.sin(gram.ht), jnp.cos(gram.hr), gram.tr)
 
 
@@ -115,7 +113,7 @@ def test_values_and_gradients_are_those_of_whole_arrays(name, shape):
 @pytest.mark.parametrize("shape", [(4, 1), (1, 4), (2, 2)])
 def test_the_gram_over_half_of_the_dimensions_too(shape, monkeypatch):
     """With the same dimensions for every pair, so that all devices draw alike."""
-    monkeypatch.setattr(pairs, "random_words", lambda key, shape: jnp.full(shape, 0b10110, jnp.uint32))
+    monkeypatch.setattr(pairs, "random_bits", lambda key, shape: jnp.full(shape, 0b10110, jnp.uint32))
 
     def mean(x, graph):
         return sum(edge_mean(jnp.sin(part), graph) for part in half_pair_gram(jax.random.key(0), x, graph))

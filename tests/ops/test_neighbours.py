@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from hkjax.ops import neighbours
-from hkjax.ops.neighbours import Neighbours, is_neighbour, make_neighbours, make_neighbours_transposed
+from hkjax.ops.neighbours import is_neighbour, make_neighbours, make_neighbours_transposed
+from hkjax.ops.segment import Ragged
 from hkjax.ops.sparse import make_edges
 
 draw_neighbours = jax.jit(neighbours.draw_neighbours, static_argnums=(3, 4))
@@ -68,7 +69,7 @@ def test_the_unbiased_mean_is_that_over_all_neighbours(keep):
 
 
 def test_long_lists_of_neighbours_overflow_nothing():
-    many = Neighbours(jnp.array([5]), jnp.array([2**31 - 10]), jnp.arange(3))
+    many = Ragged(jnp.array([5]), jnp.array([2**31 - 10]), jnp.arange(3))
     # Places past the end have the last id; one that overflowed would be negative and have the first.
     ids = draw_neighbours(jax.random.key(0), many, jnp.zeros(100, int), 50).ids
     assert (ids == 2).all()

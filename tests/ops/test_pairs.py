@@ -8,8 +8,7 @@ import pytest
 from jax.test_util import check_grads
 
 from hkjax.ops import pairs
-from hkjax.ops.lowerings import blocks, one_hot_samples
-from hkjax.ops.sparse import PADDING_ROW
+from hkjax.ops.lowerings import blocks, one_hot
 
 
 @pytest.fixture(autouse=True)
@@ -55,49 +54,6 @@ def test_masked_gram_counts_the_dimensions_whose_bit_is_set(monkeypatch):
     check_grads(loss, (x,), order=2, rtol=1e-5)
 
 
-@pytest.mark.parametrize(("dtype", "tolerance"), [(jnp.float64, 1e-12), (jnp.bfloat16, 1e-5)])
-@pytest.mark.parametrize("n_tables", [1, 2])
-@pytest.mark.parametrize(("n_rows", "n_table", "n_draws"), [(5, 7, 3), (16, 128, 4), (33, 300, 9)])
-def test_other_machines_find_the_same_products_and_sums(n_rows, n_table, n_draws, n_tables, dtype, tolerance):
-    random = np.random.default_rng(0)
-    rows, table = (jnp.asarray(random.normal(size=size), dtype) for size in ((n_rows, 6), (n_table, 6 * n_tables)))
-    ids = jnp.asarray(random.integers(n_table, size=(n_rows, n_draws)))
-    weights = jnp.asarray(random.normal(size=(*ids.shape, n_tables)))
-    for other, usual, args in (
-        (one_hot_samples.products, pairs._products, (rows, table, ids, n_rows)),
-        (one_hot_samples.row_sums, pairs._row_sums, (weights, table, ids, n_rows)),
-        (pairs._row_sums_at_once, pairs._row_sums, (weights, table, ids, n_rows)),
-        (one_hot_samples.table_sums, pairs._table_sums, (weights, rows, ids, n_table)),
-    ):
-        found, expected = (jax.jit(f, static_argnums=3)(*args) for f in (other, usual))
-        assert found.dtype == expected.dtype != jnp.bfloat16
-        np.testing.assert_allclose(found, expected, rtol=tolerance, atol=tolerance)
-
-
-@pytest.mark.parametrize("size", [4, 2048])
-def test_sums_in_the_order_of_their_rows_are_the_same(size, monkeypatch):
-    monkeypatch.setattr(blocks, "SIZE", size)
-    random = np.random.default_rng(0)
-    weights, rows = (jnp.asarray(random.normal(size=shape)) for shape in ((5, 3, 2), (5, 6)))
-    ids = jnp.asarray(random.integers(7, size=(5, 3)))
-    of_samples = weights, rows, ids
-    first, second = random.integers(7, size=(2, 10))
-    first = np.append(np.sort(first[:-1]), PADDING_ROW)
-    of_pairs = jnp.asarray(random.normal(size=(10, 3))).at[-1].set(0), jnp.asarray(random.normal(size=(7, 40)))
-    bits = jnp.asarray(random.integers(2**32, size=(10, 2), dtype=np.uint64).astype(np.uint32))
-    ends = jnp.asarray(first, jnp.int32), jnp.asarray(second, jnp.int32), jnp.argsort(second)
-    for in_order, sums, args in (
-        (pairs._table_sums_in_order, pairs._table_sums, of_samples),
-        (
-            pairs._masked_sums_in_order,
-            pairs._masked_sums,
-            (*of_pairs, *ends, bits, jnp.arange(40)),
-        ),
-    ):
-        found, expected = (jax.jit(partial(f, n=7))(*args) for f in (in_order, sums))
-        np.testing.assert_allclose(found, expected, rtol=1e-12, atol=1e-12)
-
-
 def test_on_gpus_sampled_rows_and_angle_pairs_are_added_in_order():
     rows, ids, bits = jnp.ones((6, 4)), jnp.zeros((6, 3), jnp.int32), jnp.zeros((6, 1), jnp.uint32)
 
@@ -113,7 +69,7 @@ def test_on_gpus_sampled_rows_and_angle_pairs_are_added_in_order():
 
 @pytest.mark.parametrize(("beyond", "gathers"), [(0, False), (1, True)])
 def test_on_tpus_large_tables_are_gathered_from(beyond, gathers):
-    shapes = [(8, 4), (one_hot_samples.MOST_ROWS + beyond, 4)]
+    shapes = [(8, 4), (one_hot.MOST_ROWS + beyond, 4)]
     rows, table = (jax.ShapeDtypeStruct(shape, jnp.float32) for shape in shapes)
     ids = jax.ShapeDtypeStruct((8, 3), jnp.int32)
     lowered = jax.jit(pairs.score_samples).trace(rows, [table], ids).lower(lowering_platforms=("tpu",))

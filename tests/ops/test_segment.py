@@ -1,10 +1,8 @@
 import jax
 import jax.numpy as jnp
 import numpy as np
-import pytest
 from jax.test_util import check_grads
 
-from hkjax.ops import segment
 from hkjax.ops.segment import segment_mean, segment_softmax, segment_sum
 
 
@@ -15,16 +13,6 @@ def test_sums_and_means_are_over_each_segments_members():
     np.testing.assert_array_equal(segment_mean(x, segments, 3, where), [[2, 3], [0, 0], [5, 9]])
     np.testing.assert_array_equal(segment_mean(x, segments, 3, where.at[0].set(False)), [[3, 4], [0, 0], [5, 9]])
     np.testing.assert_array_equal(segment_mean(x[:, 0], segments, 3, ~where), [0, 0, 0])
-
-
-@pytest.mark.parametrize("counts", [[0, 9, 0, 4, 1], [14, 0, 0, 0, 0], [0, 0, 0, 0, 40], [1, 1, 1, 1, 1]])
-def test_pieces_of_segments_add_up_to_them(counts, monkeypatch):
-    monkeypatch.setattr(segment, "_PIECE", 2)
-    beyond = [2**30] * 3 + [2**31 - 1]  # Padding, which adds nothing.
-    segments = jnp.asarray(np.repeat([0, 1, 2, 3, 4], counts).tolist() + beyond, jnp.int32)
-    x = jnp.asarray(np.random.default_rng(0).normal(size=(len(segments), 3)))
-    by_pieces = jax.jit(lambda x: segment.segment_sum_by_pieces(x, segments, 5))
-    np.testing.assert_allclose(by_pieces(x), segment_sum(x, segments, 5), rtol=1e-5, atol=1e-6)
 
 
 def test_softmax_sums_to_one_where_a_member_counts_and_is_zero_elsewhere():

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from hkjax.ops import top_k
+from hkjax.ops.lowerings import searches
 
 
 @pytest.mark.parametrize(("n", "k"), [(200, 1), (200, 2), (640, 9), (641, 5), (1000, 1000)])
@@ -14,7 +15,7 @@ def test_groups_hold_the_largest_scores_the_first_of_equal_ones_first(n, k, valu
     scores[random.random(scores.shape) < random.random((30, 1))] = -np.inf
     scores[0] = -np.inf
     expected = np.argsort(-scores, axis=1, kind="stable")[:, :k]
-    for found in (top_k._by_groups(jnp.asarray(scores), min(k, n // 64)), top_k.top_k(jnp.asarray(scores), k)):
+    for found in (searches.top_by_groups(jnp.asarray(scores), min(k, n // 64)), top_k.top_k(jnp.asarray(scores), k)):
         values, items = map(np.asarray, found)
         np.testing.assert_array_equal(items, expected[:, : items.shape[1]])
         np.testing.assert_array_equal(values, np.take_along_axis(scores, items, axis=1))

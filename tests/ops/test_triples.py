@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from hkjax.ops import triples
+from hkjax.ops.messages import Coefficients
 from hkjax.ops.sparse import PADDING_ROW, make_edges, shard_edges
 
 MATRIX = jnp.arange(15.0).reshape(3, 5)
@@ -30,7 +31,7 @@ def test_columns_in_parts_give_the_same():
     )
 
 
-def test_a_weighted_mean_by_hand():
+def test_a_mean_message_by_hand():
     """Two edges (0, relation 1, 2) and (0, relation 0, 1), one (2, relation 1, 1); entity 1 heads none."""
     graph = make_edges(np.array([0, 2, 0]), np.array([2, 1, 1]), np.array([1, 1, 0]))
     np.testing.assert_array_equal(graph.attr, [1, 0, 1])
@@ -42,14 +43,18 @@ def test_a_weighted_mean_by_hand():
     np.testing.assert_allclose(gram.ht, [3, 0, 2])
     np.testing.assert_allclose(gram.hr, [0, 1, -1])
     np.testing.assert_allclose(gram.tr, [-1, 2, -2])
-    sum_of_all = triples.Coefficients(-jnp.ones(3), jnp.ones(3), 2 * jnp.ones(3))
-    found = triples.weighted_mean(sum_of_all, entity, relation, graph)
+    found = triples.mean_message(
+        lambda gram: Coefficients(-jnp.ones_like(gram.hh), jnp.ones_like(gram.hh), 2 * jnp.ones_like(gram.hh)),
+        entity,
+        relation,
+        graph,
+    )
     # Of entity 0 the mean of (3, 1) - (1, 0) + (0, -2) and (0, 2) - (1, 0) + (2, 2).
     np.testing.assert_allclose(found, [[1.5, 1.5], [0, 0], [-3, -1]])
 
 
 @pytest.mark.parametrize("platform", ["tpu", "cuda"])
-def test_by_rows_messages_are_what_they_are_by_numbers(platform, monkeypatch):
+def test_by_rows_messages_are_what_they_are_by_scalars(platform, monkeypatch):
     random = np.random.default_rng(0)
     graph = make_edges(*random.integers(7, size=(2, 31)), random.integers(3, size=31))
     graph = jax.tree.map(lambda x: x[-1], shard_edges(graph, 4))  # This part ends with padding.
@@ -57,7 +62,7 @@ def test_by_rows_messages_are_what_they_are_by_numbers(platform, monkeypatch):
     chosen = []
 
     def function(gram):
-        return triples.Coefficients(jnp.sin(gram.hh + gram.tr), jnp.cos(gram.ht) * gram.rr, gram.hr * gram.tt)
+        return Coefficients(jnp.sin(gram.hh + gram.tr), jnp.cos(gram.ht) * gram.rr, gram.hr * gram.tt)
 
     def elsewhere(*args, default, **on_platforms):
         chosen.append(on_platforms.get(platform, default))
@@ -96,7 +101,7 @@ def test_messages_may_depend_on_a_traced_number(monkeypatch):
 
     def loss(scale, entity, relation):
         def function(gram):
-            return triples.Coefficients(scale * gram.hh, gram.ht, jnp.cos(scale) * gram.rr)
+            return Coefficients(scale * gram.hh, gram.ht, jnp.cos(scale) * gram.rr)
 
         return jnp.sum(triples.mean_message(function, entity, relation, graph) ** 2)
 

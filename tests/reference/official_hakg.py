@@ -84,8 +84,8 @@ class OfficialCase:
 def _propagated(model, params, inputs):
     """Every layer before its rows are normalised, their sum, and the sum that the model itself computes."""
     p = model.apply(params)
-    raw, x = [], propagation.layer_0(p, inputs)
-    total, whole = x, propagation.Sample(inputs, 1.0)
+    raw, x = [], propagation.layer_0(p)
+    total, whole = x, propagation.KeptEdges(inputs, 1.0)
     for hop in range(model.config.layers):
         gates = tuple(gate[hop] for gate in p.gates)
         raw.append(propagation.layer(model.config, p.relation, gates, x, whole))

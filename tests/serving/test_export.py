@@ -76,7 +76,7 @@ def test_a_server_stands_alone(exported):
     model, folder = exported
     modules = re.findall(r"^(?:import|from) (\w+)", (folder / "server.py").read_text(), re.MULTILINE)
     assert {*modules} <= {"json", "sys", "pathlib", "jax", "numpy"}
-    if model.recommender.fold_in.attributes is None:
+    if model.recommender.fold_in.score_attributes is None:
         command = [sys.executable, "-I", "server.py", model.data.names.users[1]]
         output = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout
         assert output.startswith(f"{model.data.names.users[1]}\t1\t")

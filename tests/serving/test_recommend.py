@@ -105,7 +105,7 @@ def test_contributions_are_what_the_score_loses_to_first_order(films):
 
         @jax.jit
         def score(user, item, history, weight):
-            embedding = recommender.fold_in.users(prepared, model.representation, history, weight, user[None])
+            embedding = recommender.fold_in.encode_users(prepared, model.representation, history, weight, user[None])
             return recommender.score_pairs(embedding, jnp.zeros(1, int), item[None])[0]
 
         for k, (user, item) in enumerate(zip(users, items, strict=True)):

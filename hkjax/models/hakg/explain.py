@@ -9,7 +9,7 @@ from hkjax.data.dataset import Dataset
 from hkjax.geometry import poincare
 from hkjax.models.base import Insight, Picture, Recommender
 from hkjax.models.hakg.representation import HAKGRepresentation
-from hkjax.ops.transfer import to_host
+from hkjax.transfer import to_host
 
 
 def hakg_insight(recommender: Recommender, representation: HAKGRepresentation, data: Dataset) -> Insight:

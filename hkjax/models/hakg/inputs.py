@@ -9,24 +9,23 @@ import numpy as np
 from hkjax.data.dataset import Dataset
 from hkjax.errors import InputError
 from hkjax.models.hakg.config import HAKGConfig
-from hkjax.ops.neighbours import Neighbours, make_neighbours, make_neighbours_transposed
-from hkjax.ops.sampling import Histories, make_exclusions
+from hkjax.ops.neighbours import make_neighbours, make_neighbours_transposed
+from hkjax.ops.sampling import make_exclusions
+from hkjax.ops.segment import Ragged
 from hkjax.ops.sparse import Edges, make_edges
 from hkjax.ops.subset import subsample_edges
 
 
 class Neighbourhoods(NamedTuple):
-    """Whom the nodes are next to, for walks from some of them.
+    """Adjacency lists, for sampling neighbours.
 
     Attributes:
         tails: of each entity, and by which relation.
-        items: of each user; ascending.
         users: of each item.
     """
 
-    tails: Neighbours
-    items: Neighbours
-    users: Neighbours
+    tails: Ragged
+    users: Ragged
 
 
 class HAKGInputs(NamedTuple):
@@ -39,8 +38,8 @@ class HAKGInputs(NamedTuple):
         user_degree: positive items of each user in train, at least 1, [users].
         item_degree: users of each item in train, at least 1, [items].
         pairs: apex (rows) and other entity (columns) of every pair of the angle loss.
-        exclusions: the positive items of each user, which are not negatives.
-        neighbourhoods: where neighbours are sampled, the same graph and interactions by their nodes; else None.
+        exclusions: the positive items of each user, ascending, which are not negatives.
+        neighbourhoods: where neighbours are sampled, the same graph and interactions by entity and item; else None.
     """
 
     graph: Edges
@@ -48,11 +47,11 @@ class HAKGInputs(NamedTuple):
     user_degree: jax.Array
     item_degree: jax.Array
     pairs: Edges
-    exclusions: Histories
+    exclusions: Ragged
     neighbourhoods: Neighbourhoods | None = None
 
 
-class Sample(NamedTuple):
+class KeptEdges(NamedTuple):
     """The edges and interactions that a training step keeps.
 
     Attributes:
@@ -64,13 +63,13 @@ class Sample(NamedTuple):
     scale: float
 
 
-def subsample(config: HAKGConfig, inputs: HAKGInputs, key: jax.Array) -> Sample:
+def subsample(config: HAKGConfig, inputs: HAKGInputs, key: jax.Array) -> KeptEdges:
     """Keeps the fractions `edge_keep` and `interaction_keep`, drawn anew for each key."""
     graph_key, interactions_key = jax.random.split(key)
     graph = subsample_edges(graph_key, inputs.graph, config.edge_keep)
     interactions = subsample_edges(interactions_key, inputs.interactions, config.interaction_keep)
     scale = inputs.interactions.rows.shape[0] / interactions.rows.shape[0]
-    return Sample(inputs._replace(graph=graph, interactions=interactions), scale)
+    return KeptEdges(inputs._replace(graph=graph, interactions=interactions), scale)
 
 
 def make_inputs(config: HAKGConfig, data: Dataset) -> HAKGInputs:
@@ -101,7 +100,6 @@ def make_inputs(config: HAKGConfig, data: Dataset) -> HAKGInputs:
         exclusions=exclusions,
         neighbourhoods=Neighbourhoods(
             tails=make_neighbours(graph, data.n_entities),
-            items=Neighbours(exclusions.start, exclusions.length, exclusions.items),
             users=make_neighbours_transposed(interactions, data.n_items),
         )
         if config.sampling == "neighbours"

@@ -1,29 +1,62 @@
-"""HAKG's two losses, as functions of cosines and of angles (Du et al., SIGIR 2022, arXiv 2204.04959)."""
+"""HAKG's two losses, and their sum over a batch on the whole graph, of which each step keeps a part.
+
+`equations.ranking_loss` and `equations.angle_loss` are the definitions; here they stand for many rows and pairs at
+once, as functions of cosines and of inner products.
+"""
 
 from collections.abc import Sequence
 
-import chex
 import jax
 import jax.numpy as jnp
 
-from hkjax.geometry import cones
+from hkjax.geometry import cones, poincare
+from hkjax.models.base import Batch
 from hkjax.models.hakg.config import HAKGConfig
+from hkjax.models.hakg.inputs import HAKGInputs
+from hkjax.models.hakg.parameters import HAKGParameters
+from hkjax.models.hakg.propagation import Embeddings, propagate
+from hkjax.models.hakg.representation import item_tables
 from hkjax.ops.lookup import take_rows
 from hkjax.ops.pairs import half_pair_gram, pair_gram, score_samples
 from hkjax.ops.rows import l2_normalize, row_dot
+from hkjax.ops.sampling import sample_negatives
 from hkjax.ops.sparse import Edges, edge_mean
 from hkjax.precision import as_factor
+from hkjax.shapes import check_rank, check_same_shape
+
+
+def whole_graph_losses(
+    config: HAKGConfig, p: HAKGParameters, inputs: HAKGInputs, batch: Batch, key: jax.Array
+) -> tuple[jax.Array, jax.Array]:
+    """Computes the ranking loss and the angle loss of a batch."""
+    propagation_key, negatives_key, mask_key = jax.random.split(key, 3)
+    ranking = ranking_loss(config, propagate(config, p, inputs, propagation_key), inputs, batch, negatives_key)
+    if not config.angle_weight:
+        return ranking, jnp.zeros(())
+    points = poincare.exp_map_zero(p.entity, 1.0) if config.angle_space == "ball" else p.entity
+    return ranking, cone_loss(config, points, inputs.pairs, mask_key)
+
+
+@jax.named_scope("ranking loss")
+def ranking_loss(config: HAKGConfig, x: Embeddings, inputs: HAKGInputs, batch: Batch, key: jax.Array) -> jax.Array:
+    """Computes the mean contrastive loss of the rows' positive items against sampled negatives."""
+    users, n_items = batch["user"], inputs.item_degree.size
+    negative = sample_negatives(key, inputs.exclusions, users, batch["example"], config.negatives, n_items)
+    user = take_rows(unit_factors(config, x.user), users)
+    tables = [unit_factors(config, table) for table in item_tables(x, inputs)]
+    losses = contrastive_loss(cosines(user, tables, batch["item"], negative), config.margin)
+    return jnp.mean(batch["weight"] * losses)
 
 
 def unit_factors(config: HAKGConfig, x: jax.Array) -> jax.Array:
-    """Unit rows as factors of dense products, whose inner products are cosines: [..., d] -> [..., d]."""
+    """Scales rows to length 1, as factors of dense products; their inner products are cosines: [..., d] -> [..., d]."""
     return as_factor(l2_normalize(x), config.matmul_dtype)
 
 
 def cosines(
     user: jax.Array, tables: Sequence[jax.Array], positive: jax.Array, negative: jax.Array
 ) -> list[tuple[jax.Array, jax.Array]]:
-    """The cosines of each user with the positive item and with the sampled negatives, in each item table.
+    """Computes the cosines of each user with the positive item and with the sampled negatives, in each item table.
 
     Args:
         user: `unit_factors` [B, d].
@@ -34,13 +67,14 @@ def cosines(
     Returns:
         [B] and [B, K] of each table.
     """
-    chex.assert_rank([user, positive, negative, *tables], [2, 1, 2, *[2] * len(tables)])
-    of_positives = [row_dot(user, take_rows(table, positive)) for table in tables]
-    return list(zip(of_positives, score_samples(user, tables, negative), strict=True))
+    check_rank("cosines", 2, user=user, negative=negative)
+    check_rank("cosines", 1, positive=positive)
+    positives = [row_dot(user, take_rows(table, positive)) for table in tables]
+    return list(zip(positives, score_samples(user, tables, negative), strict=True))
 
 
 def contrastive_loss(tables: Sequence[tuple[jax.Array, jax.Array]], margin: float) -> jax.Array:
-    """HAKG's ranking loss of each row.
+    """Computes HAKG's ranking loss of each row.
 
         relu(T - sum_t cos(u, t_i)) + sum_t sum_j relu(cos(u, t_j) - margin) / (active j + 1e-5)
 
@@ -63,15 +97,9 @@ def contrastive_loss(tables: Sequence[tuple[jax.Array, jax.Array]], margin: floa
     return loss
 
 
-def angle_loss(angles: jax.Array, half_apertures: jax.Array) -> jax.Array:
-    """max(angle - half-aperture, 0) of each pair; arrays of one shape."""
-    chex.assert_equal_shape([angles, half_apertures])
-    return jax.nn.relu(angles - half_apertures)
-
-
 @jax.named_scope("angle loss")
 def cone_loss(config: HAKGConfig, x: jax.Array, pairs: Edges, key: jax.Array) -> jax.Array:
-    """The mean angle loss over pairs: what lies in the entailment cone of its apex costs nothing.
+    """Computes the mean angle loss over pairs: what lies in the entailment cone of its apex costs nothing.
 
     Args:
         config: the choices.
@@ -84,8 +112,15 @@ def cone_loss(config: HAKGConfig, x: jax.Array, pairs: Edges, key: jax.Array) ->
 
 
 def pair_losses(config: HAKGConfig, xx: jax.Array, xy: jax.Array, yy: jax.Array) -> jax.Array:
-    """The angle loss of each pair from the inner products of its apex x and its other end y; arrays of one shape."""
-    exact = config.angle == "exact"
-    angles = (cones.angle_at_apex_of if exact else cones.clipped_angle_of)(xx, xy, yy)
-    apertures = (cones.half_aperture_of if exact else cones.clipped_half_aperture_of)(xx, config.aperture)
-    return angle_loss(angles, apertures)
+    """Computes the angle loss of each pair from the inner products of its apex x and its other end y.
+
+    Args:
+        config: the choices.
+        xx, xy, yy: <x, x>, <x, y> and <y, y>, arrays of one shape.
+    """
+    check_same_shape("pair_losses", xx=xx, xy=xy, yy=yy)
+    if config.angle == "exact":
+        angles, apertures = cones.angle_at_apex_of(xx, xy, yy), cones.half_aperture_of(xx, config.aperture)
+    else:
+        angles, apertures = cones.clipped_angle_of(xx, xy, yy), cones.clipped_half_aperture_of(xx, config.aperture)
+    return jax.nn.relu(angles - apertures)

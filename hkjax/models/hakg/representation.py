@@ -1,11 +1,11 @@
-"""What HAKG's parameters come to: rows whose inner products are scores."""
+"""HAKG's user and item vectors, whose inner products are the scores."""
 
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
-from hkjax.geometry import radial
+from hkjax.geometry import poincare
 from hkjax.models.hakg.config import HAKGConfig
 from hkjax.models.hakg.inputs import HAKGInputs
 from hkjax.models.hakg.parameters import HAKGParameters
@@ -28,20 +28,15 @@ class HAKGRepresentation(NamedTuple):
     entity_points: jax.Array
 
 
-def exp_0(x: jax.Array) -> jax.Array:
-    """The points of the ball that tangent vectors at 0 lead to, [..., d] to [..., d]."""
-    return radial.tanhc(jnp.sum(x**2, axis=-1, keepdims=True)) * x
-
-
-def item_tables(config: HAKGConfig, x: Embeddings, inputs: HAKGInputs) -> list[jax.Array]:
-    """The item tables that are scored, [items, d] each: entities and, with dual items, collaborative embeddings."""
+def item_tables(x: Embeddings, inputs: HAKGInputs) -> list[jax.Array]:
+    """Returns the item tables that are scored, [items, d] each: entities and, with dual items, collaborative ones."""
     entity = leading_rows(x.entity, inputs.item_degree.size)
-    return [entity, x.item] if config.dual_items else [entity]
+    return [entity] if x.item is None else [entity, x.item]
 
 
 def encode(config: HAKGConfig, p: HAKGParameters, inputs: HAKGInputs) -> HAKGRepresentation:
-    """Users and items, from the whole graph."""
+    """Computes users and items from the whole graph."""
     x = propagate(config, p, inputs, None)
-    tables = jnp.stack(item_tables(config, x, inputs))
+    tables = jnp.stack(item_tables(x, inputs))
     item = l2_normalize(tables.sum(0)) if config.score == "cosine_of_sum" else l2_normalize(tables).sum(0)
-    return HAKGRepresentation(l2_normalize(x.user), item, exp_0(p.entity))
+    return HAKGRepresentation(l2_normalize(x.user), item, poincare.exp_map_zero(p.entity, 1.0))

@@ -1,4 +1,4 @@
-"""HAKG's loss on neighbours drawn at random, so that what a step costs follows from its batch and not from the graph.
+"""HAKG's losses on neighbours drawn at random, whose cost follows from the batch and not from the graph.
 
 Every mean over a node's neighbours becomes an estimate from some of them: around a node of the batch at most
 `fan_outs[0]` neighbours, around each of these `fan_outs[1]`, and so on; of few neighbours, a part such as a step of the
@@ -14,24 +14,25 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
+from hkjax.geometry import poincare
 from hkjax.models.base import Batch
 from hkjax.models.hakg.config import HAKGConfig
 from hkjax.models.hakg.inputs import HAKGInputs, Neighbourhoods
 from hkjax.models.hakg.losses import contrastive_loss, pair_losses, unit_factors
-from hkjax.models.hakg.message import message_coefficients
+from hkjax.models.hakg.message import message_of
 from hkjax.models.hakg.parameters import HAKGParameters
-from hkjax.models.hakg.propagation import finish, fuse, sum_layers
-from hkjax.models.hakg.representation import exp_0
-from hkjax.ops.lookup import take_rows
+from hkjax.models.hakg.propagation import dropout_and_normalize, fuse, sum_layers
+from hkjax.ops.lookup import take_rows, take_whole
+from hkjax.ops.messages import row_messages
 from hkjax.ops.neighbours import draw_neighbours, is_neighbour
 from hkjax.ops.pairs import score_samples
 from hkjax.ops.rows import row_dot
 from hkjax.ops.sampling import draw_ids, draw_pool
-from hkjax.ops.sparse import PADDING_ROW
-from hkjax.ops.triples import row_messages, take_relations
+from hkjax.ops.segment import PADDING_ROW
 
 # Of nodes [n]: layers 0, 1, ..., each [n, d].
 Layers = list[jax.Array]
+NoLayers = list[None]
 
 
 class Walks(NamedTuple):
@@ -40,12 +41,18 @@ class Walks(NamedTuple):
     Attributes:
         config: the choices.
         parameters: what is trained.
-        neighbourhoods: whom users, items and entities are next to.
+        inputs: adjacency lists among them.
     """
 
     config: HAKGConfig
     parameters: HAKGParameters
-    neighbourhoods: Neighbourhoods
+    inputs: HAKGInputs
+
+    @property
+    def lists(self) -> Neighbourhoods:
+        """The tails of entities and the users of items."""
+        assert self.inputs.neighbourhoods is not None, "the inputs are not those of model.sampling=neighbours"
+        return self.inputs.neighbourhoods
 
     def users(self, key: jax.Array, users: jax.Array, fan_outs: Sequence[int]) -> Layers:
         """Layers 0 to len(fan_outs) of users [n]."""
@@ -53,26 +60,28 @@ class Walks(NamedTuple):
         if not fan_outs:
             return [start]
         draw_key, walk_key, layers_key = jax.random.split(key, 3)
-        draw = draw_neighbours(draw_key, self.neighbourhoods.items, users, fan_outs[0], self.config.interaction_keep)
+        draw = draw_neighbours(draw_key, self.inputs.exclusions, users, fan_outs[0], self.config.interaction_keep)
         seen = []
         for k, (entity, item) in enumerate(zip(*self.items(walk_key, draw.ids.reshape(-1), fan_outs[1:]), strict=True)):
             gates = jax.tree.map(lambda w, k=k: w[k], self.parameters.gates)
             seen.append(draw.unbiased_mean(fuse(self.config, gates, entity, item)))
         return [start, *self._finish(layers_key, seen)]
 
-    def items(self, key: jax.Array, items: jax.Array, fan_outs: Sequence[int]) -> tuple[Layers, Layers]:
-        """Layers of items [n] as entities and as users meet them; without dual items, twice the same."""
+    def items(
+        self, key: jax.Array, items: jax.Array, fan_outs: Sequence[int]
+    ) -> tuple[Layers, Sequence[jax.Array | None]]:
+        """Layers of items [n] as entities and as collaborative embeddings; without dual items, None of these."""
         entity_key, draw_key, walk_key, layers_key = jax.random.split(key, 4)
         entity = self.entities(entity_key, items, fan_outs)
         if self.parameters.item is None:
-            return entity, entity
+            return entity, [None] * len(entity)
         start = take_rows(self.parameters.item, items)
         if not fan_outs:
             return entity, [start]
-        draw = draw_neighbours(draw_key, self.neighbourhoods.users, items, fan_outs[0], self.config.interaction_keep)
+        draw = draw_neighbours(draw_key, self.lists.users, items, fan_outs[0], self.config.interaction_keep)
         met = [draw.unbiased_mean(user) for user in self.users(walk_key, draw.ids.reshape(-1), fan_outs[1:])]
         if self.config.item_aggregation == "sum":
-            met = [mean * self.neighbourhoods.users.length[items][:, None] for mean in met]
+            met = [mean * self.lists.users.length[items][:, None] for mean in met]
         return entity, [start, *self._finish(layers_key, met)]
 
     def entities(self, key: jax.Array, entities: jax.Array, fan_outs: Sequence[int]) -> Layers:
@@ -81,35 +90,32 @@ class Walks(NamedTuple):
         if not fan_outs:
             return layers
         draw_key, walk_key, layers_key = jax.random.split(key, 3)
-        draw = draw_neighbours(draw_key, self.neighbourhoods.tails, entities, fan_outs[0], self.config.edge_keep)
-        relation = take_relations(self.parameters.relation, draw.attr.reshape(-1))
-        coefficients_of = partial(message_coefficients, self.config)
+        draw = draw_neighbours(draw_key, self.lists.tails, entities, fan_outs[0], self.config.edge_keep)
+        relation = take_whole(self.parameters.relation, draw.attr.reshape(-1))
         tails = self.entities(walk_key, draw.ids.reshape(-1), fan_outs[1:])
         for key, tail in zip(jax.random.split(layers_key, len(tails)), tails, strict=True):
             head = jnp.repeat(layers[-1], fan_outs[0], axis=0)
-            layers += self._finish(key, [draw.mean(row_messages(coefficients_of, head, tail, relation))])
+            layers += self._finish(key, [draw.mean(row_messages(message_of(self.config), head, tail, relation))])
         return layers
 
     def _finish(self, key: jax.Array, layers: Layers) -> Layers:
         """Dropout and normalisation, as the configuration says."""
-        return list(map(partial(finish, self.config), layers, jax.random.split(key, len(layers))))
+        return list(map(partial(dropout_and_normalize, self.config), layers, jax.random.split(key, len(layers))))
 
 
-def losses(
+def sampled_losses(
     config: HAKGConfig, p: HAKGParameters, inputs: HAKGInputs, batch: Batch, key: jax.Array
 ) -> tuple[jax.Array, jax.Array]:
-    """The ranking loss and the angle loss of a batch."""
+    """Computes the ranking loss and the angle loss of a batch."""
     ranking_key, angle_key = jax.random.split(key)
-    assert inputs.neighbourhoods is not None
-    walks, n_items = Walks(config, p, inputs.neighbourhoods), inputs.item_degree.size
-    of_ranking = ranking_loss(config, walks, batch, n_items, ranking_key)
+    ranking = ranking_loss(config, Walks(config, p, inputs), batch, ranking_key)
     if not config.angle_weight:
-        return of_ranking, jnp.zeros(())
-    return of_ranking, angle_loss(config, p, inputs, batch["user"].size, angle_key)
+        return ranking, jnp.zeros(())
+    return ranking, angle_loss(config, p, inputs, batch["user"].size, angle_key)
 
 
 @jax.named_scope("ranking loss")
-def ranking_loss(config: HAKGConfig, walks: Walks, batch: Batch, n_items: int, key: jax.Array) -> jax.Array:
+def ranking_loss(config: HAKGConfig, walks: Walks, batch: Batch, key: jax.Array) -> jax.Array:
     """The contrastive loss of the rows' positive items against `config.negatives` items of a pool.
 
     The pool's `config.negative_pool` items are drawn for all rows, since each needs a walk; each row draws its own
@@ -117,16 +123,16 @@ def ranking_loss(config: HAKGConfig, walks: Walks, batch: Batch, n_items: int, k
     """
     pool_key, negatives_key, users_key, items_key = jax.random.split(key, 4)
     users, n_rows = batch["user"], batch["user"].size
-    pool = draw_pool(pool_key, config.negative_pool, n_items)
+    pool = draw_pool(pool_key, config.negative_pool, walks.inputs.item_degree.size)
     negative = draw_ids(negatives_key, n_rows * config.negatives, pool.size).reshape(n_rows, -1)
-    met = is_neighbour(walks.neighbourhoods.items, users, pool[negative])
+    met = is_neighbour(walks.inputs.exclusions, users, pool[negative])
     user = unit_factors(config, sum_layers(walks.users(users_key, users, config.fan_outs)))
-    of_items = walks.items(items_key, jnp.concatenate([batch["item"], pool]), config.fan_outs)
-    tables = [unit_factors(config, sum_layers(layers)) for layers in of_items[: 1 + config.dual_items]]
-    of_positives = [row_dot(user, table[:n_rows]) for table in tables]
+    item_layers = walks.items(items_key, jnp.concatenate([batch["item"], pool]), config.fan_outs)
+    tables = [unit_factors(config, sum_layers(layers)) for layers in item_layers if layers[0] is not None]
+    positives = [row_dot(user, table[:n_rows]) for table in tables]
     # No cosine of -1 exceeds a margin.
-    of_negatives = [jnp.where(met, -1, x) for x in score_samples(user, [t[n_rows:] for t in tables], negative)]
-    scores = list(zip(of_positives, of_negatives, strict=True))
+    negatives = [jnp.where(met, -1, x) for x in score_samples(user, [t[n_rows:] for t in tables], negative)]
+    scores = list(zip(positives, negatives, strict=True))
     return jnp.mean(batch["weight"] * contrastive_loss(scores, config.margin))
 
 
@@ -141,7 +147,7 @@ def angle_loss(config: HAKGConfig, p: HAKGParameters, inputs: HAKGInputs, n: int
     real = apex != PADDING_ROW
     x, y = (take_rows(p.entity, ids) for ids in (jnp.where(real, apex, 0), other))
     if config.angle_space == "ball":
-        x, y = exp_0(x), exp_0(y)
+        x, y = poincare.exp_map_zero(x, 1.0), poincare.exp_map_zero(y, 1.0)
     if config.angle_mask:
         mask = jax.random.bernoulli(mask_key, shape=x.shape)
         x, y = jnp.where(mask, x, 0), jnp.where(mask, y, 0)

@@ -11,7 +11,7 @@ from hkjax.data.dataset import Dataset
 from hkjax.data.fields import attribute_fields
 from hkjax.models.base import Insight, Picture, Recommender
 from hkjax.models.hkrm.representation import HKRMRepresentation
-from hkjax.ops.transfer import to_host
+from hkjax.transfer import to_host
 
 
 class Explanation(NamedTuple):

@@ -1,7 +1,6 @@
-"""HKRM for users never trained: it knows a user by the history alone, so that this is the model itself.
+"""HKRM for users and items that were never trained.
 
-Equations are numbered as in the paper (see hkjax/models/hkrm/model.py). Here an item of the history counts any number
-of times, so that the derivative by that number says what the item contributes.
+HKRM knows a user only by the history, so that a new user's vector is computed by the model's own equations.
 """
 
 from collections.abc import Callable
@@ -12,13 +11,13 @@ import jax.numpy as jnp
 
 from hkjax.models.base import Params
 from hkjax.models.hkrm.config import HKRMConfig
+from hkjax.models.hkrm.equations import item_weights, preference, proximity_logits, query_vector
 from hkjax.models.hkrm.inputs import HKRMInputs
 from hkjax.models.hkrm.parameters import HKRMParameters
-from hkjax.models.hkrm.proximity import proximity_softmax, relate
 from hkjax.models.hkrm.representation import HKRMRepresentation
-from hkjax.models.hkrm.sides import Side, combine, softmax_mask
+from hkjax.models.hkrm.sides import Side, duet_vector, softmax_mask
 from hkjax.models.hkrm.values import all_values
-from hkjax.ops.ridge import ridge_regression
+from hkjax.regression import ridge_regression
 
 
 class Prepared(NamedTuple):
@@ -28,7 +27,7 @@ class Prepared(NamedTuple):
         parameters: the model's.
         values: o_j of every item, [items, n, d].
         mask: the fields that take part in an item's softmaxes, [items, n].
-        weight: p of eq. 2, [items]; None for uniform weights, and for those of trained interactions alone.
+        weight: p of eq. 2, [items]; None for uniform weights, and for weights of trained interactions.
     """
 
     parameters: HKRMParameters
@@ -45,7 +44,7 @@ def prepare(config: HKRMConfig, p: HKRMParameters, inputs: HKRMInputs) -> Prepar
     return Prepared(p, values, mask, p.query_weight if config.query_weight == "item" else None)
 
 
-def fold_in(
+def encode_users(
     config: HKRMConfig,
     prepared: Prepared,
     representation: HKRMRepresentation,
@@ -53,39 +52,25 @@ def fold_in(
     weights: jax.Array,
     ids: jax.Array | None,
 ) -> HKRMRepresentation:
-    """`FoldIn.users`. With `query_weight="interaction"`, whose weights new users lack, all items weigh the same."""
+    """Implements `FoldIn.encode_users` by `equations.py`.
+
+    With `query_weight="interaction"`, whose weights new users lack, all items weigh the same.
+    """
     del ids
-    p, length = prepared.parameters, weights.sum(-1, keepdims=True)
-    empty = length == 0
-    weight = jnp.zeros_like(weights) if prepared.weight is None else prepared.weight[items]
-    logits = weight / jnp.where(empty, 1, length)
-    logits = jnp.where(weights > 0, logits, -jnp.inf)
-    shift = jax.lax.stop_gradient(jnp.where(empty, 0, logits.max(-1, keepdims=True)))
-    counted = weights * jnp.exp(jnp.where(weights > 0, logits - shift, 0))
-    pooled = jnp.einsum("bm,bmd->bd", counted, p.entity[items]) / jnp.where(empty, 1, counted.sum(-1, keepdims=True))
-    vector = jnp.where(empty, p.empty_query, pooled)
-    related = jax.vmap(relate, (None, 0))(p.relation, vector)
-    proximity = jnp.einsum("bmnd,bnd->bmn", prepared.values[items], related)
-    probabilities = _pool(config, proximity, prepared.mask[items], weights)
-    user = combine(config, p, Side(vector, probabilities))
-    return representation._replace(user=user, preference=probabilities)
+    p = prepared.parameters
+
+    def side(items: jax.Array, count: jax.Array) -> Side:
+        learned = jnp.zeros_like(count) if prepared.weight is None else prepared.weight[items]
+        q_s = query_vector(item_weights(learned, count), p.entity[items])
+        q_s = jnp.where(count.sum() > 0, q_s, p.empty_query)
+        logits = jax.vmap(proximity_logits, (0, None, None))(prepared.values[items], p.relation, q_s)
+        return Side(q_s, preference(logits, prepared.mask[items], count, config.pooling))
+
+    q = jax.vmap(side)(items, weights)
+    return representation._replace(user=duet_vector(config, p, q), preference=q.probabilities)
 
 
-def _pool(config: HKRMConfig, logits: jax.Array, mask: jax.Array, weights: jax.Array) -> jax.Array:
-    """P(A|q) of eq. 4, [B, n], from logits and mask [B, m, n] and weights [B, m]."""
-    if config.pooling == "mean":
-        total = jnp.einsum("bm,bmn->bn", weights, proximity_softmax(logits, mask))
-        pooled = total / jnp.where(weights.sum(-1) > 0, weights.sum(-1), 1)[:, None]
-    else:
-        mask = mask & (weights > 0)[..., None]
-        top = jnp.where(mask, logits, -jnp.inf).max((1, 2), keepdims=True)
-        shift = jax.lax.stop_gradient(jnp.where(jnp.isfinite(top), top, 0))
-        total = (weights[..., None] * jnp.where(mask, jnp.exp(jnp.where(mask, logits - shift, 0)), 0)).sum(1)
-        pooled = total / jnp.where(total.sum(-1, keepdims=True) > 0, total.sum(-1, keepdims=True), 1)
-    return jnp.where(pooled.sum(-1, keepdims=True) == 0, 1 / logits.shape[-1], pooled)
-
-
-def attributes(
+def score_attributes(
     field_of_relation: jax.Array,
     prepared: Prepared,
     representation: HKRMRepresentation,
@@ -94,7 +79,7 @@ def attributes(
     relations: jax.Array,
     entities: jax.Array,
 ) -> jax.Array:
-    """`FoldIn.attributes`: P(A|q) P^(A|t) of the fact's field, and 0 for a fact of no field."""
+    """Implements `FoldIn.score_attributes`: P(A|q) P^(A|t) of the fact's field, and 0 for a fact of no field."""
     del prepared, entities
     fields = field_of_relation[relations]
     agreement = representation.preference[users] * representation.importance[items]
@@ -105,7 +90,7 @@ def attributes(
 def predict_items(
     unpack: Callable[[Params], HKRMParameters], params: Params, inputs: HKRMInputs, known: jax.Array
 ) -> Params:
-    """`FoldIn.items`: an item's embedding and bias from the mean of its fields' values."""
+    """Implements `FoldIn.predict_items`: an item's embedding and bias from the mean of its fields' values."""
     p, (n_items, n_fields) = unpack(params), inputs.field_mask.shape
     values = all_values(p, inputs).table.reshape(n_items, n_fields, -1).sum(1)
     mean = values / jnp.maximum(inputs.field_mask.sum(1, keepdims=True), 1)

@@ -10,8 +10,9 @@ from hkjax.data.batching import RaggedLayout, ragged_layout
 from hkjax.data.dataset import Interactions
 from hkjax.data.fields import AttributeFields
 from hkjax.models.hkrm.config import HKRMConfig
-from hkjax.ops.neighbours import Neighbours, make_neighbours
-from hkjax.ops.sampling import Histories, make_histories
+from hkjax.ops.neighbours import make_neighbours
+from hkjax.ops.sampling import make_histories
+from hkjax.ops.segment import Ragged
 from hkjax.ops.sparse import Edges, make_edges
 
 
@@ -29,9 +30,9 @@ class HKRMInputs(NamedTuple):
 
     values: Edges
     field_mask: jax.Array
-    histories: Histories
+    histories: Ragged
     all_users_layout: RaggedLayout
-    values_by_item: Neighbours | None = None
+    values_by_item: Ragged | None = None
 
 
 def make_inputs(

@@ -1,12 +1,7 @@
-"""HKRM: which attribute fields matter to a user, and which to an item.
+"""HKRM as a Recommender: which attribute fields matter to a user, and which to an item.
 
-Equations are numbered as in "A Hierarchical Knowledge-based Joint Learning Framework for
-Recommendation" (Sun, Ni, Yang; CNCI 2020, DOI 10.23977/CNCI2020076). Throughout,
-
-    n      number of attribute fields
-    d      embedding size
-    query  a user's m positive items in train
-    o_j    sum of the embeddings of an item's values in field j, [d]
+After "A Hierarchical Knowledge-based Joint Learning Framework for Recommendation" (Sun, Ni, Yang; CNCI 2020, DOI
+10.23977/CNCI2020076); `equations.py` has the formulas and the letters. A query is a user's positive items in train.
 """
 
 from collections.abc import Callable
@@ -22,15 +17,14 @@ from hkjax.data.batching import bucket_by_length
 from hkjax.data.dataset import Dataset
 from hkjax.data.fields import attribute_fields, field_of_relation
 from hkjax.errors import InputError
-from hkjax.models.base import Batch, FoldIn, Metrics, Params, Recommender, shard_by_type
+from hkjax.models.base import Batch, FoldIn, Metrics, Params, Recommender, bind, shard_by_type
 from hkjax.models.hkrm import fold_in
 from hkjax.models.hkrm.config import HKRMConfig
-from hkjax.models.hkrm.history import read_history
+from hkjax.models.hkrm.equations import attribute_loss, cross_entropy, kl_divergence
 from hkjax.models.hkrm.inputs import HKRMInputs, make_inputs
 from hkjax.models.hkrm.parameters import HKRM, HKRMParameters
-from hkjax.models.hkrm.proximity import cross_entropy, kl_divergence
-from hkjax.models.hkrm.representation import encode
-from hkjax.models.hkrm.sides import combine, query, softmax_mask, target
+from hkjax.models.hkrm.representation import HKRMRepresentation, encode
+from hkjax.models.hkrm.sides import duet_vector, query, read_history, softmax_mask, target
 from hkjax.models.hkrm.values import step_values
 from hkjax.ops.lookup import square_norm, take_whole
 from hkjax.precision import full_precision
@@ -39,17 +33,17 @@ from hkjax.precision import full_precision
 def loss(
     config: HKRMConfig, p: HKRMParameters, inputs: HKRMInputs, batch: Batch, key: jax.Array
 ) -> tuple[jax.Array, Metrics]:
-    """Eq. 13 and its parts, as means over the batch's rows."""
-    (of_queries, of_targets), items = step_values(config, p, inputs, key), batch["item"]
+    """Computes eq. 13 and its parts, as means over the batch's rows."""
+    (query_values, target_values), items = step_values(config, p, inputs, key), batch["item"]
     excluded = items if config.leave_one_out else jnp.full_like(items, -1)
-    q = query(config, p, inputs, of_queries, read_history(inputs, batch["user"], batch["layout"], excluded))
-    t, log_importance = target(config, p, inputs, of_targets, items)
-    logits = (combine(config, p, q) * combine(config, p, t)).sum(-1) + take_whole(p.bias, items)
+    q = query(config, p, inputs, query_values, read_history(inputs, batch["user"], batch["layout"], excluded))
+    t, log_importance = target(config, p, inputs, target_values, items)
+    logits = (duet_vector(config, p, q) * duet_vector(config, p, t)).sum(-1) + take_whole(p.bias, items)
     labels = batch["label"].astype(logits.dtype)
     entropy = jnp.mean(batch["weight"] * optax.sigmoid_binary_cross_entropy(logits, labels))
     measure = kl_divergence if config.divergence == "kl" else cross_entropy
     divergences = measure(q.probabilities, log_importance, softmax_mask(config, inputs, items))
-    divergence = jnp.mean(batch["weight"] * labels * divergences)
+    divergence = jnp.mean(batch["weight"] * attribute_loss(labels, divergences))
     norm = square_norm(p.entity) + jnp.sum(p.relation**2) + jnp.sum(p.bias**2)
     total = entropy + config.divergence_weight * divergence + config.l2 * norm
     return total, {"loss": total, "cross_entropy": entropy, "divergence": divergence}
@@ -63,7 +57,7 @@ def _query_weight_rows(config: HKRMConfig, data: Dataset) -> list[str]:
     return [f"{data.names.users[user]} {data.names.items[item]}" for user, item in zip(users, items, strict=True)]
 
 
-def hkrm(config: HKRMConfig, data: Dataset, batch_size: int) -> Recommender:
+def hkrm(config: HKRMConfig, data: Dataset, batch_size: int) -> Recommender[Params, HKRMInputs, HKRMRepresentation]:
     """Builds HKRM for a data set with labelled rows and attribute fields.
 
     Args:
@@ -83,21 +77,18 @@ def hkrm(config: HKRMConfig, data: Dataset, batch_size: int) -> Recommender:
     columns = {"user": data.train.users, "item": data.train.items, "label": data.train.labels}
 
     unpack: Callable[[Params], Any] = module.apply
-
-    @full_precision
-    def loss_of(params: Params, inputs: HKRMInputs, batch: Batch, key: jax.Array) -> tuple[jax.Array, Metrics]:
-        return loss(config, unpack(params), inputs, batch, key)
-
+    bound = partial(bind, config=config, unpack=unpack)
+    fields_of_relations = jnp.asarray(field_of_relation(data.fields, data.names.relations))
     return Recommender(
         inputs=inputs,
         batches=bucket_by_length(columns, batch_size, lengths=np.asarray(inputs.histories.length)[data.train.users]),
         init=module.init,
-        loss=loss_of,
-        encode=full_precision(lambda params, inputs: encode(config, unpack(params), inputs)),
+        loss=bound(loss),
+        encode=bound(encode),
         score_pairs=lambda r, users, items: (r.user[users] * r.item[items]).sum(-1) + r.bias[items],
         score_all_items=full_precision(lambda r, users: r.user[users] @ r.item.T + r.bias),
         shard=shard_by_type(inputs, tables=("entity",)),
-        rows={
+        row_ids={
             "entity": [data.names.entity_ids[entity] for entity in fields.entities],
             "item": data.names.items,
             "relation": list(fields.names),
@@ -105,9 +96,9 @@ def hkrm(config: HKRMConfig, data: Dataset, batch_size: int) -> Recommender:
             "query_weight": _query_weight_rows(config, data),
         },
         fold_in=FoldIn(
-            prepare=full_precision(lambda params, inputs: fold_in.prepare(config, unpack(params), inputs)),
-            users=full_precision(partial(fold_in.fold_in, config)),
-            items=full_precision(lambda *args: fold_in.predict_items(unpack, *args)),
-            attributes=partial(fold_in.attributes, jnp.asarray(field_of_relation(data.fields, data.names.relations))),
+            prepare=bound(fold_in.prepare),
+            encode_users=full_precision(partial(fold_in.encode_users, config)),
+            predict_items=full_precision(partial(fold_in.predict_items, unpack)),
+            score_attributes=partial(fold_in.score_attributes, fields_of_relations),
         ),
     )

@@ -17,11 +17,6 @@ class Affine(NamedTuple):
     bias: jax.Array
 
 
-def affine(parameters: Affine, x: jax.Array) -> jax.Array:
-    """x W + b: [..., outputs] from [..., inputs]."""
-    return x @ parameters.kernel + parameters.bias
-
-
 class HKRMParameters(NamedTuple):
     """What is trained; n fields, embedding size d.
 

@@ -1,4 +1,4 @@
-"""What HKRM's parameters come to: rows whose inner products are scores, and the fields' probabilities."""
+"""HKRM's user and item vectors, whose inner products are the scores, and the fields' probabilities."""
 
 from typing import NamedTuple
 
@@ -6,10 +6,9 @@ import jax
 import jax.numpy as jnp
 
 from hkjax.models.hkrm.config import HKRMConfig
-from hkjax.models.hkrm.history import read_history
 from hkjax.models.hkrm.inputs import HKRMInputs
 from hkjax.models.hkrm.parameters import HKRMParameters
-from hkjax.models.hkrm.sides import combine, query, target
+from hkjax.models.hkrm.sides import duet_vector, query, read_history, target
 from hkjax.models.hkrm.values import all_values
 from hkjax.ops.lookup import local_rows
 
@@ -37,5 +36,5 @@ def encode(config: HKRMConfig, p: HKRMParameters, inputs: HKRMInputs) -> HKRMRep
     users, items = (local_rows(jnp.arange(n)) for n in (inputs.histories.start.size, inputs.field_mask.shape[0]))
     history = read_history(inputs, users, inputs.all_users_layout, jnp.full_like(users, -1))
     q, (t, _) = query(config, p, inputs, values, history), target(config, p, inputs, values, items)
-    sides = combine(config, p, q), combine(config, p, t)
+    sides = duet_vector(config, p, q), duet_vector(config, p, t)
     return HKRMRepresentation(*sides, local_rows(p.bias), q.probabilities, t.probabilities)

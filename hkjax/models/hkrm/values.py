@@ -14,7 +14,8 @@ from hkjax.models.hkrm.config import HKRMConfig
 from hkjax.models.hkrm.inputs import HKRMInputs
 from hkjax.models.hkrm.parameters import HKRMParameters
 from hkjax.ops.lookup import padded_size, segment_scores, take_rows
-from hkjax.ops.neighbours import Neighbours, draw_neighbours
+from hkjax.ops.neighbours import draw_neighbours
+from hkjax.ops.segment import Ragged
 from hkjax.ops.sparse import spmm
 
 
@@ -51,7 +52,7 @@ class DrawnValues(NamedTuple):
 
     key: jax.Array
     entity: jax.Array
-    by_item: Neighbours
+    by_item: Ragged
     n_fields: int
     fan_out: int
 

@@ -12,54 +12,54 @@ derivatives of either mode and any order, without the unordered scatters and the
 automatic differentiation would make of their loops.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from typing import Any
 
 import jax
 from jax.extend.core import Primitive
 from jax.interpreters import ad
 
-from hkjax.ops.autodiff.primitive import make_primitive
+from hkjax.ops.autodiff.primitive import Operation, make_primitive
+from hkjax.ops.lowerings.table import Ways
 
-Implementation = Callable[..., jax.Array]
+Function = Callable[..., jax.Array]
 
 
 def bilinear_primitives(
     name: str,
-    by_weights: Implementation,
-    by_rows: Implementation,
-    by_columns: Implementation,
-    **on_platforms: Sequence[Implementation | None],
-) -> tuple[Implementation, Implementation, Implementation]:
+    by_weights: Ways | Function,
+    by_rows: Ways | Function,
+    by_columns: Ways | Function,
+    operation: str = "",
+) -> tuple[Function, Function, Function]:
     """Makes primitives of the three partial derivatives of a trilinear form.
 
     Args:
         name: of the form, for listings of programs.
-        by_weights, by_rows, by_columns: (a, b, *layout, n) -> array with leading axis n. a and b are the
-            form's other two arguments, in the order weights, rows, columns; layout are integer arrays
-            that say where its edges are.
-        **on_platforms: what `tpu` or `cuda` run instead of each; the same functions, up to rounding.
+        by_weights, by_rows, by_columns: (a, b, *layout, n) -> array with leading axis n, or several such functions by
+            name as in `make_primitive`. a and b are the form's other two arguments, in the order weights, rows,
+            columns; layout are integer arrays that say where its edges are.
+        operation: the form's name in `hkjax.ops.lowerings.table`, if that is another.
 
     Returns:
         The three primitives in that order, called in the same way, n by keyword.
     """
 
-    def part(k: int, by: str, function: Implementation) -> Primitive:
-        others = {platform: functions[k] for platform, functions in on_platforms.items()}
-        return make_primitive(f"{name}_by_{by}", function, static="n", **others)
+    def part(by: str, ways: Ways | Function) -> Operation:
+        return make_primitive(f"{name}_by_{by}", ways, static="n", operation=operation or name)
 
-    w, y, x = part(0, "weights", by_weights), part(1, "rows", by_rows), part(2, "columns", by_columns)
+    w, y, x = part("weights", by_weights), part("rows", by_rows), part("columns", by_columns)
     _define_derivatives(w, left=y.bind, right=x.bind)
     _define_derivatives(y, left=w.bind, right=_swapped(x.bind))
     _define_derivatives(x, left=_swapped(w.bind), right=_swapped(y.bind))
     return w.bind, y.bind, x.bind
 
 
-def _swapped(function: Implementation) -> Implementation:
+def _swapped(function: Function) -> Function:
     return lambda a, b, *layout, n: function(b, a, *layout, n=n)
 
 
-def _define_derivatives(primitive: Primitive, left: Implementation, right: Implementation) -> None:
+def _define_derivatives(primitive: Primitive, left: Function, right: Function) -> None:
     """Defines both modes of differentiation for a bilinear primitive of a and b.
 
     Args:

@@ -8,19 +8,36 @@ import jax
 from jax.extend.core import Primitive
 from jax.interpreters import batching, mlir
 
+from hkjax.ops.lowerings.table import Ways, on_platforms
+
 Function = Callable[..., jax.Array]
 
 
-def make_primitive(name: str, function: Function, *, static: str = "", **on_platforms: Function | None) -> Primitive:
+class Operation(Primitive):
+    """A primitive that knows its ways.
+
+    Attributes:
+        ways: functions by name, the definition first.
+    """
+
+    def __init__(self, name: str, ways: Ways):
+        super().__init__(name)
+        self.ways = ways
+
+
+def make_primitive(name: str, ways: Ways | Function, *, static: str = "", operation: str = "") -> Operation:
     """A primitive that runs a function of arrays; its derivatives are left to the caller.
 
     Args:
         name: for listings of programs.
-        function: of arrays, to one.
+        ways: the function, from arrays to one; or several by name, the definition first, of which
+            `hkjax.ops.lowerings.table` chooses one for each platform.
         static: the name of its parameter that is no array, if there is one; given by keyword.
-        **on_platforms: what `cpu`, `tpu` or `cuda` run instead; the same function, up to rounding.
+        operation: its name in the table, if that is another.
     """
-    primitive, others = Primitive(name), {p: f for p, f in on_platforms.items() if f is not None}
+    others = {} if callable(ways) else on_platforms(operation or name, ways)
+    ways = {"definition": ways} if callable(ways) else ways
+    primitive, function = Operation(name, ways), next(iter(ways.values()))
     primitive.def_impl(jax.jit(primitive.bind, static_argnames=static or None))
 
     def shape(*args: Any, **params: Any) -> jax.core.ShapedArray:
@@ -31,8 +48,8 @@ def make_primitive(name: str, function: Function, *, static: str = "", **on_plat
         def mapped(function: Function) -> Function:
             return jax.vmap(partial(function, **params), in_axes=axes)
 
-        ways = {platform: mapped(other) for platform, other in others.items()}
-        return jax.lax.platform_dependent(*args, default=mapped(function), **ways), 0
+        on_others = {platform: mapped(other) for platform, other in others.items()}
+        return jax.lax.platform_dependent(*args, default=mapped(function), **on_others), 0
 
     primitive.def_abstract_eval(shape)
     for platform, lowered in ((None, function), *others.items()):

@@ -11,6 +11,8 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
+from hkjax.ops.lowerings.table import by_platform
+
 SIZE, LARGE_SIZE = 2048, 1 << 20
 
 
@@ -21,7 +23,7 @@ def map_rows(function: Callable[[Any], Any], rows: Any, width: int = 1, at_once:
         function: takes any number of rows, rows of zeros included.
         rows: pytree of arrays [n, ...].
         width: how many times larger than usual a row is.
-        at_once: whether NVIDIA GPUs take all rows at once, since one kernel maps them and holds nothing else.
+        at_once: whether all rows may be taken at once, since one kernel maps them and holds nothing else.
     """
 
     n, few = jax.tree.leaves(rows)[0].shape[0], max(1, SIZE // width)
@@ -35,8 +37,13 @@ def map_rows(function: Callable[[Any], Any], rows: Any, width: int = 1, at_once:
         return jax.tree.map(lambda x: x.reshape(-1, *x.shape[2:])[:n], result)
 
     many = max(1, LARGE_SIZE // width)
-    on_gpus = {"cuda": n} if at_once and n > many else {}
-    return _by_platform(in_blocks, rows, cpu=few, default=many, **on_gpus)
+    ways: dict[str, Callable[..., Any]] = {
+        "large blocks": partial(in_blocks, size=many),
+        "small blocks": partial(in_blocks, size=few),
+    }
+    if at_once and n > many:
+        ways["whole"] = function
+    return by_platform("map_rows", ways, rows)
 
 
 def add_rows(function: Callable[[jax.Array, Any], jax.Array], total: jax.Array, rows: Any, fills: Any) -> jax.Array:
@@ -59,12 +66,8 @@ def add_rows(function: Callable[[jax.Array, Any], jax.Array], total: jax.Array, 
         blocks = jax.tree.map(lambda x, fill: _cut_blocks(x, size, fill), rows, fills)
         return jax.lax.scan(lambda total, block: (function(total, block), None), total, blocks)[0]
 
-    return _by_platform(in_blocks, total, rows, cpu=SIZE, default=LARGE_SIZE)
-
-
-def _by_platform(in_blocks: Callable[..., Any], *args: Any, **sizes: int) -> Any:
-    ways = {platform: partial(in_blocks, size=size) for platform, size in sizes.items()}
-    return jax.lax.platform_dependent(*args, **ways)
+    ways = {"large blocks": partial(in_blocks, size=LARGE_SIZE), "small blocks": partial(in_blocks, size=SIZE)}
+    return by_platform("add_rows", ways, total, rows)
 
 
 def _cut_blocks(x: jax.Array, size: int, fill: int) -> jax.Array:

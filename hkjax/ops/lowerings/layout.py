@@ -3,6 +3,8 @@
 import jax
 from jax.experimental.layout import Layout, with_layout_constraint
 
+from hkjax.ops.lowerings.table import by_platform
+
 # A TPU pads rows to so many numbers. By columns it pads d to a multiple of 8, and the number of rows to one of 128.
 _LANES = 128
 
@@ -15,7 +17,9 @@ def laid_by_columns(table: jax.Array) -> jax.Array:
     """
     if table.ndim != 2 or table.shape[1] >= _LANES:
         return table
-    by_columns = Layout(major_to_minor=(1, 0))
-    return jax.lax.platform_dependent(
-        table, tpu=lambda table: with_layout_constraint(table, by_columns), default=lambda table: table
-    )
+    ways = {"as it is": lambda table: table, "by columns": _by_columns}
+    return by_platform("laid_by_columns", ways, table)
+
+
+def _by_columns(table: jax.Array) -> jax.Array:
+    return with_layout_constraint(table, Layout(major_to_minor=(1, 0)))

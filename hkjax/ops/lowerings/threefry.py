@@ -70,6 +70,14 @@ def numbered(key: jax.Array, size: int) -> bool:
     return size <= 2**32 and str(jax.random.key_impl(key)) == "threefry2x32" and partitionable
 
 
+@jax.jit
+def unpack_bits(bits: jax.Array, dimensions: jax.Array) -> jax.Array:
+    """The bits of some dimensions: bool [pairs, d] from uint32 [pairs, words] and int [d]."""
+    words = [jnp.where(dimensions // 32 == w, bits[:, w : w + 1], 0) for w in range(bits.shape[1])]
+    of_dimension = sum(words[1:], start=words[0])
+    return of_dimension >> (dimensions % 32).astype(jnp.uint32) & 1 == 1
+
+
 def _pays(key: jax.Array, size: int) -> bool:
     return size > blocks.SIZE and numbered(key, size)
 

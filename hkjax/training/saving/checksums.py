@@ -7,7 +7,7 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 
-from hkjax.ops.transfer import to_host
+from hkjax.transfer import to_host
 
 
 def describe(tree: Any) -> dict[str, dict[str, Any]]:

@@ -7,7 +7,7 @@ import pytest
 
 from hkjax.geometry import poincare as ball
 from hkjax.models.hakg import message
-from hkjax.ops.triples import Gram
+from hkjax.ops.messages import row_messages
 
 EPS = 4e-3
 
@@ -30,10 +30,7 @@ def direct_official(h, t, r):
 
 
 def span(function, h, t, r):
-    pairs = ((h, h), (t, t), (r, r), (h, t), (h, r), (t, r))
-    gram = Gram(*(jnp.sum(a * b, axis=-1) for a, b in pairs))
-    alpha, beta, gamma = message.map_edges(function, gram)
-    return alpha[:, None] * h + beta[:, None] * t + gamma[:, None] * r
+    return row_messages(function, h, t, r)
 
 
 FORMS = {

@@ -17,10 +17,10 @@ import pytest
 from hkjax.geometry import cones
 from hkjax.geometry import poincare as ball
 from hkjax.models.hakg import message, propagation
-from hkjax.models.hakg.losses import angle_loss, cone_loss, contrastive_loss, cosines
+from hkjax.models.hakg.losses import cone_loss, contrastive_loss, cosines, pair_losses
+from hkjax.ops.messages import row_gram
 from hkjax.ops.pairs import masked_gram
 from hkjax.ops.rows import l2_normalize
-from hkjax.ops.triples import Gram
 from hkjax.training.state import OptimizerConfig, make_optimizer
 from tests.reference.official_hakg import OfficialCase, messages_with_their_factors
 
@@ -57,9 +57,7 @@ def test_parity_of_the_message_of_every_edge(case):
     entity = jnp.asarray(z["param/all_embed"][int(z["n_users"]) :])
     relation = jnp.asarray(z["param/gcn.relation_weight"])[z["edge_type"] - 1]
     h, t = entity[z["edge_index"][0]], entity[z["edge_index"][1]]
-    pairs = ((h, h), (t, t), (relation, relation), (h, t), (h, relation), (t, relation))
-    gram = Gram(*(jnp.sum(a * b, axis=-1) for a, b in pairs))
-    alpha, beta, gamma = message.official_message(gram, case.config.ball_eps)
+    alpha, beta, gamma = message.official_message(row_gram(h, t, relation), case.config.ball_eps)
     found = alpha[:, None] * h + beta[:, None] * t + gamma[:, None] * relation
     close(found, z["hop0/edge_message"], case)
 
@@ -105,11 +103,11 @@ def test_parity_of_the_angle_loss(case):
         words = np.pad(mask, ((0, 0), (0, -d % 32))).reshape(len(apex), -1, 32)
         bits = jnp.asarray((words * pack).sum(-1).astype(np.uint32))
         xx, xy, yy = masked_gram(entity, apex, other, np.argsort(other), bits, jnp.arange(d)).T
-        angles, apertures = cones.clipped_angle_of(xx, xy, yy), cones.half_aperture_of(xx, case.config.aperture)
+        angles, apertures = cones.clipped_angle_of(xx, xy, yy), cones.clipped_half_aperture_of(xx, case.config.aperture)
         if name == "angle":
             close(angles, z["angle/angle_at_u"], case)
             close(apertures, z["angle/half_aperture"], case)
-        loss = case.config.angle_weight * angle_loss(angles, apertures).mean()
+        loss = case.config.angle_weight * pair_losses(case.config, xx, xy, yy).mean()
         close(loss, z[f"loss/{name}"], case)
 
 

@@ -14,34 +14,12 @@ from hkjax.data.batching import get_batch, ragged_layout
 from hkjax.errors import InputError
 from hkjax.models.hkrm.config import HKRMConfig
 from hkjax.models.hkrm.model import hkrm
+from tests.models.hkrm.variants import VARIANTS, random_params
 from tests.reference.hkrm import HKRMByHand
-
-VARIANTS = [
-    {},
-    {"relation": "full"},
-    {"pooling": "joint"},
-    {"query_weight": "interaction"},
-    {"query_weight": "uniform"},
-    {"missing_fields": "zero_logit"},
-    {"missing_fields": "zero_logit", "pooling": "joint"},
-    {"leave_one_out": False},
-    {"divergence": "cross_entropy"},
-    {"levels": "item"},
-    {"levels": "attribute"},
-    {"divergence_weight": 0.0},
-    {"item_bias": True},
-]
 
 
 def config(**choices):
     return HKRMConfig(**{"dim": 6, "l2": 1e-3, **choices})
-
-
-def random_params(recommender, seed=0):
-    """Parameters large enough that every term of the loss matters."""
-    shapes = jax.eval_shape(recommender.init, jax.random.key(0))
-    random = np.random.default_rng(seed)
-    return jax.tree.map(lambda leaf: jnp.asarray(random.normal(size=leaf.shape)), shapes)
 
 
 @pytest.mark.parametrize("choices", VARIANTS, ids=str)

@@ -1,4 +1,4 @@
-"""Products of rows with sampled rows of a table, without a gather or scatter: for machines with a matrix unit.
+"""Lookups as products with one-hot rows, without a gather or scatter: for machines with a matrix unit.
 
 An id is 128 h + l. With one-hot rows of h and l, taking the sampled entries of a block of scores, and adding weights
 at them, are products of matrices. They cost as many multiplications as scores of the whole table, which a matrix unit

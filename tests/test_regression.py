@@ -1,6 +1,6 @@
 import numpy as np
 
-from hkjax.ops.logistic import fit_logistic
+from hkjax.regression import fit_logistic
 
 
 def test_logistic_regression_recovers_its_weights():

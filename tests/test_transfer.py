@@ -3,7 +3,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from hkjax.ops import transfer
+from hkjax import transfer
 
 
 def test_one_is_always_ahead():
