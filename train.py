@@ -1,6 +1,6 @@
 """Trains a recommender: python train.py --config=configs/synthetic.py --workdir=runs/synthetic.
 
-As `hkjax train`, which also says how to train on tables of your own; without either, configs/synthetic.py is trained.
+The same as `hkjax train`; its --help also covers your own tables. The default is configs/synthetic.py.
 """
 
 from hkjax.cli.main import enter

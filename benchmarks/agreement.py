@@ -3,7 +3,7 @@
     python benchmarks/agreement.py --config=configs/hakg_official_book_crossing.py
 
 Prints |x - y| / |y| in the Euclidean norm, |x| where y is 0: of the metrics, of each gradient, and of the parameters
-after some steps, of the device by itself and by `jax.shard_map` on a mesh of this device alone.
+after some steps. The steps run directly, and by `jax.shard_map` on a mesh of only this device.
 """
 
 from functools import partial
@@ -17,7 +17,7 @@ from ml_collections import config_flags
 
 from hkjax.cli.run import run
 from hkjax.data.batching import epoch_order, get_batch, shard_order
-from hkjax.experiment import build_model, load_data, read_experiment
+from hkjax.experiment import build_model, read_data, read_experiment
 from hkjax.training.partition import Partitioner, make_mesh
 from hkjax.training.state import create_state, make_optimizer
 from hkjax.training.trainer import steps_on_mesh, steps_on_one_device
@@ -30,7 +30,7 @@ def define_flags() -> None:
 
 def main() -> None:
     experiment = read_experiment(flags.FLAGS.config)
-    recommender = build_model(experiment, load_data(experiment))
+    recommender = build_model(experiment, read_data(experiment))
     optimizer = make_optimizer(experiment.optimizer, recommender.batches.steps_per_epoch)
     create, n_steps, key = (
         partial(create_state, recommender, optimizer),
@@ -38,7 +38,7 @@ def main() -> None:
         jax.random.key(2),
     )
     cpu, here = jax.devices("cpu")[0], jax.devices()[0]
-    # Both begin with the very same parameters, whatever each makes of a normal distribution.
+    # Both start from the same parameters: their normal draws may differ.
     with jax.default_device(cpu):
         state = jax.jit(create)(jax.random.key(0))
         order = epoch_order(recommender.batches, jax.random.key(1))

@@ -1,4 +1,4 @@
-"""What the checksums of a checkpoint cost: seconds for a state of a given size, and for a model's beside an epoch.
+"""Times the checksums of a checkpoint: for a state of a given size, or for a model's state beside an epoch.
 
 python benchmarks/checksums.py --gigabytes=4
 python benchmarks/checksums.py --config=configs/hkrm_book_crossing.py
@@ -15,7 +15,7 @@ from absl import flags
 from ml_collections import config_flags
 
 from hkjax.cli.run import run
-from hkjax.experiment import build_model, load_data, read_experiment
+from hkjax.experiment import build_model, read_data, read_experiment
 from hkjax.training.saving.checkpoint import items_of
 from hkjax.training.saving.checksums import describe
 from hkjax.training.state import make_optimizer
@@ -35,7 +35,7 @@ def main() -> None:
         print(f"{sum(x.nbytes for x in tables) / 1e9:.2f} GB: {median(lambda: describe(tables)):.2f} s")
         return
     experiment = read_experiment(flags.FLAGS.config)
-    recommender = build_model(experiment, load_data(experiment))
+    recommender = build_model(experiment, read_data(experiment))
     steps = recommender.batches.steps_per_epoch
     trainer = make_trainer(recommender, make_optimizer(experiment.optimizer, steps), (1, 1))
     state = trainer.init(jax.random.key(0))
@@ -50,7 +50,7 @@ def main() -> None:
 
 
 def median(function: Callable[[], Any]) -> float:
-    """The median seconds of a call, after a first one that compiles."""
+    """Returns the median seconds of a call, after a first one that compiles."""
     function()
     seconds = []
     for _ in range(flags.FLAGS.repeats):

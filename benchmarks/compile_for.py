@@ -1,4 +1,4 @@
-"""What a TPU's or GPU's compiler makes of a step, or of evaluation, without a TPU or GPU; see benchmarks/README.md.
+"""Compiles a step, or evaluation, for a TPU or GPU that need not be here; see benchmarks/README.md.
 
 python benchmarks/compile_for.py --target=v5e:2x2 --config=configs/hakg_official_book_crossing.py
 python benchmarks/compile_for.py --target=h100 --config=configs/hkrm_book_crossing.py --json=runs/h100.json
@@ -30,14 +30,14 @@ from rich.table import Table
 from hkjax.cli.run import run
 from hkjax.data.batching import epoch_order, shard_order
 from hkjax.data.dataset import Dataset
-from hkjax.experiment import build_model, load_data, read_experiment
+from hkjax.experiment import build_model, read_data, read_experiment
 from hkjax.models.base import ShardedModel
 from hkjax.training.partition import Partitioner, make_mesh, parse_mesh_shape, shard_model
 from hkjax.training.state import create_state, make_optimizer
 from hkjax.training.trainer import steps_on_mesh, steps_on_one_device
 from hkjax.transfer import put_global
 
-# What hkjax names by jax.named_scope.
+# Names that hkjax gives by jax.named_scope.
 _PARTS = (
     *("drawing negatives", "edge sampling", "dropout", "propagation", "ranking loss", "angle loss"),
     *("query", "target", "optimiser"),
@@ -72,7 +72,7 @@ def main() -> None:
 
 
 def target_devices(target: str) -> tuple[Any, str]:
-    """The devices of a slice, or a GPU, that need not be here, and their platform."""
+    """Returns the devices of a slice, or a GPU, that need not be here, and their platform."""
     if target in _GPUS:
         options = {"topology": "1x1x1", "target_config": _GPUS[target].read_text()}
         return topologies.get_topology_desc(platform="cuda", topology_name=target, **options).devices, "cuda"
@@ -83,7 +83,7 @@ def compile_program(
     name: str, experiment: Any, mesh: Mesh, platform: str, sizes: Sizes | None
 ) -> tuple[dict[str, Any], str]:
     """Compiles the training step, or the model's `encode`; returns the figures and the program's text."""
-    data = load_data(experiment)
+    data = read_data(experiment)
     programs, arguments = programs_on(mesh, experiment, data if sizes is None else enlarge(data, sizes))
     if sizes is not None:
         arguments = grow(arguments, data, sizes)
@@ -105,7 +105,7 @@ def compile_program(
 
 
 def programs_on(mesh: Mesh, experiment: Any, data: Dataset) -> tuple[dict[str, Any], Arguments]:
-    """The jitted step and `encode`, and the shapes of the step's arguments, as they are on one device or on a mesh."""
+    """Returns the jitted step and `encode`, and the shapes of the step's arguments, on one device or on a mesh."""
     recommender = build_model(experiment, data)
     optimizer = make_optimizer(experiment.optimizer, recommender.batches.steps_per_epoch)
     create, key = partial(create_state, recommender, optimizer), jax.random.key(0)
@@ -129,18 +129,18 @@ def programs_on(mesh: Mesh, experiment: Any, data: Dataset) -> tuple[dict[str, A
 
 
 def shapes_of(tree: Any) -> Any:
-    """Shapes in place of arrays."""
+    """Returns shapes instead of arrays."""
     return jax.tree.map(lambda x: jax.ShapeDtypeStruct(x.shape, x.dtype), tree)
 
 
 def bytes_of_device(x: jax.ShapeDtypeStruct) -> int:
-    """What a device holds of an array, whether the step reads it or evaluation alone."""
+    """Returns the bytes of an array on one device, even if only evaluation reads it."""
     assert x.sharding is not None
     return math.prod(x.sharding.shard_shape(x.shape)) * x.dtype.itemsize
 
 
 def figures_of(program: hlo.Program) -> dict[str, Any]:
-    """What the program does in a step: totals, and by part."""
+    """Returns the figures of a step: totals, and by part."""
     indices, kinds = collections.Counter[str](), collections.Counter[str]()
     for (kind, place), count in hlo.indices(program).items():
         indices[part_of(place)] += count
@@ -160,14 +160,14 @@ def figures_of(program: hlo.Program) -> dict[str, Any]:
 
 
 def part_of(place: str) -> str:
-    """The part of the step that an instruction belongs to: the innermost of those that it is named by."""
+    """Returns the part of the step that an instruction belongs to: the innermost one in its name."""
     part = max(_PARTS, key=place.rfind)
     part = part if part in place else "other"
     return f"{part}, backwards" if "transpose(" in place else part
 
 
 def as_table(figures: dict[str, Any], title: str) -> Table:
-    """The totals, and below them the parts."""
+    """Returns a table of the parts, and of the totals below them."""
     table = Table("", "M indices", "HBM GB", title=title, title_justify="left")
     for part in sorted({*figures["M indices by part"], *figures["HBM GB by part"]}):
         cells = (figures[name].get(part, 0.0) for name in ("M indices by part", "HBM GB by part"))

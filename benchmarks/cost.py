@@ -1,10 +1,10 @@
-"""What a step of HAKG on the whole graph costs a TPU, as a function of the sizes; checked in docs/scaling.md.
+"""Estimates the cost of a step of HAKG on the whole graph for a TPU, from the sizes; checked in docs/scaling.md.
 
     python benchmarks/cost.py --sizes=users=2e5,items=1e5,entities=1e6,edges=1e7,interactions=2e6 \\
       --devices=1,1 --devices=1,16
 
-The official choices. What is not counted from the operations is a coefficient that was read off the compiler's programs
-(`compile_for.py`), of tables with 64 numbers a row.
+The choices are the official ones. Costs are counted from the operations, or have coefficients that were read off the
+compiler's programs (`compile_for.py`) for tables with 64 columns.
 """
 
 import math
@@ -18,18 +18,17 @@ from rich.table import Table
 from hkjax.cli.run import run
 from hkjax.errors import InputError
 from hkjax.models.hakg.config import OFFICIAL, HAKGConfig
-from hkjax.ops import columns
-from hkjax.ops.lowerings import blocks, one_hot
+from hkjax.ops.lowerings import blocks, layout, one_hot
 from hkjax.training.partition import MeshShape, parse_mesh_shape
 
-# On Book-Crossing so many of the edges are between an item and an attribute.
+# The fraction of Book-Crossing's edges between an item and an attribute.
 _PAIRS = 70216 / 303000
-# Of a row of fewer than 128 numbers, as main memory holds it.
+# Of a row of fewer than 128 scalars, in main memory.
 _PADDED_BYTES = 4 * 128
 
 
 class Cost(NamedTuple):
-    """Of one chip in one step.
+    """The cost of a step for one chip.
 
     Attributes:
         indices: gathered and scattered.
@@ -45,7 +44,7 @@ class Cost(NamedTuple):
 
 
 def cost(config: HAKGConfig, sizes: Sizes, batch_size: int, mesh: MeshShape = (1, 1)) -> Cost:
-    """Of a step on a mesh of chips: how many divide the batch alone, and how many the tables, too.
+    """Computes the cost of a step on a mesh: chips that divide only the batch, by chips that also divide the tables.
 
     Raises:
         InputError: one of them is below 1.
@@ -60,23 +59,23 @@ def cost(config: HAKGConfig, sizes: Sizes, batch_size: int, mesh: MeshShape = (1
         of_chip = _of_divided_tables(config, own, batch_size / chips, mesh[1])
     if mesh[0] == 1:
         return of_chip
-    # Of each layer's tables in both passes, and of their gradients; some are padded.
+    # Rows of each layer's tables in both passes, and of their gradients; some are padded.
     rows = (2 * config.layers + 1) * (sizes.entities + sizes.users + sizes.items) / mesh[1]
     return of_chip._replace(summed_bytes=of_chip.summed_bytes + 350 * rows)
 
 
 def _of_whole_tables(config: HAKGConfig, own: Sizes, batch_size: float) -> Cost:
-    """Of a chip with whole tables and its own edges, interactions and part of the batch."""
+    """Computes the cost of a chip with whole tables and its own edges, interactions and part of the batch."""
     layers, samples = config.layers, batch_size * config.negatives
     edges, interactions = config.edge_keep * own.edges, config.interaction_keep * own.interactions
     pairs = _PAIRS * own.edges
-    # Where each edge is in the order of columns.
+    # The position of each edge in the order of columns.
     sampling = edges
-    # Of an edge, forwards head, tail and sum; backwards the head with the sum's gradient, the tail, the head's sum, and
-    # the tail's, which are brought into order first. Of an interaction, a row in and a row out, both ways, in each sum.
+    # Of an edge, forwards: head, tail and sum; backwards: the head with the sum's gradient, the tail, the head's sum,
+    # and the tail's, which are sorted first. Of an interaction: a row in and a row out, both ways, in each sum.
     propagation = layers * 8 * edges + (layers + 1) * 4 * interactions
     angles = 5 * pairs if pairs <= blocks.LARGE_SIZE else 7 * _in_blocks(pairs)
-    # Few items' scores are products with one-hot rows, whose bytes grow with the items.
+    # Few items' scores are products with one-hot rows: their bytes grow with the items.
     dense = own.items <= one_hot.MOST_ROWS
     batch = 10 * batch_size + (0 if dense else 7.3 * samples)
     rows = 53 * layers * edges + 26 * layers * own.entities + 15 * (layers + 1) * (own.users + own.items)
@@ -85,10 +84,9 @@ def _of_whole_tables(config: HAKGConfig, own: Sizes, batch_size: float) -> Cost:
 
 
 def _of_divided_tables(config: HAKGConfig, own: Sizes, batch_size: float, n_chips: int) -> Cost:
-    """As `_of_whole_tables`, but of tables whose rows are divided among `n_chips`.
+    """Computes the cost as in `_of_whole_tables`, but of tables with rows divided among `n_chips`.
 
-    Every chip visits its edges and interactions once for each part of the columns, of which there are at most as many
-    as chips.
+    Every chip visits its edges and interactions once for each part of the columns. There are at most `n_chips` parts.
     """
     layers = config.layers
     n_parts = math.ceil(config.dim / math.ceil(config.dim / n_chips))
@@ -97,17 +95,17 @@ def _of_divided_tables(config: HAKGConfig, own: Sizes, batch_size: float, n_chip
     indices = (20.1 * n_parts + 16.6) * layers * visited + 4 * (layers + 1) * n_parts * interactions + 10 * batch_size
     memory = _PADDED_BYTES * layers * (10 * n_parts * edges + 36 * own.entities)
     # The whole tables that a step gathers, part by part; relations' products count as one more. Two are gathered in
-    # rows, of which every part is padded, unless there are very many.
+    # rows: every part is padded, unless there are very many rows.
     entities, users, items = own.entities, own.users, own.items
     gathered = (8 * layers + 1) * entities + 2 * layers * users + (2 * layers + 5) * items
-    padded = 2 * n_parts * sum(n for n in (entities, items) if n <= columns.MOST_PADDED_ROWS)
+    padded = 2 * n_parts * sum(n for n in (entities, items) if n <= layout.MOST_PADDED_ROWS)
     summed = (7 * layers + 2) * entities + 2 * layers * users + (2 * layers + 2) * items
     row_bytes = 4 * config.dim
     return Cost(indices, memory, row_bytes * gathered + _PADDED_BYTES * padded, row_bytes * summed)
 
 
 def _in_blocks(n: float) -> float:
-    """How many rows a loop over blocks takes for n rows."""
+    """Returns the rows that a loop over blocks takes for n rows."""
     return n if n <= blocks.LARGE_SIZE else blocks.LARGE_SIZE * math.ceil(n / blocks.LARGE_SIZE)
 
 

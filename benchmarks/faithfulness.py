@@ -1,11 +1,11 @@
-"""Whether the named reasons are true: how far a score falls when they are deleted, against random ones and the least.
+"""Measures how far a score falls when the named reasons are deleted, against random ones and the least.
 
     python benchmarks/faithfulness.py --workdir=runs/mine --pairs=500
 
-For one recommended item each of random users with at least `--history` positives, the train interactions with three
-history items are deleted: the three named, three at random, the three that contribute least. The model is encoded anew
-without them, from the same parameters. Comprehensiveness is the mean fall of the score; sufficiency the mean fall when
-nothing but the three is left (DeYoung et al., ERASER, ACL 2020; a small one is good).
+The pairs are random users with at least `--history` positives, with one recommended item each. The train interactions
+with three history items are deleted: the three named, three at random, the three that contribute least. The model is
+encoded again without them, from the same parameters. Comprehensiveness is the mean fall of the score; sufficiency the
+mean fall when only the three are left (DeYoung et al., ERASER, ACL 2020; a small one is good).
 """
 
 import dataclasses
@@ -22,8 +22,8 @@ from hkjax.experiment import build_model
 from hkjax.models.base import Recommender
 from hkjax.runs import load_workdir
 from hkjax.serving.contributions import history_contributions
-from hkjax.serving.recommend import load_model, user_histories
 from hkjax.serving.top_items import top_items
+from hkjax.serving.trained import load_model, user_histories
 
 _N_DELETED = 3
 
@@ -53,7 +53,7 @@ def main() -> None:
     found = history_contributions(trained.recommender, prepared, model.representation, users, items, of_users)
 
     def scores(kept: list[np.ndarray]) -> np.ndarray:
-        """The scores of the pairs, with these positions of the histories alone."""
+        """Returns the scores of the pairs, with only these positions of the histories."""
         rest = {int(user): history[places] for user, history, places in zip(users, of_users, kept, strict=True)}
         recommender = build_model(trained.experiment, keep_histories(data, rest))
         return score(recommender, trained.params, users, items)
@@ -74,7 +74,7 @@ def main() -> None:
 
 
 def keep_histories(data: Dataset, kept: dict[int, np.ndarray]) -> Dataset:
-    """The data without the train positives of the given users, but for the items named."""
+    """Returns the data without the train positives of the given users, except those with the given items."""
     train, changed = data.train, np.zeros(data.n_users, bool)
     changed[list(kept)] = True
     pairs = np.concatenate([user * data.n_items + items for user, items in kept.items()])
@@ -83,7 +83,7 @@ def keep_histories(data: Dataset, kept: dict[int, np.ndarray]) -> Dataset:
 
 
 def score(recommender: Recommender, params: object, users: np.ndarray, items: np.ndarray) -> np.ndarray:
-    """The scores of the pairs, encoded anew."""
+    """Returns the scores of the pairs, encoded again."""
     representation = jax.jit(recommender.encode)(params, recommender.inputs)
     return np.asarray(recommender.score_pairs(representation, jnp.asarray(users), jnp.asarray(items)), np.float64)
 

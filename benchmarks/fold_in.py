@@ -1,11 +1,11 @@
-"""What fold-in reaches for users and items that were held out whole, beside the same ones trained, and popularity.
+"""Compares fold-in of users and items that were held out whole with training on them and with popularity.
 
     python benchmarks/fold_in.py --config=configs/hakg_book_crossing.py --workdir=runs/fold-in --share=0.05
 
-Three runs of one configuration: with all data; without a random share of the users; without a random share of the
+Trains one configuration three times: with all data; without a random share of the users; without a random share of the
 items and their knowledge. The held-out users are folded in by their train items. The held-out items enter the catalogue
-with their knowledge, from which their parameters follow. Measured is recall@20 of the test part: of these users; and of
-these items, ranked among all items, and among themselves, for the users who have one of them in test.
+with their knowledge, which determines their parameters. Prints recall@20 of the test part: of these users; and of these
+items, ranked among all items and among themselves. Items are ranked for the users with one of them in test.
 """
 
 import dataclasses
@@ -21,11 +21,11 @@ from ml_collections import config_flags
 from hkjax.cli.run import run
 from hkjax.data.dataset import Dataset, Interactions
 from hkjax.evaluation.ranking import rank_users
-from hkjax.experiment import Experiment, build_model, load_data, read_experiment
+from hkjax.experiment import Experiment, build_model, read_data, read_experiment
 from hkjax.models.base import Params, Recommender, Representation
 from hkjax.models.popularity import popularity
 from hkjax.runs import Trained, load_workdir, train_experiment
-from hkjax.serving.recommend import user_histories
+from hkjax.serving.trained import user_histories
 from hkjax.training.warm_start import warm_start
 
 K = 20
@@ -42,7 +42,7 @@ def define_flags() -> None:
 def main() -> None:
     """Trains and prints the table."""
     experiment = dataclasses.replace(read_experiment(flags.FLAGS.config), seed=flags.FLAGS.seed)
-    data, random = load_data(experiment), np.random.default_rng(flags.FLAGS.seed)
+    data, random = read_data(experiment), np.random.default_rng(flags.FLAGS.seed)
     users = random.random(data.n_users) < flags.FLAGS.share
     items = random.random(data.n_items) < flags.FLAGS.share
     of_users, of_items = data.test.select(users[data.test.users]), data.test.select(items[data.test.items])
@@ -67,7 +67,7 @@ def main() -> None:
     )
     models = ((grown, of_grown), (every.recommender, of_all), (popular, of_popularity))
     row("items", *(recall(model, x, of_items, seen) for model, x in models))
-    # Among the held-out items alone: all others count as seen.
+    # Among only the held-out items: all others count as seen.
     others = np.flatnonzero(~items).astype(np.int32)
     who = np.unique(of_items.users)
     alone = Interactions(
@@ -84,12 +84,12 @@ def train(experiment: Experiment, data: Dataset, name: str) -> Trained:
 
 
 def encode(recommender: Recommender, params: Params) -> Representation:
-    """The representation of all users and items."""
+    """Computes the representation of all users and items."""
     return jax.jit(recommender.encode)(params, recommender.inputs)
 
 
 def restrict(data: Dataset, keeps: Callable[[Interactions], np.ndarray], n_parts: int) -> Dataset:
-    """The data with some of the rows of its first parts alone."""
+    """Returns the data with only some of the rows of its first parts."""
     parts = [data.train, data.validation, data.test]
     parts = [part.select(keeps(part)) if k < n_parts else part for k, part in enumerate(parts)]
     train, validation, test = parts
@@ -97,7 +97,7 @@ def restrict(data: Dataset, keeps: Callable[[Interactions], np.ndarray], n_parts
 
 
 def drop_items(data: Dataset, items: np.ndarray) -> Dataset:
-    """The data without the items in the mask, and without what the graph says of them."""
+    """Returns the data without the items in the mask and without their triples."""
     gone = np.concatenate([items, np.zeros(data.n_entities - data.n_items, bool)])
     number = np.cumsum(~gone) - 1
     triples = data.triples[~gone[data.triples[:, [0, 2]]].any(axis=1)]
@@ -123,7 +123,7 @@ def drop_items(data: Dataset, items: np.ndarray) -> Dataset:
 
 
 def fold(trained: Trained, data: Dataset, users: np.ndarray) -> Representation:
-    """The representation with the given users, by their train items in `data`, in place of the trained ones."""
+    """Returns the representation with the given users, by their train items in `data`, instead of the trained ones."""
     fold_in = trained.recommender.fold_in
     assert fold_in is not None
     histories = [user_histories(data)[user] for user in users]
@@ -136,20 +136,20 @@ def fold(trained: Trained, data: Dataset, users: np.ndarray) -> Representation:
 
 
 def renumber(rows: Interactions, users: np.ndarray) -> Interactions:
-    """The rows of the users in the mask, numbered from 0 on."""
+    """Returns the rows of the users in the mask, with user ids from 0 on."""
     kept = rows.select(users[rows.users])
     return kept._replace(users=(np.cumsum(users) - 1)[kept.users].astype(np.int32))
 
 
 def recall(model: Recommender, representation: Representation, relevant: Interactions, seen: Interactions) -> float:
-    """The mean recall@K."""
+    """Computes the mean recall@K."""
     n_items = model.score_all_items(representation, jnp.zeros(1, jnp.int32)).shape[1]
     found = rank_users(model, representation, n_items, relevant.positives(), seen, (K,))
     return float(found.metrics[f"recall@{K}"].mean())
 
 
 def row(name: str, *values: float) -> None:
-    """Prints a row, and the first value's part of the second."""
+    """Prints a row, and the ratio of its first value to its second."""
     fold_in, full, _ = values
     cells = " | ".join(f"{value:.4f}" for value in values)
     print(f"| {name} | {cells} | ({fold_in / full:.1%})")

@@ -13,7 +13,7 @@ from hkjax.errors import InputError
 
 
 class Sizes(NamedTuple):
-    """Of a graph and its interactions; `edges` run both ways."""
+    """Sizes of a graph and its interactions; `edges` run both ways."""
 
     users: int
     items: int
@@ -23,7 +23,7 @@ class Sizes(NamedTuple):
 
 
 class Arguments(NamedTuple):
-    """What a step is called with, as ShapeDtypeStructs with their shardings."""
+    """Arguments of a step, as ShapeDtypeStructs with their shardings."""
 
     state: Any
     inputs: Any
@@ -33,16 +33,14 @@ class Arguments(NamedTuple):
     key: Any
 
 
-# Where the arguments are as long as there are edges, and as there are interactions.
-_BY_EDGES = r"inputs\.(graph|pairs|values\.|values_by_item\.(ids|attr)|neighbourhoods\.tails\.(ids|attr))"
-_BY_INTERACTIONS = (
-    r"inputs\.(interactions|neighbourhoods.*\.ids)|inputs.*(\.items|\.row|\.position)$|batches\.(columns|buckets)|order"
-)
+# Paths of arguments that grow with the edges, the interactions, and the interactions of a user.
+_BY_EDGES = r"inputs\.(graph|pairs|values\.|values_by_item\.(values|attr)|neighbourhoods\.tails\.(values|attr))"
+_BY_INTERACTIONS = r"inputs\.interactions|inputs.*(\.values|\.row|\.position)$|batches\.(columns|buckets)|order"
 _BY_HISTORY = r"batches\.layout\.(row|position)"
 
 
 def parse_sizes(text: str) -> Sizes:
-    """Sizes from users=1e6,items=..., each of which must be named."""
+    """Reads sizes from users=1e6,items=...; each must be named."""
     try:
         return Sizes(**{name: int(float(number)) for name, number in (part.split("=") for part in text.split(","))})
     except (TypeError, ValueError) as error:
@@ -50,7 +48,7 @@ def parse_sizes(text: str) -> Sizes:
 
 
 def enlarge(data: Dataset, sizes: Sizes) -> Dataset:
-    """The same interactions and triples among more users, items and entities."""
+    """Returns the same interactions and triples among more users, items and entities."""
     shift = sizes.items - data.n_items
     if sizes.entities < data.n_entities + shift or sizes.users < data.n_users or shift < 0:
         raise InputError(f"--sizes: fewer users, items or other entities than there are: {sizes}")
@@ -67,11 +65,11 @@ def enlarge(data: Dataset, sizes: Sizes) -> Dataset:
 
 
 def grow(arguments: Arguments, data: Dataset, sizes: Sizes) -> Arguments:
-    """The shapes of a step's arguments on enlarged data, as they are with as many edges and interactions.
+    """Returns the shapes of a step's arguments on enlarged data, with the edges and interactions of `sizes`.
 
     Args:
-        arguments: with those that there are.
-        data: what was enlarged.
+        arguments: with the edges and interactions of `data`.
+        data: the data before they were enlarged.
         sizes: of the other graph.
     """
     edges = sizes.edges / (2 * len(data.triples))

@@ -20,7 +20,7 @@ from ml_collections import config_flags
 from hkjax.cli.run import run
 from hkjax.data.batching import get_batch
 from hkjax.evaluation.ranking import rank_users
-from hkjax.experiment import build_model, load_data, read_experiment
+from hkjax.experiment import build_model, read_data, read_experiment
 from hkjax.geometry import poincare
 from hkjax.models.base import Batch, Params
 from hkjax.models.hakg import losses, propagation
@@ -40,7 +40,7 @@ def define_flags() -> None:
 
 def main() -> None:
     experiment = read_experiment(flags.FLAGS.config)
-    config, data = experiment.model, load_data(experiment)
+    config, data = experiment.model, read_data(experiment)
     assert isinstance(config, HAKGConfig)
     recommender = build_model(experiment, data)
     inputs, batches = recommender.inputs, recommender.batches
@@ -59,7 +59,7 @@ def main() -> None:
     print(f"a step, of {_REPEATS}            {steps(_REPEATS) / _REPEATS:8.3f} s")
     print(f"peak memory                {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6:8.2f} GB")
 
-    # All of these come as arguments: what a compiled function closes over, XLA computes beforehand.
+    # All of these are arguments: XLA computes beforehand with what a compiled function closes over.
     params, batch = state.params, get_batch(batches, order, 0)
     parameters: Callable[[Params], Any] = HAKG(
         config, data.n_users, data.n_items, data.n_entities, data.n_relations

@@ -1,9 +1,9 @@
-"""What an optimised HLO program does, read from its text: indices, bytes and collectives, times the trips of loops.
+"""Counts from the text of an optimised HLO program: indices, bytes and collectives, times the trips of loops.
 
 A rough model, not checked on hardware. Bytes are those of the operands and results of instructions outside of fusions,
-tile padding included, that lie in the device's main memory and not in the fast one beside the arithmetic units, which
-layouts call S(1); a gather or slice counts what it takes, a scatter what it adds. A loop's trips are the largest
-constant of its condition, where XLA does not say them.
+tile padding included. Only the device's main memory counts, not the fast one beside the arithmetic units, S(1) in
+layouts. A gather or slice counts the bytes that it takes, a scatter those that it adds. A loop's trips are the largest
+constant of its condition, where XLA does not give them.
 """
 
 import collections
@@ -24,7 +24,7 @@ _COLLECTIVES = ("all-reduce", "all-gather", "reduce-scatter", "all-to-all", "col
 _STARTS = "AsyncCollectiveStart"
 # Custom calls that only rename memory.
 _NOTHING = "ConcatBitcast|AllocateBuffer|AssumeGather"
-# These move nothing by themselves, or what they move is counted where it arrives.
+# These move nothing by themselves, or their bytes are counted where they arrive.
 _FREE = {
     *("parameter", "constant", "get-tuple-element", "bitcast", "tuple", "after-all", "partition-id", "opt-barrier"),
     *("copy-start", "slice-start", "async-start", "while", "conditional", "call"),
@@ -42,7 +42,7 @@ class Instruction:
     rest: str
 
     def attribute(self, pattern: str) -> str | None:
-        """The first group of a pattern in the attributes."""
+        """Returns the first group of a pattern in the attributes."""
         found = re.search(pattern, self.rest)
         return found[1] if found else None
 
@@ -54,13 +54,13 @@ class Instruction:
 
 @dataclasses.dataclass(frozen=True)
 class Program:
-    """Computations by their names, each of instructions by theirs, and the name of the one that runs first."""
+    """Computations by name, each with its instructions by name, and the name of the one that runs first."""
 
     computations: dict[str, dict[str, Instruction]]
     entry: str
 
     def executed(self, inside_fusions: bool) -> Iterator[tuple[str, Instruction, int]]:
-        """(computation, instruction, times) of all that runs; of fusions what is inside, or they themselves."""
+        """Yields (computation, instruction, times) of all that runs; inside of fusions only if asked for."""
         pending = [(self.entry, 1)]
         while pending:
             name, times = pending.pop()
@@ -75,7 +75,7 @@ class Program:
                 yield name, instruction, times
 
     def trips(self, loop: Instruction) -> int:
-        """How often the body of a loop runs."""
+        """Returns how often the body of a loop runs."""
         known = loop.attribute(r'known_trip_count":\{"n":"(\d+)"')
         if known:
             return int(known)
@@ -103,7 +103,7 @@ def parse(text: str) -> Program:
 
 
 def indices(program: Program) -> collections.Counter[tuple[str, str]]:
-    """How many indices are gathered and scattered, by kind (`gather row`, `scatter scalar`, ...) and place."""
+    """Counts the indices gathered and scattered, by kind (`gather row`, `scatter scalar`, ...) and place."""
     counts: collections.Counter[tuple[str, str]] = collections.Counter()
     for name, instruction, times in program.executed(inside_fusions=True):
         if instruction.operation == "gather":
@@ -125,13 +125,13 @@ def indices(program: Program) -> collections.Counter[tuple[str, str]]:
 
 
 def collectives(program: Program) -> dict[str, tuple[int, float]]:
-    """How often each kind of collective runs, and the bytes of its results."""
+    """Counts the runs of each kind of collective, and the bytes of its results."""
     instructions = [x for computation in program.computations.values() for x in computation.values()]
     fused = {_called(x)["calls"] for x in instructions if x.operation == "fusion"}
     found: dict[str, tuple[int, float]] = {}
     for name, instruction, times in program.executed(inside_fusions=True):
         kind = instruction.operation.removesuffix("-start")
-        # One that goes on beside other work is named in the fusion that starts it and in all others until it is done.
+        # An asynchronous one is named in the fusion that starts it and in all others until it is done.
         repeats = name in fused and not any(_STARTS in x.rest for x in program.computations[name].values())
         if kind in _COLLECTIVES and not repeats:
             sizes = _sizes(instruction.type, fast_memory=True)
@@ -143,7 +143,7 @@ def collectives(program: Program) -> dict[str, tuple[int, float]]:
 
 
 def traffic(program: Program) -> collections.Counter[str]:
-    """Bytes through main memory, by place."""
+    """Counts the bytes through main memory, by place."""
     moved: collections.Counter[str] = collections.Counter()
     for name, instruction, times in program.executed(inside_fusions=False):
         if instruction.operation not in _FREE:
@@ -152,7 +152,7 @@ def traffic(program: Program) -> collections.Counter[str]:
 
 
 def cycles(program: Program) -> int:
-    """The compiler's own estimate of the cycles, where it gives one."""
+    """Sums the compiler's own estimates of cycles, where it gives them."""
     return sum(
         times * int(instruction.attribute(r'estimated_cycles":"(\d+)"') or 0)
         for _, instruction, times in program.executed(inside_fusions=False)
@@ -160,7 +160,7 @@ def cycles(program: Program) -> int:
 
 
 def _moved(program: Program, name: str, instruction: Instruction) -> float:
-    if instruction.operation.endswith("-done"):  # One way between the memories; its start is counted here.
+    if instruction.operation.endswith("-done"):  # One way between the memories; counted here, not at its start.
         return sum(_sizes(instruction.type, fast_memory=True))
     if re.search(_NOTHING, instruction.rest):
         return 0.0
@@ -188,7 +188,7 @@ def _moved(program: Program, name: str, instruction: Instruction) -> float:
 
 
 def _use(inside: dict[str, Instruction], position: int) -> str:
-    """What a fusion does with an operand: `taken` from by gathers alone, `added to` by scatters alone, or neither."""
+    """Returns a fusion's use of an operand: `taken` by gathers only, `added to` by scatters only, or empty."""
     parameter = next((x for x in inside.values() if x.operation == "parameter" and f"({position})" in x.rest), None)
     if parameter is None:
         return ""
@@ -242,7 +242,7 @@ def _dimensions(kind: str) -> list[int]:
 
 
 def _sizes(kind: str, fast_memory: bool = False) -> list[float]:
-    """The bytes of each array of a type, padded to tiles; of those in the fast memory only if asked for."""
+    """Returns the bytes of each array of a type, padded to tiles; arrays in the fast memory only if asked for."""
     sizes = []
     for element, dimensions, order, layout in _SHAPE.findall(kind):
         if element not in _BYTES or ("S(1)" in layout and not fast_memory):

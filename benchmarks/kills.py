@@ -1,4 +1,4 @@
-"""Kills a training run again and again while others read its directory, and compares its end with an undisturbed run's.
+"""Kills a training run repeatedly while others read its directory, and compares its end with an undisturbed run's.
 
 python benchmarks/kills.py --rounds=20 --workdir=runs/kills
 python benchmarks/kills.py --rounds=5 --signal=SIGTERM --workdir=runs/stops
@@ -83,7 +83,7 @@ def start(workdir: Path) -> subprocess.Popen[str]:
 
 
 def _read_on(command: tuple[str, ...], workdir: Path, stop: threading.Event, answers: collections.Counter[str]) -> None:
-    """Reads until it is to stop, and counts how that ended."""
+    """Reads until `stop` is set, and counts the exit codes."""
     while not stop.is_set():
         reader = subprocess.run([*command, f"--workdir={workdir}"], capture_output=True, text=True, check=False)
         notice = " and a notice" if reader.returncode == 0 and reader.stderr else ""

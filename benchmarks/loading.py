@@ -1,9 +1,9 @@
-"""How long and how much memory it takes to read, number, split and index large tables with text ids.
+"""Measures the time and memory to read, number, split and index large tables with text ids.
 
     python benchmarks/loading.py --folder=loading --interactions=10000000 --triples=5000000
 
-Generates the tables once, as Parquet and as CSV, in a process of its own; then each format is read in a fresh
-process, whose peak memory is its own. `--scale=4` takes four times the sizes.
+Generates the tables once, as Parquet and as CSV, in a process of its own. Then reads each format in a fresh process,
+for a peak memory of its own. `--scale=4` takes four times the sizes.
 """
 
 import argparse
@@ -15,7 +15,7 @@ from pathlib import Path
 
 
 def generate(folder: Path, n_interactions: int, n_triples: int) -> None:
-    """Writes tables whose users, items and entities are texts, popular ones more often than others."""
+    """Writes tables of users, items and entities with text ids, popular ones more often than others."""
     import numpy as np
     import pyarrow as pa
     import pyarrow.csv
@@ -45,7 +45,7 @@ def generate(folder: Path, n_interactions: int, n_triples: int) -> None:
 
 
 def load(folder: Path, suffix: str) -> dict[str, float]:
-    """Reads, numbers, splits; then sorts interactions and graph both ways, as models do."""
+    """Reads, numbers, splits; then sorts interactions and graph both ways, as in models."""
     import resource
 
     import numpy as np

@@ -1,9 +1,9 @@
-"""Trains the official HAKG's model from the very parameters that its code starts from, and follows test recall.
+"""Trains the official HAKG's model from the initial parameters of its code, and follows test recall.
 
     python benchmarks/official_run.py --config=configs/hakg_official_book_crossing.py --config.data.split=official
 
 Results differ between initialisations. The official code seeds PyTorch with
-2020 and fills its tables in a fixed order by Mersenne Twister draws of 24 bits each, which NumPy has, too.
+2020 and fills its tables in a fixed order by Mersenne Twister draws of 24 bits each, which NumPy also has.
 """
 
 import jax
@@ -15,7 +15,7 @@ from ml_collections import config_flags
 from hkjax.cli.run import run
 from hkjax.data.dataset import Dataset
 from hkjax.evaluation.ranking import rank_users
-from hkjax.experiment import build_model, load_data, read_experiment
+from hkjax.experiment import build_model, read_data, read_experiment
 from hkjax.models.base import Params
 from hkjax.models.hakg.config import HAKGConfig
 from hkjax.training.state import make_optimizer
@@ -31,7 +31,7 @@ def define_flags() -> None:
 
 def main() -> None:
     experiment = read_experiment(flags.FLAGS.config)
-    config, data = experiment.model, load_data(experiment)
+    config, data = experiment.model, read_data(experiment)
     assert isinstance(config, HAKGConfig)
     model = build_model(experiment, data)
     trainer = make_trainer(model, make_optimizer(experiment.optimizer, model.batches.steps_per_epoch))
@@ -56,7 +56,7 @@ def main() -> None:
 
 
 def official_params(config: HAKGConfig, data: Dataset, seed: int) -> Params:
-    """What the official code draws first: users and entities, items, relations, and each layer's two gates."""
+    """Draws as in the official code: users and entities, items, relations, and each layer's two gates."""
     source = np.random.RandomState(seed)
 
     def uniform(shape: tuple[int, ...], limit: float) -> np.ndarray:

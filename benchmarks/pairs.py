@@ -1,4 +1,4 @@
-"""Starts two training runs on one directory at once, again and again: one trains, the other is told so in seconds.
+"""Repeatedly starts two training runs on one directory at once: one trains, the other ends in seconds with an error.
 
 python benchmarks/pairs.py --workdir=runs/pairs
 """

@@ -4,8 +4,8 @@ python benchmarks/scaling.py --edges=1250000
 python benchmarks/scaling.py --edges=300000 --devices=1,2,4
 python benchmarks/scaling.py --edges=1000000 --factors=1,10,100 --entities=200000 --sampling=neighbours --hubs=False
 
-On a machine without accelerators the devices are forced host devices, which share its cores: what
-their table shows there is the cost of dividing the work, not the gain.
+On a machine without accelerators the devices are forced host devices, which share its cores: their
+table then shows the cost of dividing the work, not the gain.
 """
 
 import os
@@ -45,7 +45,7 @@ def main() -> None:
 
 
 def _seconds(n_edges: int, n_devices: int) -> float:
-    """Seconds a step, the least of several."""
+    """Returns the seconds of a step, the least of several."""
     import jax
     import jax.numpy as jnp
     import numpy as np
@@ -62,7 +62,7 @@ def _seconds(n_edges: int, n_devices: int) -> float:
     n_users, n_items = n_entities // 10, n_entities // 4
 
     def popular(n: int, size: int) -> np.ndarray:
-        """Numbers below n; with hubs, few of them often and most of them seldom."""
+        """Draws ids below n; with hubs, few of them often and most of them seldom."""
         return (n * random.random(size) ** (3 if flags.FLAGS.hubs else 1)).astype(int)
 
     relations, heads = random.integers(20, size=n_edges // 2), random.integers(n_entities, size=n_edges // 2)

@@ -1,4 +1,4 @@
-"""Times training steps, an epoch's steps and validation on the device at hand, and prints how much memory they took.
+"""Times training steps, an epoch's steps and validation on the device at hand, and prints their peak memory.
 
     python benchmarks/steps.py --config=configs/hakg_alibaba_ifashion.py --json=runs/steps.json
 
@@ -19,7 +19,7 @@ from ml_collections import config_flags
 
 from hkjax.cli.run import run
 from hkjax.evaluation.evaluate import make_validator
-from hkjax.experiment import build_model, load_data, read_experiment
+from hkjax.experiment import build_model, read_data, read_experiment
 from hkjax.training.state import make_optimizer
 from hkjax.training.trainer import make_trainer
 
@@ -35,7 +35,7 @@ def define_flags() -> None:
 
 def main() -> None:
     experiment = read_experiment(flags.FLAGS.config)
-    data = load_data(experiment)
+    data = read_data(experiment)
     recommender = build_model(experiment, data)
     n_steps = recommender.batches.steps_per_epoch
     trainer = make_trainer(recommender, make_optimizer(experiment.optimizer, n_steps), experiment.mesh)

@@ -13,7 +13,7 @@ import numpy as np
 from hkjax.geometry import poincare as ball
 
 N_POINTS = 400
-# How near to the boundary the points come.
+# The least distance of points from the boundary.
 GAPS = {"float64": 1e-6, "float32": 1e-3}
 
 Vector = list
@@ -28,19 +28,19 @@ def main() -> None:
 
 
 def worst_ulp(name: str, dtype: str, gap: float, n: int, d: int = 3, seed: int = 0) -> tuple[float, float]:
-    """The worst error over random pairs of points, in ulp of the exact answer's norm.
+    """Computes the worst error over random pairs of points, in ulp of the exact answer's norm.
 
     Args:
         name: of the function.
-        dtype: that it is computed in.
+        dtype: of the computation.
         gap: the points' norms are up to 1 - gap, half of them log-uniform in the norm, half in the gap; a
             quarter of the pairs are near to each other.
         n, d, seed: points, their dimension, and the seed that draws them.
 
     Returns:
-        The worst error, and the worst where each is divided by the condition of its point: how much
-        the exact answer moves, in ulp, where each coordinate of the arguments moves by half an ulp of its
-        own; at least 1. No function of rounded arguments can be expected to do better than that.
+        The worst error, and the worst where each is divided by the condition of its point, at least 1. The
+        condition is how far the exact answer moves, in ulp, when each coordinate of the arguments moves by half
+        an ulp of its own. No function of rounded arguments can be expected to do better.
     """
     random = np.random.default_rng(seed)
     x, y = _points(random, n, d, gap, dtype)
@@ -78,7 +78,7 @@ def _points(random: np.random.Generator, n: int, d: int, gap: float, dtype: str)
 
 
 def _condition(function: Callable, a: Vector, b: Vector, exact: Vector) -> float:
-    """Relative change of the answer for a relative change of each coordinate, summed."""
+    """Computes the relative change of the answer for one of each coordinate, summed."""
     step, total = mp.mpf(10) ** -25, mp.mpf(0)
     for side in (0, 1):
         for k in range(len(a)):
@@ -122,13 +122,13 @@ def _distance(x: Vector, y: Vector) -> Vector:
 
 
 def _gyration(x: Vector, y: Vector) -> Vector:
-    """Of y itself: -(x (+) y) (+) (x (+) (y (+) y))."""
+    """Computes the gyration of y itself: -(x (+) y) (+) (x (+) (y (+) y))."""
     total = _mobius_add(x, y)
     return _mobius_add([-p for p in total], _mobius_add(x, _mobius_add(y, y)))
 
 
 def _parallel_transport(x: Vector, y: Vector) -> Vector:
-    """Of the tangent x, shrunk to a point so that the gyration can be taken of it."""
+    """Transports the tangent x, shrunk to a point so that the gyration applies to it."""
     small = [p / 2 for p in x]
     total = _mobius_add(y, [-p for p in x])
     turned = _mobius_add([-p for p in total], _mobius_add(y, _mobius_add([-p for p in x], small)))

@@ -1,4 +1,4 @@
-"""HAKG on the ranking split of Book-Crossing, with the euclidean message, which does best there.
+"""HAKG on the ranking split of Book-Crossing, with the euclidean message, the best one there.
 
     python train.py --config=configs/hakg_book_crossing.py --workdir=runs/hakg-book-crossing
 

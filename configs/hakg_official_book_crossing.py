@@ -1,4 +1,4 @@
-"""HAKG on the ranking split of Book-Crossing, with the settings of the official code but its learning rate.
+"""HAKG on the ranking split of Book-Crossing, with the settings of the official code except its learning rate.
 
     python train.py --config=configs/hakg_official_book_crossing.py --workdir=runs/hakg-official-book-crossing
 

@@ -2,9 +2,9 @@
 
     python train.py --config=configs/hkrm_book_crossing.py --workdir=runs/book-crossing
 
-Needs $HKJAX_DATA/book-crossing. The paper's lambda2, batch size and lambda1 stand. Its learning rate of
-0.005 stays short of item popularity; 0.02, falling to 0 along a cosine over three epochs, and an
-item bias exceed it (see docs/results.md for what each gives).
+Needs $HKJAX_DATA/book-crossing. Lambda1, lambda2 and the batch size are the paper's. Its learning rate
+of 0.005 stays below item popularity. A rate of 0.02 with a cosine decay to 0 over three epochs, and an
+item bias, exceed it (see docs/results.md for the effect of each).
 """
 
 from hkjax.experiment import data_folder, default_config

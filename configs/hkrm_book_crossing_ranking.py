@@ -1,4 +1,4 @@
-"""HKRM on the ranking split of Book-Crossing, with drawn negatives and early stopping on recall@20.
+"""HKRM on the ranking split of Book-Crossing, with sampled negatives and early stopping on recall@20.
 
     python train.py --config=configs/hkrm_book_crossing_ranking.py --workdir=runs/hkrm-book-crossing-ranking
 

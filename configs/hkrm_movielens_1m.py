@@ -2,8 +2,8 @@
 
     python train.py --config=configs/hkrm_movielens_1m.py --workdir=runs/movielens-1m
 
-Needs $HKJAX_DATA/movielens-1m. The paper's lambda1 stands; its learning rate of 0.01, batch of 1024 and
-lambda2 of 1e-7 reach a lower AUC than these (see docs/results.md for what each gives).
+Needs $HKJAX_DATA/movielens-1m. Lambda1 is the paper's; its learning rate of 0.01, batch size of 1024
+and lambda2 of 1e-7 reach a lower AUC than these (see docs/results.md for the effect of each).
 """
 
 from hkjax.experiment import data_folder, default_config

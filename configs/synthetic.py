@@ -1,4 +1,4 @@
-"""HKRM on generated data, of which the preferred fields are known: the embedded default.
+"""HKRM on generated data with known preferred fields: the embedded default.
 
 python train.py --workdir=runs/synthetic && python evaluate.py --workdir=runs/synthetic
 """

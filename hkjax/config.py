@@ -1,8 +1,7 @@
 """Experiment configurations: typed dataclasses behind ml_collections' ConfigDict.
 
-Each part of a configuration is one frozen dataclass, kept beside the code that it configures; its
-docstring is the one place that explains the choices. `build` turns a ConfigDict (or any mapping)
-into such a dataclass and refuses what does not fit.
+Each part of a configuration is one frozen dataclass, kept beside the code that it configures. Only its docstring
+explains the choices. `build` turns a ConfigDict (or any mapping) into such a dataclass and rejects what does not fit.
 """
 
 import dataclasses
@@ -26,8 +25,8 @@ def build(cls: type[T], mapping: Mapping[str, Any], where: str = "config") -> T:
     """Builds the dataclass `cls` from a mapping, field by field.
 
     Args:
-        cls: a frozen dataclass whose annotations are int, float, bool, str, Literal, tuple, dict or
-            another such dataclass.
+        cls: a frozen dataclass with annotations int, float, bool, str, Literal, tuple, dict or another
+            such dataclass.
         mapping: the values; absent keys take the dataclass's defaults.
         where: the mapping's place in the configuration, for messages.
 
@@ -51,7 +50,7 @@ def build(cls: type[T], mapping: Mapping[str, Any], where: str = "config") -> T:
 def to_config_dict(instance: Any) -> ConfigDict:
     """Returns a dataclass instance, with all that it contains, as a ConfigDict.
 
-    A number that may be None becomes a placeholder, to which a flag can still give a number.
+    A value that may be None becomes a placeholder, which a flag can still set.
     """
     return ConfigDict(_plain(instance))
 
@@ -60,10 +59,10 @@ class Setting(NamedTuple):
     """One key of a configuration.
 
     Attributes:
-        key: its place, such as `model.dim`; of one of several models `model[hkrm].dim`.
-        kind: what it may be, in words.
+        key: its place, such as `model.dim`; for one of several models `model[hkrm].dim`.
+        kind: its type and permitted values, in words.
         default: its default.
-        meaning: what the dataclass's docstring says of it.
+        meaning: its entry in the dataclass's docstring.
     """
 
     key: str
@@ -73,7 +72,7 @@ class Setting(NamedTuple):
 
 
 def settings(cls: type, prefix: str = "") -> Iterator[Setting]:
-    """Every key of a configuration, from its dataclasses and their docstrings."""
+    """Yields every key of a configuration, from its dataclasses and their docstrings."""
     hints, meanings = typing.get_type_hints(cls, include_extras=True), _meanings(cls)
     for field in dataclasses.fields(cls):
         hint, key = hints[field.name], f"{prefix}{field.name}"
@@ -89,7 +88,7 @@ def settings(cls: type, prefix: str = "") -> Iterator[Setting]:
 
 
 def _meanings(cls: type) -> dict[str, str]:
-    """The entries of the docstring's section Attributes, by name."""
+    """Returns the entries of the docstring's section Attributes, by name."""
     _, _, section = (inspect.getdoc(cls) or "").partition("Attributes:\n")
     meanings: dict[str, str] = {}
     for names, text in re.findall(r"^    (\w[\w, ]*): (.*(?:\n {8}.*)*)", section, re.MULTILINE):
@@ -121,7 +120,7 @@ def _plain(instance: Any) -> dict[str, Any]:
 
 
 def _optional(hint: Any) -> type | None:
-    """T of a `T | None`, and otherwise None."""
+    """Returns T for a `T | None`, otherwise None."""
     arms = typing.get_args(hint) if isinstance(hint, types.UnionType) else ()
     return next(arm for arm in arms if arm is not types.NoneType) if types.NoneType in arms else None
 
@@ -169,7 +168,7 @@ def _convert_tuple(hints: tuple[Any, ...], value: Sequence[Any], where: str) -> 
 
 
 def _by_name(union: types.UnionType, value: Any, where: str) -> type:
-    """The dataclass of a union whose `name` the mapping gives."""
+    """Returns the dataclass of a union that has the mapping's `name`."""
     if not isinstance(value, (Mapping, ConfigDict)):
         raise InputError(f"{where}: expected a mapping, found {value!r}")
     by_name = {arm.name: arm for arm in typing.get_args(union)}

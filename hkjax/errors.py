@@ -1,22 +1,22 @@
-"""What ends a run early: a mistake that a person can mend, a signal, or the loss of another process."""
+"""Errors that end a run: user errors, signals, the loss of another process."""
 
 import difflib
 from collections.abc import Iterable
 
 
 class InputError(ValueError):
-    """A wrong file, row, option or directory; its message is one line that says where and what to mend.
+    """A wrong file, row, option or directory; its message is one line with the place and the remedy.
 
     The command line prints the message to stderr and exits with code 2; library users catch a ValueError.
     """
 
 
 class DivergenceError(InputError):
-    """The loss, the monitored metric, a parameter or a moment is no longer finite; all processes raise it together."""
+    """A loss, monitored metric, parameter or moment that is no longer finite; all processes raise it together."""
 
 
 class TerminationError(Exception):
-    """SIGTERM or Ctrl-C came; the state is saved, and the same command goes on.
+    """A stop by SIGTERM or Ctrl-C; the state is saved, and the same command resumes.
 
     The command line exits with the signal's code: 143 or 130.
 
@@ -30,18 +30,18 @@ class TerminationError(Exception):
 
 
 class PeerError(Exception):
-    """Another process that trained together with this one was lost; its message is one line.
+    """The loss of another process of the same training; its message is one line.
 
     The command line prints the message to stderr and exits with code 1.
     """
 
 
 def printable(text: str) -> str:
-    """The text without what is no visible character: a foreign file may hold what a terminal would obey."""
+    """Returns the text with ? for invisible characters: a foreign file may hold control codes of terminals."""
     return "".join(character if character.isprintable() else "?" for character in text)
 
 
 def nearest(word: str, candidates: Iterable[str]) -> str:
-    """A hint at the candidate that is spelt most like the word; empty where none is."""
+    """Returns a hint at the candidate spelt most like the word; empty if none is close."""
     near = difflib.get_close_matches(word, list(candidates), n=1)
     return f"; did you mean {near[0]!r}?" if near else ""

@@ -21,7 +21,6 @@ from hkjax.data.synthetic import SyntheticConfig, synthetic_dataset
 from hkjax.errors import InputError
 from hkjax.evaluation.evaluate import EvaluationConfig
 from hkjax.models.base import Recommender
-from hkjax.models.hkrm.config import HKRMConfig
 from hkjax.models.registry import MODELS, ModelConfig
 from hkjax.ranges import Checked, Range
 from hkjax.training.hosts import is_first
@@ -53,7 +52,7 @@ class Experiment(Checked):
     seed: Annotated[int, Range(low=0, below=2**32)] = 0
     data: DataConfig = field(default_factory=DataConfig)
     synthetic: SyntheticConfig = field(default_factory=SyntheticConfig)
-    model: ModelConfig = field(default_factory=HKRMConfig)
+    model: ModelConfig = field(default_factory=next(iter(MODELS)))
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     training: TrainingConfig = field(default_factory=TrainingConfig)
     evaluation: EvaluationConfig = field(default_factory=EvaluationConfig)
@@ -63,7 +62,7 @@ class Experiment(Checked):
 
 def default_config(model: ModelConfig | None = None) -> ConfigDict:
     """Returns every setting with its default, locked against unknown keys, for a config file to change."""
-    config = to_config_dict(Experiment(model=model or HKRMConfig()))
+    config = to_config_dict(Experiment() if model is None else Experiment(model=model))
     config.data.fields = ConfigDict(convert_dict=False)
     config.data.tables.columns = ConfigDict(convert_dict=False)
     return config.lock()
@@ -84,7 +83,7 @@ def read_experiment(config: Mapping[str, Any]) -> Experiment:
     return build(Experiment, config)
 
 
-def load_data(experiment: Experiment) -> Dataset:
+def read_data(experiment: Experiment) -> Dataset:
     """Reads or generates the experiment's data set, with negatives if its model needs them and there are none.
 
     Where training starts from an earlier run's parameters, what that was trained on is in train.
@@ -95,7 +94,7 @@ def load_data(experiment: Experiment) -> Dataset:
         data = read_dataset(experiment.data, experiment.seed)
     if experiment.training.initialize_from:
         earlier = Path(experiment.training.initialize_from)
-        data = continue_split(data, kept_data(read_experiment(read_config(earlier)), earlier))
+        data = continue_split(data, data_of_run(read_experiment(read_config(earlier)), earlier))
         if not min(part.users.size for part in (data.validation, data.test)):
             raise InputError(f"initialize_from: {earlier} was trained on all rows of today's validation or test part")
     needs_negatives = MODELS[type(experiment.model)].learns_from_negatives
@@ -107,7 +106,7 @@ def build_model(experiment: Experiment, data: Dataset) -> Recommender:
     return MODELS[type(experiment.model)].build(experiment.model, data, experiment.training.batch_size)
 
 
-def prepare_data(experiment: Experiment, workdir: Path) -> Dataset:
+def data_to_train_on(experiment: Experiment, workdir: Path) -> Dataset:
     """The experiment's data: as the work directory keeps them, if it does and their sources are the same, or read."""
     kept = workdir / "data"
     try:
@@ -115,10 +114,10 @@ def prepare_data(experiment: Experiment, workdir: Path) -> Dataset:
             return load_dataset(kept)
     except DamagedDataError as error:
         _say(f"{error}; read anew from their sources")
-    return load_data(experiment)
+    return read_data(experiment)
 
 
-def kept_data(experiment: Experiment, workdir: Path) -> Dataset:
+def data_of_run(experiment: Experiment, workdir: Path) -> Dataset:
     """The data that a work directory was trained on; says on stderr if their sources have changed since.
 
     Raises:
@@ -134,7 +133,7 @@ def kept_data(experiment: Experiment, workdir: Path) -> Dataset:
     except DamagedDataError as error:
         damage = error
     try:
-        data = load_data(experiment)
+        data = read_data(experiment)
         check_data(workdir, fingerprint(data))
     except InputError as error:
         raise InputError(f"{damage}; and from their sources: {error}" if damage else error) from error
@@ -142,7 +141,7 @@ def kept_data(experiment: Experiment, workdir: Path) -> Dataset:
     return data
 
 
-def keep_data(experiment: Experiment, data: Dataset, workdir: Path) -> None:
+def save_run_data(experiment: Experiment, data: Dataset, workdir: Path) -> None:
     """Keeps the data in the work directory, unless it holds them whole."""
     kept, settings = workdir / "data", _data_settings(experiment)
     try:

@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, and sums that show damage."""
+"""Files written whole or not at all, and checksums that reveal damage."""
 
 import contextlib
 import hashlib
@@ -8,12 +8,12 @@ from pathlib import Path
 
 from hkjax.errors import InputError
 
-# In the format of sha256sum, which can check it: sha256sum -c SHA256SUMS.
+# In sha256sum's format; sha256sum -c SHA256SUMS checks it.
 SUMS = "SHA256SUMS"
 
 
 def write_whole(path: Path, text: str) -> None:
-    """Writes a file, or leaves what was there: a process that is killed while it writes leaves no half of it.
+    """Writes a file whole, or leaves the old one: a process killed while it writes leaves no half.
 
     Raises:
         InputError: it can't be written.
@@ -29,7 +29,7 @@ def write_whole(path: Path, text: str) -> None:
 
 @contextlib.contextmanager
 def clear_errors(path: Path) -> Iterator[None]:
-    """Within, what can't be written is an InputError that names the path: a full disk does not say where."""
+    """Turns failed writes into an InputError that names the path, which the error of a full disk does not."""
     try:
         yield
     except OSError as error:
@@ -37,21 +37,21 @@ def clear_errors(path: Path) -> Iterator[None]:
 
 
 def sha256(path: Path) -> str:
-    """The hexadecimal SHA-256 of a file."""
+    """Returns the hexadecimal SHA-256 of a file."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def write_sums(folder: Path, names: Iterable[str]) -> None:
-    """Writes the sums of a folder's files into the folder."""
+    """Writes the checksums of a folder's files into the folder."""
     write_whole(folder / SUMS, "".join(f"{sha256(folder / name)}  {name}\n" for name in names))
 
 
 def check_sums(folder: Path) -> None:
-    """Checks the files of a folder against its sums, if it has any.
+    """Checks the files of a folder against its checksums, if it has any.
 
     Raises:
-        InputError: names the first file that is not as it was written.
+        InputError: a file is missing or damaged; names the first one.
     """
     path = folder / SUMS
     if not path.exists():

@@ -1,4 +1,4 @@
-"""Products of float32 numbers in float32, or of factors rounded to bfloat16, and the same on every device."""
+"""Matrix products of float32 factors, or of factors rounded to bfloat16, the same on every device."""
 
 import functools
 from collections.abc import Callable, Sequence
@@ -7,7 +7,7 @@ from typing import Literal, ParamSpec, TypeVar
 import jax
 import jax.numpy as jnp
 
-# What the factors of dense products are; their sums are float32 in either case.
+# The dtype of factors of dense products; their sums are float32 in either case.
 MatmulDtype = Literal["float32", "bfloat16"]
 
 P = ParamSpec("P")
@@ -15,10 +15,10 @@ R = TypeVar("R")
 
 
 def full_precision(function: Callable[P, R]) -> Callable[P, R]:
-    """Decorates a function whose matrix products keep all bits of their factors.
+    """Decorates a function so that its matrix products keep all bits of their factors.
 
-    By default GPUs round the factors to 10 bits (TF32) and TPUs to 7 (bfloat16). Of a point of the ball with
-    norm 0.999 that leaves no true bit of 1 - |x|^2.
+    By default GPUs round the factors to 10 bits (TF32) and TPUs to 7 (bfloat16). For a point of the ball
+    with norm 0.999 that leaves no correct bit of 1 - |x|^2.
     """
 
     @functools.wraps(function)
@@ -30,12 +30,12 @@ def full_precision(function: Callable[P, R]) -> Callable[P, R]:
 
 
 def as_factor(x: jax.Array, dtype: MatmulDtype) -> jax.Array:
-    """An array as a factor of products: as it is, or rounded to bfloat16; its gradient is rounded with it."""
+    """Returns x as a factor of products: unchanged, or rounded to bfloat16; its gradient is rounded likewise."""
     return x.astype(jnp.bfloat16) if dtype == "bfloat16" else x
 
 
 def sum_dtype(*dtypes: jax.typing.DTypeLike) -> jnp.dtype:
-    """Of sums of products of such factors: their own, but float32 for bfloat16."""
+    """Returns the dtype of sums of products of such factors: theirs, but float32 for bfloat16."""
     return functools.reduce(jnp.promote_types, dtypes, jnp.dtype(jnp.float32))
 
 

@@ -1,4 +1,4 @@
-"""Numbers with bounds: dataclasses that say in their annotations what their fields may be."""
+"""Scalars with bounds: dataclasses with the permitted values of their fields in annotations."""
 
 import math
 import typing
@@ -10,7 +10,7 @@ from hkjax.errors import InputError, nearest
 
 @dataclass(frozen=True)
 class Range:
-    """What a number may be: low <= number <= high, or above < number < below, or one of each."""
+    """Bounds of a scalar: low <= scalar <= high, or above < scalar < below, or one of each."""
 
     low: float = -math.inf
     high: float = math.inf
@@ -27,10 +27,10 @@ class Range:
 
 
 class Checked:
-    """A dataclass that refuses values outside the `Range` of an Annotated field or the choices of a Literal.
+    """A dataclass that rejects values outside the `Range` of an Annotated field or the choices of a Literal.
 
     Raises:
-        InputError: names the field, what it may be and what it was.
+        InputError: names the field, its permitted values and the value.
     """
 
     def __post_init__(self) -> None:

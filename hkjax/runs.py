@@ -17,18 +17,18 @@ from hkjax.evaluation.report import make_report, print_report, write_report
 from hkjax.experiment import (
     Experiment,
     build_model,
+    data_of_run,
+    data_to_train_on,
     default_config,
-    keep_data,
-    kept_data,
-    prepare_data,
     read_experiment,
+    save_run_data,
 )
-from hkjax.models.base import Params, Recommender
+from hkjax.models.base import Params, Presentation, Recommender
 from hkjax.models.registry import BASELINES, MODELS
 from hkjax.ops.collectives import ROWS
 from hkjax.serving.examples import example_lines
 from hkjax.serving.export import export_scores
-from hkjax.serving.recommend import TrainedModel
+from hkjax.serving.trained import TrainedModel
 from hkjax.training.hosts import barrier, is_first
 from hkjax.training.loop import fit
 from hkjax.training.partition import MeshShape, Partitioner, make_mesh
@@ -42,11 +42,11 @@ from hkjax.training.trainer import Trainer, make_trainer
 from hkjax.training.warm_start import warm_start
 from hkjax.transfer import on_host
 
-Settle = Callable[[Experiment, Dataset], tuple[Experiment, Dataset]]
+Adapt = Callable[[Experiment, Dataset], tuple[Experiment, Dataset]]
 
 
 def train_experiment(
-    experiment: Experiment, workdir: Path, data: Dataset | None = None, settle: Settle | None = None
+    experiment: Experiment, workdir: Path, data: Dataset | None = None, adapt: Adapt | None = None
 ) -> list[dict[str, Any]]:
     """Trains in the work directory, or resumes there.
 
@@ -54,15 +54,15 @@ def train_experiment(
         experiment: its configuration.
         workdir: keeps all that comes of it, and the data; no other process trains there meanwhile.
         data: what to train on, if not what the experiment names.
-        settle: (experiment, data) -> both, for choices that depend on the data.
+        adapt: (experiment, data) -> both, for choices that depend on the data.
 
     Returns:
         One record per epoch.
     """
     # With several processes the first locks for all.
     with lock_workdir(workdir) if is_first() else contextlib.nullcontext():
-        data = data or prepare_data(experiment, workdir)
-        e, data = settle(experiment, data) if settle else (experiment, data)
+        data = data or data_to_train_on(experiment, workdir)
+        e, data = adapt(experiment, data) if adapt else (experiment, data)
         for warning in data.warnings if is_first() else ():
             print(warning)
         recommender = build_for(make_mesh(e.mesh), e, data)
@@ -81,7 +81,7 @@ def train_experiment(
         validate = make_validator(usual.recommender, data, e.training.monitor)
         if is_first():
             claim_workdir(workdir, e, fingerprint(data), read_experiment)
-            keep_data(e, data, workdir)
+            save_run_data(e, data, workdir)
         barrier("workdir")
         try:
             return fit(usual, validate, e.training, e.seed, workdir, trainer)
@@ -128,7 +128,7 @@ def load_workdir(workdir: Path, which: Literal["best", "latest"] = "best", mesh:
         InputError: there is no checkpoint that is whole, or the data were not kept and are no longer those of training.
     """
     experiment = read_experiment(read_config(workdir))
-    data = kept_data(experiment, workdir)
+    data = data_of_run(experiment, workdir)
     grid = make_mesh(mesh)
     recommender = build_for(grid, experiment, data)
     padded = experiment.mesh[1] != 1 or grid.shape[ROWS] > 1
@@ -154,16 +154,17 @@ def evaluate_workdir(workdir: Path, export_to: Path | None = None, mesh: MeshSha
     """
     experiment, data, recommender, params, notice = load_workdir(workdir, mesh=mesh)
     grid_size = make_mesh(mesh).size
-    e, insight = experiment, MODELS[type(experiment.model)].insight
+    e, model = experiment, MODELS[type(experiment.model)]
+    presentation = Presentation(e.model.name, model.title, model.insight, model.advice)
     report, representation, pictures = make_report(
-        recommender, params, data, e.evaluation, e.model.name, e.seed, BASELINES, insight
+        recommender, params, data, e.evaluation, e.seed, presentation, BASELINES
     )
     report["warnings"] += [notice] if notice else []
     records = read_records(workdir)
     sections = {"How it was trained": _training_lines(records, e)}
     if grid_size == 1:
-        model = TrainedModel(data, recommender, params, representation)
-        sections["Three users"] = example_lines(model)
+        trained = TrainedModel(data, recommender, params, representation)
+        sections["Three users"] = example_lines(trained)
     write_report(workdir, report, pictures, records, e.evaluation, e.training.monitor, sections)
     print_report(report)
     if export_to is not None:

@@ -1,4 +1,4 @@
-"""Checks of shapes whose errors name the function and its arguments."""
+"""Checks of shapes; their errors name the function and its arguments."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""Arrays between the host and the devices of any process."""
+"""Transfer of arrays between the host and the devices of any process."""
 
 import collections
 import contextlib
@@ -16,7 +16,7 @@ T = TypeVar("T")
 
 @contextlib.contextmanager
 def on_host() -> Iterator[None]:
-    """Within, new arrays lie in the host's memory: what is to be divided among devices need not fit into one."""
+    """Places new arrays in the host's memory: arrays to be divided among devices need not fit into one."""
     try:
         on_cpu: contextlib.AbstractContextManager[None] = jax.default_device(jax.local_devices(backend="cpu")[0])
     except RuntimeError:  # $JAX_PLATFORMS leaves out CPUs.
@@ -26,7 +26,7 @@ def on_host() -> Iterator[None]:
 
 
 def put_global(x: Any, sharding: Sharding) -> Any:
-    """Places an array that every process holds, without sharing its buffers; of a shape, says where it would lie."""
+    """Places an array that every process holds, without sharing its buffers; a shape only gets the sharding."""
     if isinstance(x, jax.ShapeDtypeStruct):
         return jax.ShapeDtypeStruct(x.shape, x.dtype, sharding=sharding)
     if jax.process_count() == 1:
@@ -38,12 +38,12 @@ def put_global(x: Any, sharding: Sharding) -> Any:
 
 
 def to_host(x: jax.Array) -> np.ndarray:
-    """The whole of an array whose parts may lie on devices of any process."""
+    """Returns the whole of an array with parts on devices of any process."""
     return np.asarray(x if x.is_fully_addressable else multihost_utils.process_allgather(x, tiled=True))
 
 
 def one_ahead(results: Iterable[T]) -> Iterator[T]:
-    """The same results, each after the next was started: a device has work while the host reads."""
+    """Yields the same results, each after the next was started: a device has work while the host reads."""
     started = collections.deque[T]()
     for result in results:
         started.append(result)

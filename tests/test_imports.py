@@ -1,7 +1,9 @@
 """Imports go one way: ops, geometry, data <- models <- training, evaluation, serving <- experiment <- the doors."""
 
 import ast
+import graphlib
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -9,11 +11,14 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-BASIC = {"hkjax.errors", "hkjax.files", "hkjax.precision", "hkjax.ranges"}
+BASIC = {
+    *("hkjax.errors", "hkjax.files", "hkjax.precision", "hkjax.ranges", "hkjax.regression", "hkjax.shapes"),
+    "hkjax.transfer",
+}
 # What the modules of a package may import of hkjax besides their own package.
 ALLOWED = {
-    "ops": {"hkjax.errors", "hkjax.precision"},
-    "geometry": {"hkjax.errors", "hkjax.precision"},
+    "ops": {"hkjax.errors", "hkjax.precision", "hkjax.shapes"},
+    "geometry": {"hkjax.errors", "hkjax.precision", "hkjax.ops.rows"},
     "data": BASIC,
     "models": {*BASIC, "hkjax.ops", "hkjax.geometry", "hkjax.data"},
     "training": {*BASIC, "hkjax.ops", "hkjax.data", "hkjax.models.base"},
@@ -40,6 +45,45 @@ def test_imports_go_one_way(package):
             assert not ours or any(f"{name}.".startswith(f"{base}.") for base in allowed), f"{path}: imports {name}"
 
 
+def test_no_private_module_is_imported_by_another_package():
+    for path in ROOT.glob("hkjax/**/*.py"):
+        package = ".".join(path.relative_to(ROOT).parent.parts)
+        for name in imported(path):
+            *parents, _ = name.split(".")
+            private = [k for k, part in enumerate(parents) if part.startswith("_")]
+            inside = private and package.startswith(".".join(parents[: private[0]]))
+            assert not private or inside or not name.startswith("hkjax"), f"{path}: imports {name}"
+
+
+def test_imports_make_no_circle():
+    """Also between a package's own files, whatever their folders are."""
+    modules = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in ROOT.glob("hkjax/**/*.py")}
+
+    def used(module):
+        found = set()
+        for name in imported(modules[module]):
+            while name and name not in modules:
+                name = name.rpartition(".")[0]
+            found |= {name} - {"", module}
+        return found
+
+    graphlib.TopologicalSorter({module: used(module) for module in modules}).prepare()  # Raises at a circle.
+
+
+def test_files_are_read_in_a_sitting_and_folders_at_a_glance():
+    for folder in (ROOT / "hkjax", *(path for path in ROOT.glob("hkjax/**/") if path.name != "__pycache__")):
+        files = [*folder.glob("*.py")]
+        assert len(files) <= 16, f"{folder}: {len(files)} files"
+        for path in files:
+            assert len(path.read_text().splitlines()) <= 250, path
+
+
+def test_operations_name_no_platform():
+    for path in (ROOT / "hkjax/ops").glob("*.py"):
+        found = re.search(r"(?i)\b([cgt]pus?|cuda|nvidia|h100|v5e)\b", path.read_text())
+        assert not found, f"{path}: {found[0]}; its own forms belong into hkjax/ops/lowerings"
+
+
 def test_the_library_loads_neither_a_backend_nor_what_it_does_not_need_yet():
     code = """
 import sys, hkjax
@@ -52,8 +96,9 @@ assert hkjax.__version__.count(".") == 2
     subprocess.run([sys.executable, "-W", "error", "-c", code], check=True)
 
 
-def test_the_models_have_no_word_of_devices():
+def test_the_models_have_no_word_of_devices_nor_of_what_a_compiler_likes():
     words = ("device", "axis_name", "psum", "all_gather", "collective", "mesh")
+    words += ("checkpoint", "prevent_cse", "materialize", "layout_constraint", "platform_dependent")
     models = ROOT / "hkjax/models"
     for path in (*models.glob("*/*.py"), models / "lightgcn.py", models / "popularity.py"):
         text = path.read_text().lower().replace("jax.device_get", "")

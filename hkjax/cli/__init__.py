@@ -1,1 +1,1 @@
-"""The command `hkjax`: its verbs, and what they share with train.py and evaluate.py."""
+"""The command `hkjax`: its verbs, and the code they share with train.py and evaluate.py."""

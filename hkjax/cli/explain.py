@@ -1,4 +1,4 @@
-"""Says why the model would recommend an item to a user, and draws it where the model can (the paper's Figure 5).
+"""Explains why the model would recommend an item to a user, and draws it where the model can (the paper's Figure 5).
 
 hkjax explain --workdir=runs/mine --user=u196 --item=m50
 """
@@ -15,8 +15,9 @@ from hkjax.cli.output import check_output, make_console, write_table
 from hkjax.errors import InputError, nearest, printable
 from hkjax.models.registry import MODELS
 from hkjax.runs import load_workdir
-from hkjax.serving.reasons import explain_pairs, neighbour_rows, reason_rows
-from hkjax.serving.recommend import item_numbers, load_model, user_histories
+from hkjax.serving.reasons import co_user_rows, explain_pairs, reason_rows
+from hkjax.serving.recommend import item_numbers
+from hkjax.serving.trained import load_model, user_histories
 
 CONFIG: type | None = None
 NEEDS = ("workdir", "user", "item")
@@ -44,7 +45,7 @@ def main() -> None:
     console = make_console()
     title = f"{names.entities[item]} for {names.users[user]}, score {float(score[0]):.3f}: {reasons[0].sentence}"
     console.print(printable(title))
-    rows = pa.concat_tables([reason_rows(data, [user], [item], reasons), neighbour_rows(model, user, item)])
+    rows = pa.concat_tables([reason_rows(data, [user], [item], reasons), co_user_rows(model, user, item)])
     if output:
         write_table(rows, output)
     table = Table("kind", "relation", "name", "contribution")
@@ -54,12 +55,12 @@ def main() -> None:
         )
     console.print(table)
     console.print(
-        "history: what the score loses without it, to first order; neighbour: what another user of the item adds to "
+        "history: what the score loses without it, to first order; co-user: what another user of the item adds to "
         "the score; attribute: in the model's own measure"
     )
     picture = MODELS[type(trained.experiment.model)].picture_pair
     if picture is not None:
-        from hkjax.evaluation.plots import save_picture  # Only now: it imports matplotlib.
+        from hkjax.evaluation.plots import save_picture  # Imported late: it imports matplotlib.
 
         drawn = picture(model.representation, data, user, item)._replace(name=f"pair_{user}_{item}")
         save_picture(drawn, workdir / "plots")

@@ -1,4 +1,4 @@
-"""Writes what serving without hkjax needs: the scoring function, its arrays, the names, and an example.
+"""Writes a folder for serving without hkjax: the scoring function, its arrays, the names, and an example.
 
 hkjax export --workdir=runs/mine --export=served
 """

@@ -14,15 +14,14 @@ from hkjax.choices import choose, tables_config
 from hkjax.cli.output import make_console
 from hkjax.cli.tables import data_config, define_table_flags, given_tables
 from hkjax.data.description import QUANTILES, Description, describe
-from hkjax.data.hyperbolicity import Hyperbolicity, estimate_hyperbolicity
 from hkjax.data.read import read_dataset
 from hkjax.errors import InputError, printable
 from hkjax.experiment import read_experiment
-from hkjax.models.registry import MODELS
+from hkjax.geometry.hyperbolicity import Hyperbolicity, estimate_hyperbolicity
+from hkjax.models.registry import CONFIGS
 
 CONFIG: type | None = None
 NEEDS = ("interactions",)
-_CONFIGS: dict[str, Any] = {config().name: config for config in MODELS}
 _MOST_RELATIONS = 30
 _QUANTILES = {0: "least", 0.25: "a quarter has at most", 0.5: "half", 0.75: "three quarters", 1: "most"}
 
@@ -30,7 +29,7 @@ _QUANTILES = {0: "least", 0.25: "a quarter has at most", 0.5: "half", 0.75: "thr
 def define_flags() -> None:
     """Defines the flags."""
     define_table_flags()
-    flags.DEFINE_enum("model", "hakg", list(_CONFIGS), "The model of the configuration.")
+    flags.DEFINE_enum("model", "hakg", list(CONFIGS), "The model of the configuration.")
     flags.DEFINE_string("write_config", None, "A new file for the configuration that the tables suggest.")
 
 
@@ -39,7 +38,7 @@ def main() -> None:
     f, tables = flags.FLAGS, given_tables()
     if f.write_config and Path(f.write_config).exists():
         raise InputError(f"--write_config={f.write_config}: exists already; choose another name")
-    base = tables_config(_CONFIGS[f.model]())
+    base = tables_config(CONFIGS[f.model]())
     experiment = read_experiment(base)
     data = read_dataset(data_config(tables, experiment.data), experiment.seed)
     hyperbolicity = estimate_hyperbolicity(data.triples[:, [0, 2]], data.n_entities) if len(data.triples) else None
@@ -75,15 +74,15 @@ def print_description(description: Description, hyperbolicity: Hyperbolicity | N
                 else "it is not tree-like, and hyperbolic space may be no better than a flat one"
             )
         )
-    if description.hurts:
+    if description.problems:
         console.print("\nworth knowing:")
-        for sentence in description.hurts:
+        for sentence in description.problems:
             console.print(printable(f"- {sentence}"), highlight=False)
 
 
 def config_file(model: str, tables: dict[str, Any], choices: dict[str, Any]) -> str:
     """The text of a configuration file for the tables."""
-    config = _CONFIGS[model]
+    config = CONFIGS[model]
     settings = {**{f"data.tables.{key}": value for key, value in tables.items()}, **choices}
     lines = [f"    config.{key} = {value!r}" for key, value in settings.items()]
     return "\n".join(

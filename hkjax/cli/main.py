@@ -1,4 +1,4 @@
-"""hkjax VERB --flag=value; hkjax VERB --help says more."""
+"""hkjax VERB --flag=value; hkjax VERB --help lists the flags."""
 
 import contextlib
 import importlib
@@ -24,7 +24,7 @@ VERBS = {
 
 
 def main() -> None:
-    """The entry point of the command."""
+    """Runs the command: prints the verbs, or enters one."""
     with _one_line():
         verb = sys.argv[1] if len(sys.argv) > 1 else "--help"
         if verb in ("--help", "-h", "help"):
@@ -44,16 +44,16 @@ def enter(verb: str, about: str | None = None, **defaults: Any) -> None:
     """Runs a verb on sys.argv.
 
     Args:
-        verb: of `VERBS`.
-        about: what --help says first; the verb's own text if absent.
-        defaults: for its `define_flags`.
+        verb: a key of `VERBS`.
+        about: the first lines of --help; the verb's own text if absent.
+        defaults: arguments of its `define_flags`.
     """
     sys.unraisablehook = _report_unraisable
     with _one_line():
         run = importlib.import_module("hkjax.cli.run").run
         module = importlib.import_module(f"hkjax.cli.{verb}")
     run(partial(module.define_flags, **defaults), module.main, about or module.__doc__, module.CONFIG, module.NEEDS)
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # All is done: what is left is Python's own end.
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # The verb is done; only Python's exit remains.
 
 
 def _report_unraisable(unraisable: "sys.UnraisableHookArgs") -> None:
@@ -61,14 +61,14 @@ def _report_unraisable(unraisable: "sys.UnraisableHookArgs") -> None:
     if unraisable.exc_type is KeyboardInterrupt:
         os.write(2, b"stopped by SIGINT\n")
         os._exit(130)
-    # Where one array of a checkpoint can't be read, orbax stops waiting for the others, and they complain.
+    # Where one array of a checkpoint can't be read, orbax abandons the other reads, which then raise.
     if str(unraisable.exc_value) != "Event loop is closed" and not inspect.iscoroutine(unraisable.object):
         sys.__unraisablehook__(unraisable)
 
 
 @contextlib.contextmanager
 def _one_line() -> Iterator[None]:
-    """Ends with one line on Ctrl-C, before `hkjax.cli.run` is imported and does so: that takes a second or two."""
+    """Exits with one line on Ctrl-C until `hkjax.cli.run` does so; its import takes a second or two."""
     try:
         yield
     except KeyboardInterrupt:

@@ -1,4 +1,4 @@
-"""Tables for people and for programs."""
+"""Tables on the terminal and in files."""
 
 import json
 import sys
@@ -18,7 +18,7 @@ _SUFFIXES = (".csv", ".jsonl", ".parquet")
 
 
 def check_output(name: str | None) -> Path | None:
-    """The path of a new output file.
+    """Returns the path of a new output file.
 
     Raises:
         InputError: it exists, or has none of the suffixes.
@@ -34,7 +34,7 @@ def check_output(name: str | None) -> Path | None:
 
 
 def make_console(width: int | None = None) -> Console:
-    """A console for text that is not ours: brackets and colons in names mean nothing."""
+    """Returns a console for names from users, where brackets and colons are not markup."""
     return Console(width=width, markup=False, emoji=False)
 
 

@@ -15,7 +15,8 @@ from rich.progress import Progress
 from hkjax.cli.output import check_output, print_table, write_table
 from hkjax.errors import InputError, nearest, printable
 from hkjax.runs import load_workdir
-from hkjax.serving.recommend import TrainedModel, load_model, recommend, recommend_like
+from hkjax.serving.recommend import recommend, recommend_like
+from hkjax.serving.trained import TrainedModel, load_model
 
 CONFIG: type | None = None
 NEEDS = ("workdir",)
@@ -77,7 +78,7 @@ def _recommend(model: TrainedModel, users: list[str], candidates: list[str], exc
 
 
 def read_ids(values: list[str] | None) -> list[str]:
-    """Ids from a flag: themselves, or the lines of the @FILE that it names.
+    """Returns the ids of a flag: its values, or the lines of its @FILE.
 
     Raises:
         InputError: the file can't be read or holds no id.

@@ -1,4 +1,4 @@
-"""What all command lines share: flags, help, and an error that ends them with one line on stderr."""
+"""The common part of all command lines: flags, help, and errors as one line on stderr."""
 
 import contextlib
 import io
@@ -39,18 +39,18 @@ def run(
 ) -> None:
     """Defines and parses the flags, runs `main`, and exits.
 
-    The code is 0, or after one line on stderr 2 for a mistake that a person can mend, 1 where another
-    process was lost, 130 on Ctrl-C and 143 on SIGTERM.
+    The exit code is 0 without an error. After one line on stderr it is 2 for a user error, 1 for the loss of another
+    process, 130 on Ctrl-C and 143 on SIGTERM.
 
     Args:
         define_flags: defines absl flags.
-        main: what to run once they are parsed.
-        about: what --help says first.
-        config: the dataclass behind --config, whose keys --help lists.
+        main: runs once they are parsed.
+        about: the first lines of --help.
+        config: the dataclass behind --config; --help lists its keys.
         needs: flags that must be given.
     """
     _open_standard_streams()
-    # What orbax and JAX log of an error comes as an exception, too.
+    # Errors that orbax and JAX log are also raised as exceptions.
     absl.logging.set_verbosity(absl.logging.FATAL)
     logging.getLogger("asyncio").setLevel(logging.CRITICAL)
     try:
@@ -78,7 +78,7 @@ def run(
         print("stopped by SIGINT", file=sys.stderr)
         _leave(130)
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Nobody reads stdout any more; nor is it flushed at the exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Nobody reads stdout any more: the flush at exit goes nowhere.
         sys.exit(141)
     except PeerError as error:
         _fail(error, code=1)
@@ -91,20 +91,20 @@ def run(
         _fail(_OUT_OF_MEMORY.format(str(error).splitlines()[0]))
     except OSError as error:
         _fail(f"{error.filename}: {error.strerror}" if error.filename else error)
-    except Exception:  # A mistake of ours.
+    except Exception:  # A bug of hkjax.
         traceback.print_exc()
         _leave(1)
 
 
 def _open_standard_streams() -> None:
-    """Opens those that were closed on /dev/null, so that no other file takes their place and gets what is printed."""
+    """Opens closed standard streams on /dev/null, so that no other file takes their place and receives the output."""
     while (file := os.open(os.devnull, os.O_RDWR)) <= 2:
         pass
     os.close(file)
     sys.stdout, sys.stderr = sys.stdout or open(1, "w"), sys.stderr or open(2, "w")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")  # A name that the terminal's encoding lacks is no failure.
+            stream.reconfigure(errors="backslashreplace")  # Names that the terminal's encoding lacks are no error.
 
 
 def _keep_compiled(workdir: Path) -> None:
@@ -113,7 +113,7 @@ def _keep_compiled(workdir: Path) -> None:
     if folder not in ("", "off") and "JAX_COMPILATION_CACHE_DIR" not in os.environ:
         jax.config.update("jax_compilation_cache_dir", folder)
         jax.config.update("jax_persistent_cache_min_compile_time_secs", 0.5)
-        # Where nothing can be written or what is there is damaged, programs are compiled as without it.
+        # If the cache can't be written or is damaged, programs are compiled without it.
         warnings.filterwarnings("ignore", "Error (reading|writing) persistent compilation cache")
 
 
@@ -127,7 +127,7 @@ def _parse(define_flags: Callable[[], None], config: type | None) -> None:
     except InputError:
         raise
     except flags.Error as error:
-        # ml_collections puts the whole traceback of a configuration file into its message: its last line says why.
+        # ml_collections puts the whole traceback of a configuration file into its message; the last line is the cause.
         lines = str(error).strip().splitlines()
         raise InputError(lines[0] if len(lines) == 1 else f"{lines[0].rstrip(':')}: {lines[-1]}") from error
     # ml_collections raises these for a key that the configuration lacks.
@@ -137,14 +137,14 @@ def _parse(define_flags: Callable[[], None], config: type | None) -> None:
         name = re.sub(r"\W*(\w*).*", r"\1", str(error), flags=re.DOTALL)
         keys = {setting.key.split(".")[-1] for setting in settings(config)} if config else set()
         raise InputError(f"--config: unknown key {name!r}{nearest(name, keys)}; --help lists all keys") from error
-    except (Exception, SystemExit) as error:  # Whatever the code of a configuration file raises.
+    except (Exception, SystemExit) as error:  # Any error in a configuration file's code.
         raise InputError(f"--config: {_place(error)}{type(error).__name__}: {error}") from error
     if unused:
         raise InputError(f"unexpected argument {unused[0]!r}")
 
 
 def _place(error: BaseException) -> str:
-    """The file and line that an error comes from, if not from a library."""
+    """Returns the file and line that raised an error; empty for a library."""
     frame = traceback.extract_tb(error.__traceback__)[-1]
     file, line = frame.filename, frame.lineno
     if isinstance(error, SyntaxError) and error.filename:
@@ -153,7 +153,7 @@ def _place(error: BaseException) -> str:
 
 
 def _help(about: str | None, names: Sequence[str], config: type | None) -> str:
-    """What the command does, its flags and the configuration's keys, each with its meaning."""
+    """Returns the command's description, its flags and the configuration's keys, each with its meaning."""
     lines = [about or "", "flags:"]
     for flag in (flags.FLAGS[name] for name in names if "." not in name):
         default = "none" if flag.value is None or flag.name == "config" else flag.default_unparsed
@@ -180,7 +180,7 @@ def _fail(message: object, code: int = 2) -> None:
 
 
 def _leave(code: int) -> None:
-    """Exits, even where a usual exit would wait: for other processes, who wait for this one, or for a failed write."""
+    """Exits even where `sys.exit` would wait, for processes that wait for this one or for a failed write."""
     others = [thread for thread in threading.enumerate() if thread is not threading.main_thread()]
     if jax.distributed.is_initialized() or any(not thread.daemon for thread in others):
         with contextlib.suppress(OSError, ValueError):

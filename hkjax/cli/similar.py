@@ -1,4 +1,4 @@
-"""Prints the items that go with one: what the model recommends to someone who liked it alone.
+"""Prints the items that go with one: the model's recommendations to someone who liked only that item.
 
 hkjax similar --workdir=runs/mine --item=m50
 """
@@ -9,7 +9,8 @@ from absl import flags
 
 from hkjax.cli.output import check_output, print_table, write_table
 from hkjax.runs import load_workdir
-from hkjax.serving.recommend import load_model, similar
+from hkjax.serving.recommend import similar
+from hkjax.serving.trained import load_model
 
 CONFIG: type | None = None
 NEEDS = ("workdir", "item")

@@ -1,4 +1,4 @@
-"""The flags that name a user's tables."""
+"""Flags that name a user's tables."""
 
 import dataclasses
 from typing import Any
@@ -28,7 +28,7 @@ def define_table_flags() -> None:
 
 
 def given_tables() -> dict[str, Any]:
-    """The fields of `TablesConfig` that flags give.
+    """Returns the fields of `TablesConfig` that flags give.
 
     Raises:
         InputError: --columns is not of the form ROLE:COLUMN.
@@ -48,6 +48,6 @@ def given_tables() -> dict[str, Any]:
 
 
 def data_config(tables: dict[str, Any], base: DataConfig) -> DataConfig:
-    """A configuration of the given tables, with the other choices of `base`."""
+    """Returns a configuration of the given tables, with the other choices of `base`."""
     sources = dataclasses.replace(base.tables, **tables)
     return dataclasses.replace(base, format="tables", tables=sources)

@@ -23,8 +23,8 @@ from hkjax.cli.tables import data_config, define_table_flags, given_tables
 from hkjax.data.dataset import Dataset
 from hkjax.errors import InputError
 from hkjax.experiment import Experiment, read_experiment
-from hkjax.models.registry import MODELS
-from hkjax.runs import Settle, train_experiment
+from hkjax.models.registry import CONFIGS
+from hkjax.runs import Adapt, train_experiment
 from hkjax.training.hosts import connect, is_first
 from hkjax.training.progress import best_record
 from hkjax.training.saving.workdir import flatten, read_config
@@ -35,7 +35,6 @@ _SHOWN = (
     *("data.split", "data.ratios", "data.negatives", "model.dim", "optimizer.learning_rate"),
     *("training.monitor", "training.epochs", "training.patience"),
 )
-_CONFIGS: dict[str, Any] = {config().name: config for config in MODELS}
 
 
 def define_flags(default_config_file: str | None = None) -> None:
@@ -45,7 +44,7 @@ def define_flags(default_config_file: str | None = None) -> None:
         default_config_file: what to train where neither tables nor a configuration nor --from are given.
     """
     define_table_flags()
-    flags.DEFINE_enum("model", None, list(_CONFIGS), "The model to train on the tables.")
+    flags.DEFINE_enum("model", None, list(CONFIGS), "The model to train on the tables.")
     flags.DEFINE_string("from", None, "A work directory to start from: its configuration and its best parameters.")
     flags.DEFINE_string("workdir", None, "Where checkpoints, logs and reports go; training resumes there.")
     flags.DEFINE_string("coordinator", None, "With several processes: HOST:PORT of the first, or auto in a cluster.")
@@ -59,7 +58,7 @@ def define_flags(default_config_file: str | None = None) -> None:
             raise InputError(f"--config={given['config']}: no such file")
         config_flags.DEFINE_config_file("config", given["config"], "The experiment, a file with get_config().")
     else:
-        model = _CONFIGS.get(_model_name(given), next(iter(_CONFIGS.values())))
+        model = CONFIGS.get(_model_name(given), next(iter(CONFIGS.values())))
         config_flags.DEFINE_config_dict("config", tables_config(model()), "Keys of the experiment.")
 
 
@@ -87,7 +86,7 @@ def main() -> None:
     elif not tables:
         raise InputError("name your tables (--interactions=FILE, --items=FILE) or a configuration (--config=FILE)")
     elif flags.FLAGS.model is None:
-        raise InputError(f"choose --model={'|'.join(_CONFIGS)}")
+        raise InputError(f"choose --model={'|'.join(CONFIGS)}")
     else:
         _train_on_tables(config.to_dict(), tables, overrides, workdir)
 
@@ -95,7 +94,7 @@ def main() -> None:
 def _train_on_tables(config: dict[str, Any], tables: dict[str, Any], overrides: dict[str, Any], workdir: Path) -> None:
     """Reads the tables, chooses what depends on them, and trains."""
 
-    def settle(experiment: Experiment, data: Dataset) -> tuple[Experiment, Dataset]:
+    def adapt(experiment: Experiment, data: Dataset) -> tuple[Experiment, Dataset]:
         choices = {key: value for key, value in choose(experiment.model, data).items() if key not in overrides}
         experiment = _with_tables(read_experiment(_override(config, choices)), tables)
         if is_first():
@@ -106,12 +105,12 @@ def _train_on_tables(config: dict[str, Any], tables: dict[str, Any], overrides: 
                 print(f"fields: {', '.join(experiment.data.fields)}")
         return experiment, dataclasses.replace(data, fields=experiment.data.fields or data.fields)
 
-    _train(_with_tables(read_experiment(config), tables), workdir, settle)
+    _train(_with_tables(read_experiment(config), tables), workdir, adapt)
 
 
-def _train(experiment: Experiment, workdir: Path, settle: Settle | None = None) -> None:
+def _train(experiment: Experiment, workdir: Path, adapt: Adapt | None = None) -> None:
     """Trains, and says how it ended."""
-    records = train_experiment(experiment, workdir, settle=settle)
+    records = train_experiment(experiment, workdir, adapt=adapt)
     monitor = experiment.training.monitor
     best = best_record(records, monitor)
     if best is not None and is_first():

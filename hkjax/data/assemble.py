@@ -1,99 +1,27 @@
-"""From the content of the sources to a `Dataset`: numbered, without duplicates, labelled, split."""
+"""Assembly of a `Dataset` from numbered rows: duplicates dropped, ratings labelled, rows split."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import pyarrow as pa
-import pyarrow.compute as pc
 
 from hkjax.data import splits
-from hkjax.data.checks import check_knowledge, coincidences, is_far_beyond, phantoms, spellings
+from hkjax.data.checks import is_far_beyond
 from hkjax.data.config import DataConfig
 from hkjax.data.dataset import Dataset, Interactions, Names, Parts
-from hkjax.data.labels import label_ratings
-from hkjax.data.rows import Rows, deduplicate, drop_absent_users, leave_out
-from hkjax.data.sources import vocabulary
-from hkjax.data.sources.content import Content, Events, Labels
-from hkjax.data.sources.triples import readable
+from hkjax.data.numbering import Numbered, number
+from hkjax.data.rows import Rows, deduplicate, drop_absent_users, label_ratings, leave_out
+from hkjax.data.sources.content import Content
 from hkjax.errors import InputError
 
 
 def assemble(content: Content, config: DataConfig, seed: int) -> Dataset:
-    """Numbers all ids, items before other entities, and builds the data set.
+    """Builds a data set from the content of its sources.
 
     Raises:
         InputError: there is no interaction or no positive, the knowledge shares no id with the items, or a part
             of the split stays empty.
     """
-    every = [part for part in (content.interactions, content.validation, content.test) if part is not None]
-    if not len(content.interactions.user.indices):
-        raise InputError(f"{content.interactions.name}: no interactions")
-    users = vocabulary.union([part.user.values for part in every])
-    items = vocabulary.union([*(part.item.values for part in every), content.catalogue])
-    check_knowledge(content)
-    further = vocabulary.union([x for fact in content.facts for x in (fact.head.values, fact.tail.values)], items)
-    entities = pa.concat_arrays([items, further])
-    fields = [attribute.field for attribute in content.attributes]
-    relations = vocabulary.union([fact.relation.values for fact in content.facts], pa.array(fields, pa.string()))
-    relations = pa.concat_arrays([relations, pa.array(fields, pa.string())])
-
-    triples = [
-        np.column_stack(
-            [vocabulary.number(column, ids) for column, ids in zip(fact, (entities, relations, entities), strict=True)]
-        )
-        for fact in content.facts
-    ]
-    values: list[pa.Array] = []
-    n_entities = len(entities)
-    for relation, attribute in enumerate(content.attributes, start=len(relations) - len(fields)):
-        known = vocabulary.union([attribute.value.values])
-        head, tail = vocabulary.number(attribute.item, items), vocabulary.number(attribute.value, known) + n_entities
-        triples.append(np.column_stack([head, np.full(len(head), relation), tail]))
-        values.append(known)
-        n_entities += len(known)
-
-    labels, item_ids = content.labels, _named(items, content.labels.get("item"))
-    of_entities = _named(entities, labels.get("entity"), [*item_ids, *map(readable, further.to_pylist())])
-    names = Names(
-        users=_named(users, labels.get("user")),
-        items=item_ids,
-        entities=[*of_entities, *(value for known in values for value in known.to_pylist())],
-        entity_ids=[
-            *entities.to_pylist(),
-            *(f"{field}={value}" for field, known in zip(fields, values, strict=True) for value in known.to_pylist()),
-        ],
-        relations=_named(relations, labels.get("relation"), list(map(readable, relations.to_pylist()))),
-    )
-    every_triple = np.concatenate([np.zeros((0, 3), np.int64), *triples])
-    warnings = [
-        *content.warnings,
-        *spellings(users, "user"),
-        *spellings(items, "item"),
-        *phantoms(content.interactions.user, "user"),
-        *phantoms(content.interactions.item, "item"),
-        *coincidences(every_triple, len(items), names),
-    ]
-
-    def rows(events: Events) -> Rows:
-        return Rows(
-            vocabulary.number(events.user, users), vocabulary.number(events.item, items), events.rating, events.time
-        )
-
-    parts = {"validation": content.validation, "test": content.test}
-    given = {name: rows(part) for name, part in parts.items() if part is not None}
-    return finish(
-        rows(content.interactions),
-        given,
-        every_triple,
-        names,
-        config,
-        seed,
-        source=content.interactions.name,
-        rates=content.rates,
-        dislikes=not content.draws_negatives,
-        fields=config.fields or {field: (field,) for field in fields},
-        warnings=warnings,
-    )
+    return label_and_split(number(content, config), config, seed)
 
 
 def build_dataset(
@@ -121,8 +49,8 @@ def build_dataset(
     n_entities = max(n_items, int(triples[:, [0, 2]].max(initial=-1)) + 1)
     sizes = (n_users, n_items, n_entities, int(triples[:, 1].max(initial=-1)) + 1, n_entities)
     names = Names(*([str(i) for i in range(size)] for size in sizes))
-    given = {"test": _numbered(given_test)} if given_test.size else {}
-    return finish(_numbered(rows), given, triples, names, config, seed, fields=config.fields)
+    given = {"test": _rows(given_test)} if given_test.size else {}
+    return label_and_split(Numbered(_rows(rows), given, triples, names, config.fields), config, seed)
 
 
 def _check_numbers(name: str, table: np.ndarray) -> None:
@@ -133,7 +61,7 @@ def _check_numbers(name: str, table: np.ndarray) -> None:
         raise InputError(f"{name}: {wrong} is no number of the {len(table)} rows' users, items or entities, from 0 on")
 
 
-def _numbered(table: np.ndarray) -> Rows:
+def _rows(table: np.ndarray) -> Rows:
     user, item, label = table.T.astype(np.int64)
     if not np.isin(label, (0, 1)).all():
         row = int(np.argmin(np.isin(label, (0, 1))))
@@ -141,45 +69,20 @@ def _numbered(table: np.ndarray) -> Rows:
     return Rows(user, item, label.astype(np.float64), None)
 
 
-def finish(
-    rows: Rows,
-    given: Mapping[str, Rows],
-    triples: np.ndarray,
-    names: Names,
-    config: DataConfig,
-    seed: int,
-    fields: Mapping[str, tuple[int | str, ...]],
-    source: str = "data",
-    rates: bool = True,
-    dislikes: bool = False,
-    warnings: Sequence[str] = (),
-) -> Dataset:
+def label_and_split(numbered: Numbered, config: DataConfig, seed: int) -> Dataset:
     """Deduplicates, labels and splits numbered rows.
 
     Args:
-        rows: to be split.
-        given: the parts that are given apart.
-        triples: int [triples, 3].
-        names: of every number.
+        numbered: rows and knowledge.
         config: how to label and split.
         seed: seed of the split.
-        fields: the attribute fields.
-        source: of the rows, for messages.
-        rates: ratings are opinions or labels, not counts.
-        dislikes: a row of label 0 is an item that the user met and did not like; otherwise it is a drawn negative.
-        warnings: what was noticed so far.
+
+    Raises:
+        InputError: no row is left, a part stays empty, or has no positive.
     """
-    noticed, n_items = list(warnings), len(names.items)
-    rows, given, n_dropped = deduplicate(rows, given, n_items, config)
-    if n_dropped and config.duplicates != "count":
-        noticed.append(f"{n_dropped} duplicate interactions dropped")
-    if {"validation", "test"} <= given.keys():
-        rest, ((_, n_both),) = leave_out(given["validation"], {"test": given["test"]}, n_items)
-        given = {**given, "validation": rest}
-        noticed += [f"{n_both} validation interactions are also in test: left out of validation"] if n_both else []
-    rows, n_overlapping = leave_out(rows, given, n_items)
-    noticed += [f"{n} {part} interactions are also in train: left out of train" for part, n in n_overlapping if n]
-    labels, remark = label_ratings([rows, *given.values()], config, source, rates)
+    noticed, names, source = list(numbered.warnings), numbered.names, numbered.source
+    rows, given = _drop_duplicates(numbered, config, noticed)
+    labels, remark = label_ratings([rows, *given.values()], config, source, numbered.rates)
     noticed += [remark] if remark else []
     if config.k_core > 1:
         kept = splits.k_core(rows.user, rows.item, labels[0] == 1, config.k_core)
@@ -188,46 +91,58 @@ def finish(
         rows, given, names = drop_absent_users(rows, given, names)
     if not len(rows.user):
         raise InputError(f"{source}: no interaction is left ({'; '.join(noticed) or 'there were none'})")
-    distinct = _unique_triples(triples)
-    if len(distinct) < len(triples):
-        noticed.append(f"{len(triples) - len(distinct)} duplicate triples dropped")
+    triples = _unique_triples(numbered.triples)
+    if len(triples) < len(numbered.triples):
+        noticed.append(f"{len(numbered.triples) - len(triples)} duplicate triples dropped")
     if config.split == "official":
         noticed.append("validation is on the test part, on which the best epoch is thus chosen")
     parts = _split(rows, labels, given, config, seed)
-    disliked = Parts(*(part.select((part.labels == 0) & dislikes) for part in parts))
-    if dislikes and config.negatives == "drawn":
-        parts = Parts(*(part.positives() for part in parts))
-    elif disliked.train.users.size:
-        noticed.append(
-            "rows of label 0 are what users rated low: a model that learns from them tells liked from disliked items, "
-            "and may rank the others badly; data.negatives=drawn ranks better as a rule"
-        )
+    parts, disliked = _set_dislikes_apart(parts, numbered.dislikes, config, noticed)
     for name, part in zip(Parts._fields, parts, strict=True):
-        if dislikes and not part.positives().users.size:
+        if numbered.dislikes and not part.positives().users.size:
             raise InputError(f"{source}: no positive in the {name} part; lower data.threshold, or give it more rows")
     return Dataset(
         n_users=len(names.users),
-        n_items=n_items,
+        n_items=len(names.items),
         n_entities=len(names.entities),
         n_relations=len(names.relations),
         train=parts.train,
         validation=parts.validation,
         test=parts.test,
-        triples=distinct,
+        triples=triples,
         names=names,
-        fields=dict(fields),
+        fields=dict(numbered.fields),
         warnings=tuple(noticed),
         disliked=disliked,
     )
 
 
-def _named(ids: pa.Array, labels: Labels | None, default: list[str] | None = None) -> list[str]:
-    """The names of ids; the default, which is the id itself, for those without a label."""
-    names = ids.to_pylist() if default is None else default
-    if labels is None:
-        return names
-    found = labels.names.take(pc.index_in(ids, labels.ids)).to_pylist()
-    return [name or other for name, other in zip(found, names, strict=True)]
+def _drop_duplicates(numbered: Numbered, config: DataConfig, noticed: list[str]) -> tuple[Rows, Mapping[str, Rows]]:
+    """One row for each user and item, in the last part that has it."""
+    n_items = len(numbered.names.items)
+    rows, given, n_dropped = deduplicate(numbered.rows, numbered.given, n_items, config)
+    if n_dropped and config.duplicates != "count":
+        noticed.append(f"{n_dropped} duplicate interactions dropped")
+    if {"validation", "test"} <= given.keys():
+        rest, ((_, n_both),) = leave_out(given["validation"], {"test": given["test"]}, n_items)
+        given = {**given, "validation": rest}
+        noticed += [f"{n_both} validation interactions are also in test: left out of validation"] if n_both else []
+    rows, n_overlapping = leave_out(rows, given, n_items)
+    noticed += [f"{n} {part} interactions are also in train: left out of train" for part, n in n_overlapping if n]
+    return rows, given
+
+
+def _set_dislikes_apart(parts: Parts, dislikes: bool, config: DataConfig, noticed: list[str]) -> tuple[Parts, Parts]:
+    """The parts to train and test on, and the rows that users disliked."""
+    disliked = Parts(*(part.select((part.labels == 0) & dislikes) for part in parts))
+    if dislikes and config.negatives == "drawn":
+        return Parts(*(part.positives() for part in parts)), disliked
+    if disliked.train.users.size:
+        noticed.append(
+            "rows of label 0 are what users rated low: a model that learns from them tells liked from disliked items, "
+            "and may rank the others badly; data.negatives=drawn ranks better as a rule"
+        )
+    return parts, disliked
 
 
 def _unique_triples(triples: np.ndarray) -> np.ndarray:

@@ -1,10 +1,44 @@
-"""Pairs of users and items, grouped by one side, or cut to fit blocks of users on the device."""
+"""Blocks of users whose scores of all items are computed at once on the device."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import numpy as np
 
 from hkjax.data.dataset import Interactions
+from hkjax.transfer import one_ahead, to_host
+
+_SCORES_PER_BLOCK = 1 << 24
+
+
+def map_user_blocks(
+    function: Callable[..., Sequence[Any]],
+    users: np.ndarray,
+    n_items: int,
+    *rows: Interactions,
+    progress: Callable[[int], None] = lambda done: None,
+) -> tuple[np.ndarray, ...]:
+    """Applies a function to blocks of users, and joins its results on the host.
+
+    Args:
+        function: (users [B], pairs, ...) -> arrays [B, ...]; for each of `rows` the (row in block, item) pairs of the
+            block's users, as in `blocked_pairs`. Runs on the next block before the last result is read.
+        users: ascending indices, at least one.
+        n_items: number of items, by which blocks are sized.
+        *rows: interactions.
+        progress: called with the number of users done.
+    """
+    size = max(1, min(len(users), _SCORES_PER_BLOCK // n_items))
+    blocks = [users[i : i + size] for i in range(0, len(users), size)]
+    pairs = (blocked_pairs(each, blocks) for each in rows)
+    padded = (np.pad(block, (0, size - len(block))) for block in blocks)
+    started = (function(*block) for block in zip(padded, *pairs, strict=True))
+    results, done = [], 0
+    for block, result in zip(blocks, one_ahead(started), strict=True):
+        results.append([to_host(x)[: len(block)] for x in result])
+        done += len(block)
+        progress(done)
+    return tuple(map(np.concatenate, zip(*results, strict=True)))
 
 
 def blocked_pairs(rows: Interactions, blocks: Sequence[np.ndarray]) -> list[tuple[np.ndarray, np.ndarray]]:

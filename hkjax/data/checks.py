@@ -25,7 +25,7 @@ def check_knowledge(content: Content) -> None:
             )
 
 
-def coincidences(triples: np.ndarray, n_items: int, names: Names) -> list[str]:
+def ids_shared_with_items(triples: np.ndarray, n_items: int, names: Names) -> list[str]:
     """Warnings of relations some of whose values are items, maybe because ids of both kinds are the same numbers."""
     head, relation, tail = triples.T
     of_items = head < n_items
@@ -60,7 +60,7 @@ def spellings(ids: pa.Array, kind: str) -> list[str]:
     return warnings
 
 
-def phantoms(column: Column, kind: str) -> list[str]:
+def placeholder_ids(column: Column, kind: str) -> list[str]:
     """A warning of an id 0 beside ids that count from 1 on: a placeholder for "none" in many files.
 
     Args:

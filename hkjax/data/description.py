@@ -33,7 +33,7 @@ class Description(NamedTuple):
         density: of the positives among all pairs of users and items.
         histories, audiences: quantiles (see `QUANTILES`) of the positives of a user and of an item.
         relations: those that items have, the most common first.
-        hurts: what will hurt, one sentence each.
+        problems: what will hurt, one sentence each.
     """
 
     rows: dict[str, int]
@@ -41,7 +41,7 @@ class Description(NamedTuple):
     histories: np.ndarray
     audiences: np.ndarray
     relations: list[Relation]
-    hurts: list[str]
+    problems: list[str]
 
 
 def describe(data: Dataset) -> Description:
@@ -66,7 +66,7 @@ def describe(data: Dataset) -> Description:
         np.quantile(of_user, QUANTILES),
         np.quantile(of_item, QUANTILES),
         relations,
-        [*data.warnings, *_hurts(data, np.asarray(of_user), relations)],
+        [*data.warnings, *_problems(data, np.asarray(of_user), relations)],
     )
 
 
@@ -83,7 +83,7 @@ def _relations(data: Dataset) -> list[Relation]:
     return sorted(found, key=lambda x: -x.items)
 
 
-def _hurts(data: Dataset, of_user: np.ndarray, relations: list[Relation]) -> list[str]:
+def _problems(data: Dataset, of_user: np.ndarray, relations: list[Relation]) -> list[str]:
     with_knowledge = np.unique(data.triples[:, [0, 2]])
     without = data.n_items - int((with_knowledge < data.n_items).sum())
     trained = np.unique(data.train.positives().items)
@@ -91,18 +91,18 @@ def _hurts(data: Dataset, of_user: np.ndarray, relations: list[Relation]) -> lis
     untrained = ~np.isin(test.items, trained)
     n_test = len(test.users)
     checks = [
-        (not len(data.triples), "there is no knowledge: HAKG and HKRM need some"),
+        (not len(data.triples), "there is no knowledge: models of knowledge graphs need some"),
         (without and len(data.triples), f"{without:,} of {data.n_items:,} items have no knowledge"),
         (untrained.any(), f"{untrained.sum():,} of {n_test:,} test rows are of items that train never has"),
         ((of_user == 1).any(), f"{(of_user == 1).sum():,} users have one positive: nothing to learn and to test from"),
         ((of_user == 0).any(), f"{(of_user == 0).sum():,} users have no positive"),
     ]
-    hurts = [sentence for holds, sentence in checks if holds]
+    problems = [sentence for holds, sentence in checks if holds]
     for relation in relations:
         if relation.items == 1:
-            hurts.append(f"{relation.name}: one item alone has it")
+            problems.append(f"{relation.name}: one item alone has it")
         elif relation.values == 1:
-            hurts.append(f"{relation.name}: all its items have one and the same value, which tells nothing")
+            problems.append(f"{relation.name}: all its items have one and the same value, which tells nothing")
         elif relation.single == relation.values:
-            hurts.append(f"{relation.name}: no two items share a value, which tells nothing")
-    return hurts
+            problems.append(f"{relation.name}: no two items share a value, which tells nothing")
+    return problems

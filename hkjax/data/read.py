@@ -13,7 +13,7 @@ from hkjax.data.dataset import Dataset
 from hkjax.data.sources import layouts
 from hkjax.data.sources.attributes import attributes, item_names
 from hkjax.data.sources.columns import COUNTS, USUAL_NAMES, find_column, ids, normalize, numbers, require_column, times
-from hkjax.data.sources.content import Attributes, Content, Events, Labels
+from hkjax.data.sources.content import Attributes, Content, Events, IdNames
 from hkjax.data.sources.tables import list_files, read_table
 from hkjax.data.sources.triples import link_facts, link_items, read_links, read_names, read_triples
 from hkjax.data.sources.vocabulary import encode
@@ -98,11 +98,11 @@ def read_tables(sources: Mapping[str, Any], config: TablesConfig) -> Content:
     }
     catalogue: pa.Array = pa.array([], pa.string())
     fields: list[Attributes] = []
-    labels: dict[str, Labels] = {}
+    names: dict[str, IdNames] = {}
     warnings: list[str] = []
     items_name = ""
     if _has(sources, "items"):
-        catalogue, fields, labels, warnings, items_name = _read_items(sources["items"], config)
+        catalogue, fields, names, warnings, items_name = _read_items(sources["items"], config)
     facts, links = [], read_links(sources["links"], config.columns) if _has(sources, "links") else None
     triples = sources.get("triples") or ()
     for source in (triples,) if isinstance(triples, str | Path) else triples:
@@ -111,15 +111,15 @@ def read_tables(sources: Mapping[str, Any], config: TablesConfig) -> Content:
             fact = link_facts(fact, links)
             named = named and named._replace(ids=link_items(named.ids, links))
         facts.append(fact)
-        labels = _add(labels, named, ("entity",))
+        names = _add(names, named, ("entity",))
     if _has(sources, "names"):
-        labels = _add(labels, read_names(sources["names"]), ("entity", "relation"))
+        names = _add(names, read_names(sources["names"]), ("entity", "relation"))
     return Content(
         interactions=interactions,
         catalogue=catalogue,
         facts=tuple(facts),
         attributes=tuple(fields),
-        labels=labels,
+        names=names,
         rates=rates,
         warnings=tuple(warnings),
         items_name=items_name,
@@ -160,25 +160,25 @@ def _read_events(source: Any, config: TablesConfig, what: str) -> tuple[Events, 
 
 def _read_items(
     source: Any, config: TablesConfig
-) -> tuple[pa.Array, list[Attributes], dict[str, Labels], list[str], str]:
+) -> tuple[pa.Array, list[Attributes], dict[str, IdNames], list[str], str]:
     table = read_table(source, what="items")
     id_column = require_column(table, "id", config.columns, also=("item",))
     name_column = find_column(table, "name", config.columns)
     fields, warnings = attributes(table, id_column, name_column, config.separator)
     column = ids(table, id_column)
     known = pa.concat_arrays([pa.array([], pa.string()), *(chunk.cast(pa.string()) for chunk in column.chunks)])
-    labels = {"entity": Labels(known, item_names(table, name_column))} if name_column else {}
-    return known, fields, labels, warnings, table.name
+    names = {"entity": IdNames(known, item_names(table, name_column))} if name_column else {}
+    return known, fields, names, warnings, table.name
 
 
-def _add(labels: Mapping[str, Labels], more: Labels | None, kinds: Sequence[str]) -> dict[str, Labels]:
+def _add(names: Mapping[str, IdNames], more: IdNames | None, kinds: Sequence[str]) -> dict[str, IdNames]:
     """Further names; those that came first stand."""
-    merged = dict(labels)
+    merged = dict(names)
     if more is None:
         return merged
     for kind in kinds:
         old = merged.get(kind)
-        merged[kind] = more if old is None else Labels(*map(pa.concat_arrays, zip(old, more, strict=True)))
+        merged[kind] = more if old is None else IdNames(*map(pa.concat_arrays, zip(old, more, strict=True)))
     return merged
 
 

@@ -1,4 +1,4 @@
-"""Beyond the mean: what a ranking recommends at all, and for which users and items it is right."""
+"""Diversity of rankings, and their recall by groups of users and items."""
 
 import itertools
 from collections.abc import Mapping
@@ -13,18 +13,18 @@ POPULARITY_GROUPS = (0, 1, 5, 20, 100)
 
 
 def diversity_metrics(items: np.ndarray, popularity: np.ndarray, k: int) -> dict[str, float]:
-    """What the first k items of all users are, given the items' positives in train [items].
+    """Computes the diversity of the first k items of all users.
 
     Args:
         items: [users, depth], -1 for none.
-        popularity: [items].
-        k: how many of the first count.
+        popularity: positives in train [items].
+        k: the cut-off.
 
     Returns:
-        `coverage@k`, the fraction of the catalogue that somebody is recommended; `gini@k`, the Gini index of how often
-        the items are recommended, 0 for all alike and towards 1 for few alone; `novelty@k`, the mean of -log2 of the
-        items' shares of all positives, in bits, an item without one counting as half a positive (Vargas and Castells,
-        RecSys 2011).
+        `coverage@k`, the fraction of the catalogue that is recommended to somebody; `gini@k`, the Gini index of the
+        items' recommendation counts, 0 where all are equal and near 1 where few items have all; `novelty@k`, the mean
+        of -log2 of the items' shares of all positives, in bits (Vargas and Castells, RecSys 2011). An item without
+        positives counts as half a positive.
     """
     top = items[:, :k][items[:, :k] >= 0]
     counts = np.sort(np.bincount(top, minlength=len(popularity)))
@@ -38,7 +38,7 @@ def diversity_metrics(items: np.ndarray, popularity: np.ndarray, k: int) -> dict
 def recall_by_popularity(
     users: np.ndarray, items: np.ndarray, relevant: Interactions, popularity: np.ndarray, k: int
 ) -> Mapping[str, list[float]]:
-    """How many of the relevant rows there are, and which fraction is found in the first k, by the item's popularity.
+    """Computes [relevant rows, recall in the first k] by groups of the item's popularity.
 
     Args:
         users: int [users], ascending.
@@ -56,7 +56,7 @@ def recall_by_popularity(
 
 
 def recall_by_history(lengths: np.ndarray, recall: np.ndarray) -> Mapping[str, list[float]]:
-    """How many users there are, and their mean recall, by the length of their histories; both [users]."""
+    """Computes [users, mean recall] by groups of the history's length; both arguments are [users]."""
     return _by_group(lengths, recall, HISTORY_GROUPS)
 
 

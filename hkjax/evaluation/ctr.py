@@ -1,4 +1,4 @@
-"""Click-through prediction: scores of given rows, and how sure their metrics are."""
+"""Click-through prediction: logits of given rows, their calibration, and intervals of their metrics."""
 
 from collections.abc import Callable, Iterator
 from functools import partial
@@ -16,7 +16,7 @@ _WEIGHTS_PER_BLOCK = 1 << 24
 
 
 def predict(recommender: Recommender, representation: Representation, rows: Interactions) -> np.ndarray:
-    """The logits of the rows, float64 [rows]."""
+    """Computes the logits of the rows, float64 [rows]."""
     logits = _score_pairs(recommender.score_pairs, representation, rows.users, rows.items)
     return to_host(logits).astype(np.float64)
 
@@ -27,15 +27,15 @@ def _score_pairs(score_pairs: Callable[..., jax.Array], representation: Represen
 
 
 def calibrate(logits: np.ndarray, labels: np.ndarray, others: np.ndarray) -> np.ndarray:
-    """Platt's scaling: fits labels [rows] by intercept + slope * logits [rows], and maps `others` alike."""
+    """Fits labels [rows] by intercept + slope * logits [rows] (Platt's scaling), and maps `others` likewise."""
     intercept, slope = fit_logistic(logits[:, None], labels)
     return intercept + slope * others
 
 
 def bootstrap_weights(users: np.ndarray, n_samples: int, seed: int) -> Iterator[np.ndarray]:
-    """How often each row occurs in bootstrap samples of users, float64 [samples, rows], some samples at a time.
+    """Yields the counts of each row in bootstrap samples of users, float64 [samples, rows], some samples at a time.
 
-    Users are drawn with replacement and bring all their rows: rows of one user are not independent.
+    Users are drawn with replacement, each with all rows: rows of one user are not independent.
     """
     _, user = np.unique(users, return_inverse=True)
     n_users = int(user.max(initial=-1)) + 1
@@ -47,7 +47,7 @@ def bootstrap_weights(users: np.ndarray, n_samples: int, seed: int) -> Iterator[
 
 
 def click_intervals(logits: np.ndarray, rows: Interactions, n_samples: int, seed: int) -> dict[str, list[float]]:
-    """95 % bootstrap intervals of `auc` and `acc`, as [low, high]."""
+    """Computes 95 % bootstrap intervals of `auc` and `acc`, as [low, high]."""
     correct = (logits > 0) == (rows.labels == 1)
     samples: dict[str, list[np.ndarray]] = {"auc": [], "acc": []}
     for weights in bootstrap_weights(rows.users, n_samples, seed):

@@ -19,7 +19,7 @@ from hkjax.ranges import Checked, Count
 
 @dataclasses.dataclass(frozen=True)
 class EvaluationConfig(Checked):
-    """What to measure.
+    """Choices of the evaluation.
 
     Attributes:
         ks: the cut-offs K of the ranking metrics.
@@ -36,7 +36,7 @@ class EvaluationConfig(Checked):
 
     @property
     def main_k(self) -> int:
-        """The cut-off of verdicts and breakdowns: 20, or the largest below it, or the smallest there is."""
+        """The cut-off of verdicts and breakdowns: 20, or the largest below it, or else the smallest."""
         return max((k for k in self.ks if k <= 20), default=min(self.ks))
 
 
@@ -50,23 +50,21 @@ def evaluate(
 ) -> tuple[dict[str, Any], Representation]:
     """Measures a recommender on the test part.
 
-    Click-through metrics need test rows of both labels and are left out without them. The ranking
-    is of all items but those that the user met in the other parts, for every user with a positive in
-    test.
+    Click-through metrics need test rows of both labels and are left out without them. For every user with a positive
+    in test, the ranking is of all items but those that the user interacted with in the other parts.
 
     Args:
         recommender, params: the model.
         data: the data set.
         config: what to measure.
         seed: of the bootstrap.
-        ranks_only: the scores only rank: leave the click-through metrics out.
+        ranks_only: the scores only rank: leaves the click-through metrics out.
 
     Returns:
-        The results and the representation behind them. The results are `metrics`, where
-        `acc_calibrated` and the like are measured after a logistic regression on the logit, fitted on
-        the validation part; `intervals`, the 95 % bootstrap intervals of some of them;
-        `without_history`, the click-through metrics on rows of users without a positive in train; and
-        `recall_by`, [rows, recall] by groups of the item's popularity and of the history's length.
+        The results and the representation. The results are `metrics`; `intervals`, the 95 % bootstrap intervals of
+        some of them; `without_history`, the click-through metrics on rows of users without a positive in train; and
+        `recall_by`, [rows, recall] by groups of the item's popularity and of the history's length. `acc_calibrated`
+        and the like are measured after a logistic regression on the logit, fitted on the validation part.
     """
     representation = jax.jit(recommender.encode)(params, recommender.inputs)
     metrics: dict[str, float] = {}
@@ -116,8 +114,7 @@ def make_validator(recommender: Recommender, data: Dataset, monitor: str) -> Cal
             metrics at K.
 
     Raises:
-        InputError: the metric is unknown, or the validation part has one label only and can't
-            give it.
+        InputError: the metric is unknown, or needs both labels and the validation part has only one.
     """
     encode = jax.jit(recommender.encode)
     name, _, k = monitor.partition("@")

@@ -3,8 +3,6 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from hkjax.evaluation.verdict import CALLED
-
 _CLICK_METRICS = ("auc", "acc", "f1", "log_loss", "calibration_error")
 
 
@@ -14,10 +12,10 @@ def report_text(
     metrics: Sequence[str],
     sections: Mapping[str, Sequence[str]],
 ) -> str:
-    """The page.
+    """Returns the page.
 
     Args:
-        report: of `make_report`.
+        report: from `make_report`.
         pictures: files in plots/ by their titles.
         metrics: those to show; report.json has all.
         sections: further lines by their titles.
@@ -54,8 +52,8 @@ def report_text(
 
 
 def _columns(report: Mapping[str, Any]) -> dict[str, str]:
-    """The title of each column, by its key in the report."""
-    return {"test": report["model"], **{name: CALLED.get(name, name) for name in report["baselines"]}}
+    """Returns the title of each column, by its key in the report."""
+    return {"test": report["titles"][report["model"]], **{name: report["titles"][name] for name in report["baselines"]}}
 
 
 def _header(first: str, columns: Mapping[str, str]) -> list[str]:

@@ -6,7 +6,7 @@ import numpy as np
 
 
 def auc(scores: np.ndarray, labels: np.ndarray) -> float:
-    """Area under the ROC curve, exact, a tie between a positive and a negative counted half.
+    """Computes the exact area under the ROC curve; a tie between a positive and a negative counts half.
 
     Args:
         scores: [rows], higher for more likely.
@@ -20,7 +20,7 @@ def auc(scores: np.ndarray, labels: np.ndarray) -> float:
 
 
 def weighted_auc(scores: np.ndarray, labels: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """`auc` of rows counted with the given multiplicities: [samples] from weights [samples, rows]."""
+    """Computes `auc` with the given multiplicities of rows: [samples] from weights [samples, rows]."""
     if not len(scores):
         return np.full(len(weights), np.nan)
     order = np.argsort(scores, kind="stable")
@@ -35,7 +35,7 @@ def weighted_auc(scores: np.ndarray, labels: np.ndarray, weights: np.ndarray) ->
 
 
 def click_metrics(logits: np.ndarray, labels: np.ndarray) -> dict[str, float]:
-    """Metrics of predicted click-through.
+    """Computes metrics of predicted click-through.
 
     Args:
         logits: [rows]; the predicted probability of label 1 is their sigmoid.
@@ -43,7 +43,7 @@ def click_metrics(logits: np.ndarray, labels: np.ndarray) -> dict[str, float]:
 
     Returns:
         `auc`; `acc` and `f1` at the probability 0.5; `log_loss` in nats; `calibration_error`, the
-        expected distance of predicted from observed frequency in 10 equal-width bins.
+        expected distance between predicted and observed frequency in 10 equal-width bins.
     """
     predicted, positive = logits > 0, labels == 1
     hits = float((predicted & positive).sum())
@@ -59,7 +59,7 @@ def click_metrics(logits: np.ndarray, labels: np.ndarray) -> dict[str, float]:
 
 
 def calibration_error(logits: np.ndarray, labels: np.ndarray, n_bins: int = 10) -> float:
-    """Mean over rows of |mean predicted - observed frequency| of the row's bin."""
+    """Computes the mean over rows of |mean predicted - observed frequency| of the row's bin."""
     probabilities = np.exp(-np.logaddexp(0, -logits))
     bins = np.minimum((probabilities * n_bins).astype(int), n_bins - 1)
     gaps = np.bincount(bins, probabilities - labels, minlength=n_bins)
@@ -67,16 +67,16 @@ def calibration_error(logits: np.ndarray, labels: np.ndarray, n_bins: int = 10) 
 
 
 def ranking_metrics(hits: np.ndarray, n_relevant: np.ndarray, ks: Sequence[int]) -> dict[str, np.ndarray]:
-    """Metrics of the top of each user's ranking.
+    """Computes metrics of the top of each user's ranking.
 
     Args:
-        hits: bool [users, depth], whether the item at each rank is relevant.
+        hits: bool [users, depth], true where the item at a rank is relevant.
         n_relevant: int [users], relevant items of the user, at least 1.
         ks: the cut-offs K; beyond the depth the ranking has no further items.
 
     Returns:
         For every K arrays [users]: `precision@K` = hits / K; `recall@K` = hits / relevant;
-        `ndcg@K`, whose ideal has min(relevant, K) hits on top; `hit_rate@K` = any hit.
+        `ndcg@K`, against min(relevant, K) hits on top; `hit_rate@K` = any hit.
     """
     found = np.cumsum(hits, axis=1)
     discounts = 1 / np.log2(np.arange(2, max(hits.shape[1], max(ks)) + 2))

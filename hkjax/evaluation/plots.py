@@ -1,4 +1,4 @@
-"""The pictures of a report, and how one is drawn into a file."""
+"""The pictures of a report, and their PNG files."""
 
 import warnings
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ from matplotlib.font_manager import get_font_names
 from hkjax.files import clear_errors
 from hkjax.models.base import Picture
 
-# C0 is the model's, or what matters most; the others are baselines and background.
+# C0 is the model or the main subject; the others are baselines and background.
 _COLOURS = ("#c1432e", "#3b6ea5", "#7a9e46", "#8c6bb1", "#d08c2b")
 
 
@@ -26,7 +26,7 @@ def save_picture(picture: Picture, folder: Path) -> None:
     from cycler import cycler
 
     fonts = [name for name in _FONTS if name in get_font_names()]
-    # Names are no formulas, whatever signs they hold; what no font has is drawn as a box.
+    # Names are never formulas, even with a $; characters that no font has are drawn as boxes.
     style: dict[Any, Any] = {"axes.prop_cycle": cycler(color=_COLOURS), "text.parse_math": False, "font.family": fonts}
     with clear_errors(folder), rc_context(style), warnings.catch_warnings():
         folder.mkdir(parents=True, exist_ok=True)
@@ -39,7 +39,7 @@ def save_picture(picture: Picture, folder: Path) -> None:
 
 
 def training_curves(records: Sequence[Mapping[str, Any]], monitor: str) -> Picture:
-    """The train loss and the monitored validation metric against epochs."""
+    """Returns a picture of the train loss and the monitored validation metric against epochs."""
     epochs = [record["epoch"] for record in records]
     monitored = [record[f"validation_{monitor}"] for record in records]
 
@@ -59,7 +59,7 @@ def training_curves(records: Sequence[Mapping[str, Any]], monitor: str) -> Pictu
 
 
 def top_k_curves(results: Mapping[str, Mapping[str, float]], ks: Sequence[int]) -> Picture:
-    """Precision, recall and NDCG against K (Figures 3 and 4 of HKRM's paper), the model first."""
+    """Returns a picture of precision, recall and NDCG against K (Figures 3 and 4 of HKRM's paper), the model first."""
 
     def draw(figure: Figure) -> None:
         panels = figure.subplots(1, 3)

@@ -8,15 +8,12 @@ import jax
 import jax.numpy as jnp
 import numpy as np
 
-from hkjax.data.blocks import blocked_pairs
+from hkjax.data.blocks import map_user_blocks
 from hkjax.data.dataset import Interactions
 from hkjax.errors import InputError
 from hkjax.evaluation.metrics import ranking_metrics
 from hkjax.models.base import Recommender, Representation
 from hkjax.ops.top_k import top_k
-from hkjax.transfer import one_ahead, to_host
-
-_SCORES_PER_BLOCK = 1 << 24
 
 
 class Ranking(NamedTuple):
@@ -60,21 +57,10 @@ def rank_users(
     pairs = np.unique(relevant.users.astype(np.int64) * n_items + relevant.items)
     relevant = Interactions(*(x.astype(np.int32) for x in (pairs // n_items, pairs % n_items, np.ones(len(pairs)))))
     users, n_relevant = np.unique(relevant.users, return_counts=True)
-    size = max(1, min(len(users), _SCORES_PER_BLOCK // n_items))
-    blocks = [users[i : i + size] for i in range(0, len(users), size)]
-    found = blocked_pairs(relevant, blocks)
-    excluded = blocked_pairs(seen, blocks)
     depth = min(max(ks), n_items)
-    hits: list[np.ndarray] = []
-    items: list[np.ndarray] = []
-    started = (
-        _top_hits(recommender.score_all_items, depth, representation, np.pad(block, (0, size - len(block))), *pairs)
-        for block, *pairs in zip(blocks, found, excluded, strict=True)
-    )
-    for block, top in zip(blocks, one_ahead(started), strict=True):
-        for results, result in zip((hits, items), top, strict=True):
-            results.append(to_host(result)[: len(block)])
-    return Ranking(users, np.concatenate(items), ranking_metrics(np.concatenate(hits), n_relevant, ks))
+    top_hits = partial(_top_hits, recommender.score_all_items, depth, representation)
+    hits, items = map_user_blocks(top_hits, users, n_items, relevant, seen)
+    return Ranking(users, items, ranking_metrics(hits, n_relevant, ks))
 
 
 @partial(jax.jit, static_argnums=(0, 1))

@@ -1,7 +1,7 @@
-"""The report: every number beside its baselines, with a verdict, as JSON, on the terminal and with pictures."""
+"""The report: metrics beside those of baselines, with a verdict, as JSON, on the terminal and with pictures."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,9 +13,9 @@ from rich.table import Table
 from hkjax.data.dataset import Dataset
 from hkjax.evaluation.evaluate import EvaluationConfig, evaluate
 from hkjax.evaluation.markdown import report_text
-from hkjax.evaluation.verdict import CALLED, verdict
+from hkjax.evaluation.verdict import verdict
 from hkjax.files import write_whole
-from hkjax.models.base import Insight, Params, Picture, Recommender, Representation
+from hkjax.models.base import Params, Picture, Presentation, Recommender, Representation
 
 _SHOWN_KS = (5, 20)
 
@@ -25,10 +25,9 @@ def make_report(
     params: Params,
     data: Dataset,
     config: EvaluationConfig,
-    name: str,
     seed: int,
+    presentation: Presentation,
     baselines: Mapping[str, Any],
-    insight: Callable[[Recommender, Representation, Dataset], Insight] = lambda *_: Insight(),
 ) -> tuple[dict[str, Any], Representation, Sequence[Picture]]:
     """Evaluates the model and baselines on the same rows.
 
@@ -36,28 +35,29 @@ def make_report(
         recommender, params: the model.
         data: the data set.
         config: what to measure.
-        name: the model's name.
         seed: of the bootstrap.
-        baselines: what is measured beside the model, by name (`hkjax.models.registry.Baseline`).
-        insight: (recommender, representation, data) -> what is the model's own.
+        presentation: how to present the model.
+        baselines: recommenders to measure beside the model, by name (`hkjax.models.registry.Baseline`).
 
     Returns:
         A dict that JSON can hold: `model`, its name; `verdict`, a sentence; `test`, its metrics; `baselines`, theirs
         by name; `intervals`, `without_history`, `recall_by` and `rows`; `warnings` on the data; and the model's own
-        `findings` and what it `learned`. Then the model's representation, and its own pictures.
+        `findings` and `learned` sentences. Then the model's representation, and its own pictures.
     """
     results, representation = evaluate(recommender, params, data, config, seed)
     report: dict[str, Any] = {
-        "model": name,
+        "model": presentation.name,
+        "titles": {presentation.name: presentation.title},
         "test": results["metrics"],
         "baselines": {},
         **{key: {"test": results[key]} for key in ("intervals", "without_history", "recall_by")},
     }
-    for baseline, (build, ranks_only) in baselines.items():
+    for baseline, (build, title, ranks_only) in baselines.items():
         other = build(data)
         if other is None:
             continue
         results, _ = evaluate(other, other.init(jax.random.key(seed)), data, config, seed, ranks_only)
+        report["titles"][baseline] = title
         report["baselines"][baseline] = results["metrics"]
         for key in ("intervals", "without_history", "recall_by"):
             report[key][baseline] = results[key]
@@ -69,9 +69,10 @@ def make_report(
         "test_without_history": int((history[data.test.users] == 0).sum()),
         "ranked_users": int(np.unique(data.test.positives().users).size),
     }
-    own = insight(recommender, representation, data)
+    own = presentation.insight(recommender, representation, data)
     report |= {"warnings": list(data.warnings), "findings": dict(own.findings), "learned": list(own.learned)}
-    return {"verdict": verdict(report, f"recall@{config.main_k}"), **report}, representation, own.pictures
+    sentence = verdict(report, f"recall@{config.main_k}", presentation.advice)
+    return {"verdict": sentence, **report}, representation, own.pictures
 
 
 def write_report(
@@ -87,14 +88,14 @@ def write_report(
 
     Args:
         workdir: the work directory.
-        report: of `make_report`.
+        report: from `make_report`.
         pictures: the model's own.
         records: of the training epochs.
-        config: what was measured.
+        config: the evaluation's choices.
         monitor: the validation metric that chose the epoch.
         sections: further lines for report.md, by their titles.
     """
-    from hkjax.evaluation import plots  # Only now: it imports matplotlib.
+    from hkjax.evaluation import plots  # Imported late: it imports matplotlib.
 
     rankings = {report["model"]: report["test"], **report["baselines"]}
     monitored = [x for x in records if x.get("train_loss") is not None and x.get(f"validation_{monitor}") is not None]
@@ -111,7 +112,7 @@ def print_report(report: Mapping[str, Any]) -> None:
     """Prints the verdict, and the metrics as a table, the model beside its baselines."""
     print(report["verdict"])
     columns = {report["model"]: report["test"], **report["baselines"]}
-    table = Table(*("metric", *(CALLED.get(name, name) for name in columns)))
+    table = Table(*("metric", *(report["titles"][name] for name in columns)))
     for metric in shown_metrics(report):
         table.add_row(metric, *(f"{x[metric]:.4f}" if metric in x else "" for x in columns.values()))
     Console().print(table)
@@ -120,7 +121,7 @@ def print_report(report: Mapping[str, Any]) -> None:
 
 
 def shown_metrics(report: Mapping[str, Any]) -> list[str]:
-    """The metrics that people are shown: of the cut-offs only 5 and 20, where they are among those measured."""
+    """Returns the metrics to show: only the cut-offs 5 and 20, unless neither was measured."""
     found = {int(metric.partition("@")[2]) for metric in report["test"] if "@" in metric}
     shown = found & {*_SHOWN_KS} or found
     return [metric for metric in report["test"] if "@" not in metric or int(metric.partition("@")[2]) in shown]

@@ -1,34 +1,33 @@
-"""One sentence on whether a model is worth its training."""
+"""One sentence that compares a model with its baselines."""
 
 from collections.abc import Mapping
 from typing import Any
 
-# How a sentence calls a baseline.
-CALLED = {"ease": "EASE", "item_knn": "ItemKNN", "balance_and_popularity": "balance and popularity"}
 
-
-def verdict(report: Mapping[str, Any], metric: str) -> str:
-    """Compares the model with the best baseline and with popularity, by one metric of which more is better.
+def verdict(report: Mapping[str, Any], metric: str, advice: str = "") -> str:
+    """Compares the model with the best baseline and with popularity, by one metric that is better when higher.
 
     Args:
-        report: with `model`, `test`, `baselines` and `intervals`.
+        report: with `model`, `titles`, `test`, `baselines` and `intervals`.
         metric: such as recall@20.
+        advice: a sentence for a model that is below popularity.
     """
-    name, value = report["model"].upper(), report["test"][metric]
+    titles, value = report["titles"], report["test"][metric]
+    name = titles[report["model"]]
     others = {baseline: metrics[metric] for baseline, metrics in report["baselines"].items() if metric in metrics}
     if not others:
         return f"{name} reaches {metric} {value:.4f}."
     best = max(others, key=lambda baseline: others[baseline])
     low, high = report["intervals"]["test"][metric]
-    called = CALLED.get(best, best)
     if value < others.get("popularity", value):
-        return (
+        sentence = (
             f"{name} {value:.4f} is below popularity {others['popularity']:.4f} in {metric}: it has learned little. "
-            "Train longer, or with another learning rate. HKRM should learn from drawn negatives, not from dislikes."
+            "Train longer, or with another learning rate."
         )
-    both = f"{name} {value:.4f} {{}} {called} {others[best]:.4f} in {metric}"
+        return f"{sentence} {advice}".rstrip()
+    both = f"{name} {value:.4f} {{}} {titles[best]} {others[best]:.4f} in {metric}"
     if others[best] > high:
-        return both.format("is below") + f": {called} is the better choice here."
+        return both.format("is below") + f": {titles[best]} is the better choice here."
     if others[best] >= low:
         return both.format("is about equal to") + f" (95 % interval {low:.4f} to {high:.4f})."
     return both.format("is above") + ", the best baseline."

@@ -17,10 +17,10 @@ Scalar = float | jax.Array | np.ndarray
 
 
 def pointwise(signature: str) -> Callable[[Callable[P, Any]], Callable[P, jax.Array]]:
-    """Decorates a function of single points, whose last argument is c, to broadcast and to be compiled.
+    """Makes a function of single points broadcast, and compiles it; c is its last argument.
 
     Args:
-        signature: of the arguments and the result, as of `jnp.vectorize`.
+        signature: of the arguments and the result, as in `jnp.vectorize`.
     """
 
     def decorate(function: Callable[P, Any]) -> Callable[P, jax.Array]:
@@ -31,7 +31,7 @@ def pointwise(signature: str) -> Callable[[Callable[P, Any]], Callable[P, jax.Ar
         @functools.wraps(function)
         def primitive(*args: P.args, **kwargs: P.kwargs) -> jax.Array:
             *points, c = map(jnp.asarray, names.bind(*args, **kwargs).args)
-            # Whole numbers become floats; a float dtype stays what it is.
+            # Integers become floats; a float dtype is kept.
             dtype = jnp.result_type(*points, 1.0)
             return vectorized(*(x.astype(dtype) for x in points), c.astype(dtype))
 

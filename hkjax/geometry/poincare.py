@@ -1,22 +1,22 @@
 """The Poincare ball of curvature -c: points x of R^d with sqrt(c) |x| < 1.
 
-Every function is written for one point, broadcasts over leading axes, keeps the dtype that it is
-given and takes c > 0 as a number or an array. Notation and definitions are those of Ganea,
-Becigneul, Hofmann, "Hyperbolic Neural Networks" (NeurIPS 2018) and Ungar, "A Gyrovector Space Approach
-to Hyperbolic Geometry" (2008).
+Every function is written for one point, broadcasts over leading axes, keeps the dtype of its points and
+takes c > 0 as a scalar or an array. Notation and definitions are those of Ganea, Becigneul, Hofmann,
+"Hyperbolic Neural Networks" (NeurIPS 2018) and Ungar, "A Gyrovector Space Approach to Hyperbolic
+Geometry" (2008).
 
-Accuracy. The usual formulas subtract nearly equal numbers near the boundary and divide norms by
+Accuracy. The usual formulas subtract nearly equal values near the boundary and divide norms by
 norms at 0. Both are avoided: with a = 1 - c|x|^2, b = 1 - c|y|^2 and z = x + y,
 
     1 + 2c<x,y> + c^2 |x|^2 |y|^2 = c|z|^2 + ab        (a sum of non-negative terms)
     1 + 2c<x,y> + c |y|^2         = c|z|^2 + a
 
 and maps are written as smooth functions of squared norms (tanh(r)/r is a power series in r^2), so that
-values and derivatives are true and finite at 0 and at x = y.
+values and derivatives are accurate and finite at 0 and at x = y.
 
-The boundary. a and b are never taken smaller than `margin(dtype)`: so close to the boundary, where
-distances grow to infinity, every function returns what it returns at that margin, and derivatives
-through a and b are 0. This is the only clamp in this module besides `project`.
+The boundary. a and b are cut below at `margin(dtype)`. Nearer to the boundary, where distances grow to
+infinity, every function returns its value at that margin, and derivatives through a and b are 0. This is
+the only clamp in this module besides `project`.
 """
 
 import functools
@@ -29,19 +29,19 @@ from hkjax.geometry._vectorize import Array, Scalar, pointwise
 
 
 def margin(dtype: jax.typing.DTypeLike) -> float:
-    """The smallest 1 - c|x|^2 that is told from 0: four units in the last place of 1."""
+    """Returns the smallest 1 - c|x|^2 that is distinguished from 0: four units in the last place of 1."""
     return 4 * float(jnp.finfo(dtype).eps)
 
 
 @pointwise("(d),()->()")
 def conformal_factor(x: Array, c: Scalar) -> Array:
-    """lambda_x = 2 / (1 - c|x|^2): the metric at x is lambda_x^2 times the Euclidean one. [d] -> []."""
+    """Computes lambda_x = 2 / (1 - c|x|^2): the metric at x is lambda_x^2 times the Euclidean one. [d] -> []."""
     return 2 / _gap(x, c)
 
 
 @pointwise("(d),(d),()->(d)")
 def mobius_add(x: Array, y: Array, c: Scalar) -> Array:
-    """Moebius addition x (+) y (Ungar, 3.189), neither commutative nor associative. [d], [d] -> [d].
+    """Computes the Moebius sum x (+) y (Ungar, 3.189), neither commutative nor associative. [d], [d] -> [d].
 
         ((1 + 2c<x,y> + c|y|^2) x + (1 - c|x|^2) y) / (1 + 2c<x,y> + c^2 |x|^2 |y|^2)
 
@@ -54,7 +54,7 @@ def mobius_add(x: Array, y: Array, c: Scalar) -> Array:
 
 @pointwise("(),(d),()->(d)")
 def mobius_scalar_mul(r: Scalar, x: Array, c: Scalar) -> Array:
-    """Moebius multiplication r (x) x = tanh(r artanh(sqrt(c)|x|)) x / (sqrt(c)|x|). [], [d] -> [d]."""
+    """Computes Moebius multiplication r (x) x = tanh(r artanh(sqrt(c)|x|)) x / (sqrt(c)|x|). [], [d] -> [d]."""
     t = _bounded_square(x, c)
     ratio = radial.artanhc(t)
     return jnp.multiply(r, radial.tanhc(jnp.square(r) * t * ratio**2)) * ratio * x
@@ -62,19 +62,19 @@ def mobius_scalar_mul(r: Scalar, x: Array, c: Scalar) -> Array:
 
 @pointwise("(d),()->(d)")
 def exp_map_zero(v: Array, c: Scalar) -> Array:
-    """Exponential map at 0: tanh(sqrt(c)|v|) v / (sqrt(c)|v|), from any tangent v into the ball. [d] -> [d]."""
+    """Computes the exponential map at 0: tanh(sqrt(c)|v|) v / (sqrt(c)|v|), in the ball for any v. [d] -> [d]."""
     return radial.tanhc(c * (v @ v)) * v
 
 
 @pointwise("(d),()->(d)")
 def log_map_zero(y: Array, c: Scalar) -> Array:
-    """Logarithmic map at 0, the inverse of `exp_map_zero`: artanh(sqrt(c)|y|) y / (sqrt(c)|y|). [d] -> [d]."""
+    """Computes artanh(sqrt(c)|y|) y / (sqrt(c)|y|), the logarithmic map at 0; inverts `exp_map_zero`. [d] -> [d]."""
     return radial.artanhc(_bounded_square(y, c)) * y
 
 
 @pointwise("(d),(d),()->(d)")
 def exp_map(x: Array, v: Array, c: Scalar) -> Array:
-    """Exponential map at x: where the geodesic from x with velocity v is at time 1. [d], [d] -> [d].
+    """Computes the exponential map at x: the geodesic from x with velocity v at time 1. [d], [d] -> [d].
 
     x (+) (tanh(sqrt(c) lambda_x |v| / 2) v / (sqrt(c)|v|)).
     """
@@ -89,10 +89,10 @@ def exp_map(x: Array, v: Array, c: Scalar) -> Array:
 
 @pointwise("(d),(d),()->(d)")
 def log_map(x: Array, y: Array, c: Scalar) -> Array:
-    """Logarithmic map at x, the inverse of `exp_map`: the velocity that takes x to y. [d], [d] -> [d].
+    """Computes the logarithmic map at x, the inverse of `exp_map`: the velocity that takes x to y. [d], [d] -> [d].
 
-    2/(sqrt(c) lambda_x) artanh(sqrt(c)|u|) u/|u| with u = (-x) (+) y; evaluated as a function of
-    t = sinh^2(sqrt(c) distance / 2), whose coefficients have no singularity at x = y.
+    2/(sqrt(c) lambda_x) artanh(sqrt(c)|u|) u/|u| with u = (-x) (+) y, evaluated as a function of
+    t = sinh^2(sqrt(c) distance / 2), without singularity at x = y.
     """
     a, b, z = _gap(x, c), _gap(y, c), y - x
     s = c * (z @ z)
@@ -101,10 +101,10 @@ def log_map(x: Array, y: Array, c: Scalar) -> Array:
 
 @pointwise("(d),(d),()->()")
 def distance(x: Array, y: Array, c: Scalar) -> Array:
-    """Geodesic distance, 2/sqrt(c) artanh(sqrt(c)|(-x) (+) y|). [d], [d] -> [].
+    """Computes the geodesic distance, 2/sqrt(c) artanh(sqrt(c)|(-x) (+) y|). [d], [d] -> [].
 
-    As 2/sqrt(c) arsinh(sqrt(c)|x - y| / sqrt(ab)). At x = y, where it has a cone's tip, the gradient is
-    its subgradient 0.
+    Evaluated as 2/sqrt(c) arsinh(sqrt(c)|x - y| / sqrt(ab)). At x = y, where it is not differentiable, the
+    gradient is the subgradient 0.
     """
     root = jnp.sqrt(c)
     return 2 / root * jnp.arcsinh(root * radial.norm(x - y) / jnp.sqrt(_gap(x, c) * _gap(y, c)))
@@ -112,14 +112,14 @@ def distance(x: Array, y: Array, c: Scalar) -> Array:
 
 @pointwise("(d),()->()")
 def distance_zero(x: Array, c: Scalar) -> Array:
-    """Distance from 0, 2/sqrt(c) artanh(sqrt(c)|x|); at 0 the gradient is its subgradient 0. [d] -> []."""
+    """Computes the distance from 0, 2/sqrt(c) artanh(sqrt(c)|x|), with subgradient 0 at 0. [d] -> []."""
     root = jnp.sqrt(c)
     return 2 / root * jnp.arcsinh(root * radial.norm(x) / jnp.sqrt(_gap(x, c)))
 
 
 @pointwise("(d),(d),(d),()->(d)")
 def gyration(x: Array, y: Array, v: Array, c: Scalar) -> Array:
-    """gyr[x, y]v = -(x (+) y) (+) (x (+) (y (+) v)), a rotation of v, in closed form (Ungar, 3.197).
+    """Computes gyr[x, y]v = -(x (+) y) (+) (x (+) (y (+) v)), a rotation of v, in closed form (Ungar, 3.197).
 
     [d], [d], [d] -> [d]; linear in v, which may be any vector.
     """
@@ -136,12 +136,12 @@ def parallel_transport(x: Array, y: Array, v: Array, c: Scalar) -> Array:
 
 @pointwise("(n,d),(n),()->(d)")
 def midpoint(points: Array, weights: Array, c: Scalar) -> Array:
-    """Weighted gyromidpoint (Ungar, 6.86), the Einstein midpoint in Poincare coordinates. [n, d], [n] -> [d].
+    """Computes the gyromidpoint (Ungar, 6.86), the Einstein midpoint in Poincare coordinates. [n, d], [n] -> [d].
 
         1/2 (x) (sum_i w_i lambda_i x_i / sum_i w_i (lambda_i - 1))
 
-    Weights are non-negative; where all are 0 the midpoint is 0, and where one is negative, which may have no midpoint
-    in the ball, nan.
+    Weights are non-negative. If all are 0, the midpoint is 0. If one is negative, the ball may hold no midpoint, and
+    the result is nan.
     """
     gaps = jnp.maximum(1 - c * jnp.sum(points**2, axis=-1), margin(points.dtype))
     # w (lambda - 1) = w (2 - a)/a and w lambda = 2 w/a; dividing both by sum w/a keeps them bounded.
@@ -174,10 +174,10 @@ def project(x: Array, c: Scalar, eps: float) -> jax.Array:
 
 
 def _gap(x: Array, c: Scalar) -> jax.Array:
-    """1 - c|x|^2, at least the margin."""
+    """Computes 1 - c|x|^2, at least the margin."""
     return jnp.maximum(1 - c * (x @ x), margin(x.dtype))
 
 
 def _bounded_square(x: Array, c: Scalar) -> jax.Array:
-    """c|x|^2, at most 1 - margin."""
+    """Computes c|x|^2, at most 1 - margin."""
     return jnp.minimum(c * (x @ x), 1 - margin(x.dtype))

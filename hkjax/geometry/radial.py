@@ -1,8 +1,8 @@
 """Functions of one radius that stay smooth at 0: the scalar parts of the maps on the ball.
 
 Each takes the squared radius t = r^2 >= 0 and is a power series in it. Below a threshold the series
-is summed; above, the closed form is used on a radius that is replaced where the series rules, so that
-no branch ever differentiates a square root at 0 (the "double where").
+is summed; above it the closed form is used. Below, the closed form gets another radius, so that no branch
+ever differentiates a square root at 0 (the "double where").
 """
 
 import math
@@ -34,33 +34,33 @@ _ASINHC = _series(
 
 
 def tanhc(t: Array) -> jax.Array:
-    """tanh(r)/r, of t = r^2."""
+    """Computes tanh(r)/r from t = r^2."""
     small, r = _small_or_radius(t)
     return jnp.where(small, _TANHC(jnp.where(small, t, 0)), jnp.tanh(r) / r)
 
 
 def artanhc(t: Array) -> jax.Array:
-    """artanh(r)/r, of t = r^2 < 1."""
+    """Computes artanh(r)/r from t = r^2 < 1."""
     small, r = _small_or_radius(t, elsewhere=0.25)
     return jnp.where(small, _ARTANHC(jnp.where(small, t, 0)), jnp.arctanh(r) / r)
 
 
 def log_ratio(t: Array) -> jax.Array:
-    """arsinh(r) / (r sqrt(1 + r^2)), of t = r^2."""
+    """Computes arsinh(r) / (r sqrt(1 + r^2)) from t = r^2."""
     small, r = _small_or_radius(t)
     ratio = jnp.where(small, _ASINHC(jnp.where(small, t, 0)), jnp.arcsinh(r) / r)
     return ratio / jnp.sqrt(1 + t)
 
 
 def sech2(t: Array) -> jax.Array:
-    """sech(r)^2 = 1 - tanh(r)^2, of t = r^2, without cancellation."""
+    """Computes sech(r)^2 = 1 - tanh(r)^2 from t = r^2, without cancellation."""
     small, r = _small_or_radius(t)
     e = jnp.exp(-2 * r)
     return jnp.where(small, 1 - jnp.where(small, t, 0) * tanhc(t) ** 2, 4 * e / (1 + e) ** 2)
 
 
 def norm(x: Array) -> jax.Array:
-    """Euclidean norm of [d], free of overflow, with gradient and Hessian 0 at 0."""
+    """Computes the Euclidean norm of [d], free of overflow, with gradient and Hessian 0 at 0."""
     scale = jax.lax.stop_gradient(jnp.max(jnp.abs(x), initial=0))
     scale = jnp.where(scale > 0, scale, 1)
     square = (x / scale) @ (x / scale)
@@ -69,6 +69,6 @@ def norm(x: Array) -> jax.Array:
 
 
 def _small_or_radius(t: Array, elsewhere: float = 1.0) -> tuple[jax.Array, jax.Array]:
-    """Whether t is below the threshold, and the radius, which is sqrt(elsewhere) where it is."""
+    """Returns whether t is below the threshold, and the radius: sqrt(elsewhere) where it is."""
     small = t < _THRESHOLD
     return jnp.asarray(small), jnp.sqrt(jnp.where(small, jnp.asarray(elsewhere, t.dtype), t))

@@ -161,7 +161,7 @@ class Picture(NamedTuple):
 
 
 class Insight(NamedTuple):
-    """What is peculiar to one model in a report.
+    """What only one model's report shows.
 
     Attributes:
         pictures: drawn beside those that every model has.
@@ -172,3 +172,19 @@ class Insight(NamedTuple):
     pictures: Sequence[Picture] = ()
     findings: Mapping[str, float] = {}
     learned: Sequence[str] = ()
+
+
+class Presentation(NamedTuple):
+    """How a report presents a model.
+
+    Attributes:
+        name: the model's name in a configuration.
+        title: its name in sentences.
+        insight: (recommender, representation, data) -> what only its report shows.
+        advice: a sentence for a model that is below popularity.
+    """
+
+    name: str
+    title: str
+    insight: Callable[[Recommender, Representation, Any], Insight] = lambda *_: Insight()
+    advice: str = ""

@@ -14,13 +14,9 @@ import jax
 import jax.numpy as jnp
 
 from hkjax.ops.collectives import ROWS, all_gather, axis_size, psum_scatter
-from hkjax.ops.lowerings.layout import laid_by_columns
+from hkjax.ops.lowerings.layout import lay_part
 
 Arrays = Sequence[jax.Array]
-
-# A TPU pads a row of a part to 512 bytes. That takes fewer cycles, but of more rows than these, which take a quarter of
-# a v5e's memory, too much of it.
-MOST_PADDED_ROWS = 1 << 23
 
 
 def map_columns(function: Callable[..., jax.Array], tables: Arrays, beside: Arrays = ()) -> jax.Array:
@@ -69,7 +65,7 @@ def reduce_columns(function: Callable[..., jax.Array], tables: Arrays, beside: A
     def reduced(*columns: jax.Array) -> jax.Array:
         total = function(*columns)
         n_rows = total.shape[0]
-        return _lay(psum_scatter(_lay(total, n_rows)), n_rows)
+        return lay_part(psum_scatter(lay_part(total, n_rows)), n_rows)
 
     return map_columns(reduced, tables, beside)
 
@@ -98,9 +94,4 @@ def _with_all_rows(function: Callable[..., Any]) -> Callable[[Any], Any]:
 
 def _gather(part: jax.Array) -> jax.Array:
     n_rows = part.shape[0] * axis_size(ROWS)
-    return _lay(all_gather(_lay(part, n_rows)), n_rows)
-
-
-def _lay(part: jax.Array, n_rows: int) -> jax.Array:
-    """[n_rows, columns], or a device's rows of them; by columns if by rows a TPU pads them to too many bytes."""
-    return laid_by_columns(part) if n_rows > MOST_PADDED_ROWS else part
+    return lay_part(all_gather(lay_part(part, n_rows)), n_rows)

@@ -6,7 +6,7 @@ order, what the score loses without it. What an attribute contributes is said by
 
 from collections.abc import Callable, Iterator, Sequence
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
@@ -14,41 +14,23 @@ import numpy as np
 
 from hkjax.data.dataset import Dataset
 from hkjax.models.base import FoldIn, Recommender, Representation
+from hkjax.ops.segment import Ragged, make_ragged
 from hkjax.transfer import to_host
 
 # History items, or facts, that are read at once.
 _POSITIONS_PER_BLOCK = 1 << 15
 
 
-class ItemFacts(NamedTuple):
-    """The facts of every item: those of item i are at `start[i]` and after, `length[i]` of them.
+def item_facts(data: Dataset) -> Ragged:
+    """Groups the triples by the items at either end: for each item the other ends and, as `attr`, the relations.
 
-    Attributes:
-        relation: int [facts]; n_relations + r is relation r in reverse.
-        entity: int [facts], the other end.
-        start, length: int [items].
+    Relation n_relations + r is relation r in reverse.
     """
-
-    relation: np.ndarray
-    entity: np.ndarray
-    start: np.ndarray
-    length: np.ndarray
-
-    def of(self, item: int) -> tuple[np.ndarray, np.ndarray]:
-        """Relations and entities of one item."""
-        place = slice(self.start[item], self.start[item] + self.length[item])
-        return self.relation[place], self.entity[place]
-
-
-def item_facts(data: Dataset) -> ItemFacts:
-    """Groups the triples by the items at either end."""
     head, relation, tail = data.triples.T
     items = np.concatenate([head, tail])
     relations, entities = np.concatenate([relation, relation + data.n_relations]), np.concatenate([tail, head])
     kept = items < data.n_items
-    order = np.flatnonzero(kept)[np.argsort(items[kept], kind="stable")]
-    length = np.bincount(items[kept], minlength=data.n_items)
-    return ItemFacts(relations[order], entities[order], length=length, start=np.cumsum(length) - length)
+    return make_ragged(items[kept], entities[kept], data.n_items, relations[kept])
 
 
 def history_contributions(
@@ -90,7 +72,7 @@ def attribute_contributions(
     representation: Representation,
     users: np.ndarray,
     items: np.ndarray,
-    facts: ItemFacts,
+    facts: Ragged,
 ) -> list[np.ndarray]:
     """What each fact of the items contributes: for each pair float [facts of the item].
 
@@ -104,9 +86,10 @@ def attribute_contributions(
     results = [np.zeros(0)] * len(items)
     for rows, block, room in _buckets(facts.length[items]):
         of_rows = np.pad(rows, (0, block - len(rows)))
-        pairs = zip(*(facts.of(items[row]) for row in rows), strict=True)
-        padded = (_padded(arrays, block, room)[0] for arrays in pairs)
-        found = _attributes(fold_in.score_attributes, prepared, representation, users[of_rows], items[of_rows], *padded)
+        ends = zip(*(facts.of(items[row]) for row in rows), strict=True)
+        entities, relations = (_padded(arrays, block, room)[0] for arrays in ends)
+        chosen = users[of_rows], items[of_rows], relations, entities
+        found = _attributes(fold_in.score_attributes, prepared, representation, *chosen)
         for row, contributions in zip(rows, to_host(found), strict=False):
             results[row] = contributions[: facts.length[items[row]]]
     return results

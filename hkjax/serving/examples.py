@@ -2,7 +2,8 @@
 
 import numpy as np
 
-from hkjax.serving.recommend import TrainedModel, recommend, user_histories
+from hkjax.serving.recommend import recommend
+from hkjax.serving.trained import TrainedModel, user_histories
 
 _N_USERS, _TOP_K, _N_LIKED = 3, 5, 5
 

@@ -15,6 +15,7 @@ from hkjax.data.dataset import Dataset
 from hkjax.errors import InputError
 from hkjax.files import clear_errors
 from hkjax.models.base import Params, Recommender, Representation
+from hkjax.ops.segment import make_ragged
 
 _SERVER = Path(__file__).with_name("server.py")
 _FILES = {f"score_{what}.{suffix}" for what in ("all_items", "histories") for suffix in ("stablehlo", "npz")}
@@ -76,8 +77,8 @@ def _write(
     names = {"users": data.names.users, "items": data.names.items, "titles": data.names.entities[: data.n_items]}
     (folder / "names.json").write_text(json.dumps(names, ensure_ascii=False), encoding="utf-8")
     seen = data.seen()
-    start = np.append(0, np.cumsum(np.bincount(seen.users, minlength=data.n_users)))
-    np.savez(folder / "seen.npz", items=seen.items[np.argsort(seen.users, kind="stable")], start=start)
+    lists = make_ragged(seen.users, seen.items, data.n_users)
+    np.savez(folder / "seen.npz", items=lists.values, start=np.append(lists.start, len(lists.values)))
     shutil.copyfile(_SERVER, folder / "server.py")
 
 

@@ -4,7 +4,7 @@ That they do is measured by deleting them, in benchmarks/faithfulness.py.
 """
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -14,10 +14,8 @@ import pyarrow as pa
 from hkjax.data.blocks import group_by
 from hkjax.data.dataset import Dataset
 from hkjax.serving.contributions import attribute_contributions, history_contributions, item_facts
+from hkjax.serving.trained import TrainedModel
 from hkjax.transfer import to_host
-
-if TYPE_CHECKING:
-    from hkjax.serving.recommend import TrainedModel
 
 _N_NAMED = 3
 # What so many of the items have is no reason for one of them.
@@ -57,7 +55,7 @@ class Reason(NamedTuple):
 
 
 def explain_pairs(
-    model: "TrainedModel",
+    model: TrainedModel,
     users: np.ndarray | None,
     items: np.ndarray,
     histories: Sequence[np.ndarray],
@@ -107,7 +105,7 @@ def reason_rows(data: Dataset, users: Sequence[int], items: Sequence[int], reaso
     return pa.table({**texts, "contribution": pa.array(columns["contribution"], pa.float32())})
 
 
-def neighbour_rows(model: "TrainedModel", user: int, item: int) -> pa.Table:
+def co_user_rows(model: TrainedModel, user: int, item: int) -> pa.Table:
     """The other users of an item who contribute most to its score for a user, as rows of `reason_rows`.
 
     They are for who looks into the model, and stand in no sentence. Without a row where the model does not say.
@@ -123,7 +121,7 @@ def neighbour_rows(model: "TrainedModel", user: int, item: int) -> pa.Table:
     texts = {
         "user": [names.users[user]] * len(best),
         "item": [names.items[item]] * len(best),
-        "kind": ["neighbour"] * len(best),
+        "kind": ["co-user"] * len(best),
         "relation": [""] * len(best),
         "name": [name for name, _ in best],
     }
@@ -132,7 +130,7 @@ def neighbour_rows(model: "TrainedModel", user: int, item: int) -> pa.Table:
 
 
 def _shared_facts(
-    model: "TrainedModel",
+    model: TrainedModel,
     prepared: Any,
     users: np.ndarray | None,
     items: np.ndarray,
@@ -150,20 +148,20 @@ def _shared_facts(
         users = np.zeros(len(items), np.int64)
     facts, results = item_facts(data), []
     owners = np.repeat(np.arange(data.n_items), facts.length).astype(np.int64)
-    distinct = np.unique(owners * data.n_entities + facts.entity) % data.n_entities
+    distinct = np.unique(owners * data.n_entities + facts.values) % data.n_entities
     common = np.bincount(distinct, minlength=data.n_entities) > _COMMON * data.n_items
     for item, others, weights in zip(
         items, named, attribute_contributions(fold_in, prepared, representation, users, items, facts), strict=True
     ):
-        sharing: dict[tuple[int, int], list[int]] = {}
+        sharing: dict[tuple[int, ...], list[int]] = {}
         for other in others.tolist():
             for fact in zip(*map(np.ndarray.tolist, facts.of(other)), strict=True):
                 sharing.setdefault(fact, []).append(other)
         own = zip(*map(np.ndarray.tolist, facts.of(item)), weights.tolist(), strict=True)
         shared = [
-            Fact(r, e, sharing[r, e], weight)
-            for r, e, weight in own
-            if weight > 0 and not common[e] and (r, e) in sharing
+            Fact(r, e, sharing[e, r], weight)
+            for e, r, weight in own
+            if weight > 0 and not common[e] and (e, r) in sharing
         ]
         best = sorted(shared, key=lambda fact: fact.contribution)
         # A relation and its inverse may say the same of an entity.

@@ -1,39 +1,17 @@
 """Recommendations by name: the best items for users, for a person of whom only some items are known, for an item."""
 
 from collections.abc import Callable, Iterator, Sequence
-from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 import pyarrow as pa
 
-from hkjax.data.blocks import group_by
 from hkjax.data.dataset import Dataset, Interactions, no_interactions
 from hkjax.errors import InputError, nearest
-from hkjax.models.base import Params, Recommender, Representation
 from hkjax.serving.reasons import explain_pairs
 from hkjax.serving.top_items import top_items
-
-
-class TrainedModel(NamedTuple):
-    """A trained model, ready to recommend.
-
-    Attributes:
-        data: the data set; its names are how users and items are called.
-        recommender, params: the model.
-        representation: what `encode` makes of the parameters.
-    """
-
-    data: Dataset
-    recommender: Recommender
-    params: Params
-    representation: Representation
-
-
-def load_model(data: Dataset, recommender: Recommender, params: Params) -> TrainedModel:
-    """Computes the representation, once for all recommendations."""
-    return TrainedModel(data, recommender, params, jax.jit(recommender.encode)(params, recommender.inputs))
+from hkjax.serving.trained import TrainedModel, user_histories
 
 
 def recommend(
@@ -179,12 +157,6 @@ def _positives(data: Dataset) -> np.ndarray:
     """How many users like each item, in any part."""
     items = [part.positives().items for part in (data.train, data.validation, data.test)]
     return np.bincount(np.concatenate(items), minlength=data.n_items)
-
-
-def user_histories(data: Dataset) -> list[np.ndarray]:
-    """The positive train items of every user."""
-    positives = data.train.positives()
-    return group_by(positives.items, positives.users, data.n_users)
 
 
 def _table(

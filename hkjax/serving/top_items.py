@@ -1,19 +1,16 @@
 """The best items of many users, in blocks on the device."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
-from hkjax.data.blocks import blocked_pairs
+from hkjax.data.blocks import map_user_blocks
 from hkjax.data.dataset import Interactions
 from hkjax.models.base import Recommender, Representation
 from hkjax.ops.top_k import top_k
-from hkjax.transfer import one_ahead, to_host
-
-_SCORES_PER_BLOCK = 1 << 24
 
 
 def top_items(
@@ -42,22 +39,9 @@ def top_items(
     k = min(top_k, len(allowed))
     if not len(users):
         return np.zeros((0, k), np.float32), np.zeros((0, k), np.int32)
-    size = max(1, min(len(users), _SCORES_PER_BLOCK // len(allowed)))
-    blocks = [users[i : i + size] for i in range(0, len(users), size)]
-    forbidden = jnp.asarray(~allowed)
-
-    def start() -> Iterator[tuple[jax.Array, jax.Array]]:
-        for block, pairs in zip(blocks, blocked_pairs(seen, blocks), strict=True):
-            padded = np.pad(block, (0, size - len(block)))
-            yield _top_k(recommender.score_all_items, k, representation, padded, pairs, forbidden)
-
-    results, done = [], 0
-    for block, result in zip(blocks, one_ahead(start()), strict=True):
-        results.append([to_host(x)[: len(block)] for x in result])
-        done += len(block)
-        progress(done)
-    scores, items = zip(*results, strict=True)
-    return np.concatenate(scores), np.concatenate(items)
+    best = partial(_top_k, recommender.score_all_items, k, representation, jnp.asarray(~allowed))
+    scores, items = map_user_blocks(best, users, len(allowed), seen, progress=progress)
+    return scores, items
 
 
 @partial(jax.jit, static_argnums=(0, 1))
@@ -65,9 +49,9 @@ def _top_k(
     score_all_items: Callable[[Representation, jax.Array], jax.Array],
     k: int,
     representation: Representation,
+    forbidden: jax.Array,
     users: jax.Array,
     seen: tuple[jax.Array, jax.Array],
-    forbidden: jax.Array,
 ) -> tuple[jax.Array, jax.Array]:
     scores = score_all_items(representation, users)
     scores = jnp.where(forbidden | ~jnp.isfinite(scores), -jnp.inf, scores)

@@ -1,4 +1,4 @@
-"""Checks for numerics, usable on a user's own functions: gradients, finiteness, a Recommender's conformance."""
+"""Numerical checks, also for your own functions: gradients, finiteness, conformance of a Recommender."""
 
 from hkjax.testing.conformance import check_meshes as check_meshes
 from hkjax.testing.conformance import check_recommender as check_recommender

@@ -1,7 +1,7 @@
-"""Checks the gradients of a whole model's loss: python -m hkjax.testing --config=configs/synthetic.py
+"""Gradient check of a whole model's loss: python -m hkjax.testing --config=configs/synthetic.py
 
 Prints each parameter's relative gradient errors, in float64, with dropout and sampling on; exits with
-1 where one is out of tolerance.
+1 if one exceeds its tolerance.
 """
 
 import sys
@@ -15,7 +15,7 @@ from rich.table import Table
 from hkjax.cli.run import run
 from hkjax.data.batching import epoch_order, get_batch
 from hkjax.data.dataset import take_users
-from hkjax.experiment import Experiment, build_model, load_data, read_experiment
+from hkjax.experiment import Experiment, build_model, read_data, read_experiment
 from hkjax.models.base import Params, Recommender
 from hkjax.testing.gradients import GradientError, measure_gradients
 
@@ -29,7 +29,7 @@ def define_flags() -> None:
 
 def main() -> None:
     experiment = read_experiment(flags.FLAGS.config)
-    data = load_data(experiment)
+    data = read_data(experiment)
     if flags.FLAGS.users:
         data = take_users(data, flags.FLAGS.users)
     with jax.enable_x64(True):
@@ -45,7 +45,7 @@ def main() -> None:
 
 
 def measure_loss(recommender: Recommender, seed: int = 0, **options: int) -> list[GradientError]:
-    """The gradient errors of a model's loss, by parameter, on the first batch; options as of `check_gradients`."""
+    """Measures the gradient errors of a model's loss on the first batch; options as in `check_gradients`."""
     key = jax.random.key(seed)
     batch = get_batch(recommender.batches, epoch_order(recommender.batches, key), 0)
 

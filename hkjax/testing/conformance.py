@@ -1,4 +1,4 @@
-"""Whether a `Recommender` keeps what training and evaluation rely on."""
+"""Checks of what training and evaluation require of a `Recommender`."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -23,7 +23,7 @@ _epoch_order, _get_batch = jax.jit(epoch_order), jax.jit(get_batch)
 def check_recommender(recommender: Recommender, batch: Batch | None = None, key: jax.Array | None = None) -> None:
     """Checks that a model is a sound `Recommender`.
 
-    - `init` and `loss` are functions of their arguments, keys included.
+    - `init` and `loss` depend only on their arguments, keys included.
     - The loss is a finite scalar with finite metrics, `loss` among them, and finite gradients.
     - A row of weight 0 changes nothing.
     - Batches of one shape share one compilation, and those of an epoch hold every example once.
@@ -31,12 +31,12 @@ def check_recommender(recommender: Recommender, batch: Batch | None = None, key:
     - No array of the data is a constant of the compiled program.
 
     Args:
-        recommender: what to check.
+        recommender: the model.
         batch: a batch of it; the first of an epoch if absent.
         key: PRNG key of initialisation and loss.
 
     Raises:
-        AssertionError: one of these does not hold; the message says which.
+        AssertionError: one of these does not hold; the message names it.
     """
     key = jax.random.key(0) if key is None else key
     traces = []
@@ -63,21 +63,21 @@ def check_meshes(
     parallel: Parallel = "pmap",
     own_draws: bool = False,
 ) -> None:
-    """Checks that a model computes on several devices what it computes on one.
+    """Checks that a model computes the same on several devices as on one.
 
     Two steps of plain SGD in float64 are compared, to 1e-9: metrics, and every parameter's change. (Adam would hide a
-    gradient that is wrong by a factor.) On meshes that divide tables, representation and scores are compared, too. A
+    gradient that is wrong by a factor.) On meshes that divide tables, representation and scores are also compared. A
     raw `table[ids]` on a divided table does not pass.
 
     Args:
-        recommender: what to check; its batch size must be divisible by the devices.
+        recommender: the model; the number of devices must divide its batch size.
         meshes: numbers of devices along DATA and along ROWS.
-        parallel: what runs the steps where tables are whole.
-        own_draws: devices draw something for themselves, such as edges to drop, so that steps are not those of one
-            device: compare the representation alone.
+        parallel: how the steps run where tables are whole.
+        own_draws: whether devices draw for themselves, such as edges to drop, so that steps differ from those of one
+            device. Then only the representation is compared.
 
     Raises:
-        AssertionError: something differs; the message says what, and on which mesh.
+        AssertionError: a value differs; the message names it and the mesh.
     """
     with jax.enable_x64(True):
         alone = None if own_draws else _two_steps(make_trainer(recommender, optax.sgd(1.0)), recommender)
@@ -96,7 +96,7 @@ class _TwoSteps(NamedTuple):
 
 
 def _two_steps(trainer: Trainer, recommender: Recommender) -> _TwoSteps:
-    """What two steps make of the parameters, without the padding."""
+    """Takes two steps; returns parameters without their padding."""
     whole = jax.eval_shape(recommender.init, jax.random.key(0))
     state = trainer.init(jax.random.key(0))
     before = _without_padding(trainer.params(state), whole)
@@ -121,7 +121,7 @@ def _compare_steps(found: _TwoSteps, alone: _TwoSteps, where: str) -> None:
 
 
 def _tolerance(x: Any) -> float:
-    """1e-9, or 1e-6 for what a model keeps in float32 whatever the precision."""
+    """Returns 1e-9, or 1e-6 for arrays that a model keeps in float32."""
     return 1e-9 if x.dtype == np.float64 else 1e-6
 
 
@@ -143,7 +143,7 @@ def _compare_representations(trainer: Trainer, recommender: Recommender, where: 
 
 
 def _without_padding(tree: Any, like: Any) -> Any:
-    """Cuts off what pads tables, and checks that it is 0."""
+    """Cuts off the padding of tables, and checks that it is 0."""
 
     def cut(x: Any, like: Any) -> np.ndarray:
         x = np.asarray(x)

@@ -24,23 +24,23 @@ def check_finite(
     order: int = 2,
     seed: int = 0,
 ) -> None:
-    """Checks a function of points for NaN and infinity, with its gradient and its Hessian, all over a domain.
+    """Checks a function of points, its gradient and its Hessian for NaN and infinity all over a domain.
 
-    The points' norms are log-uniform from 1e-15 to the domain's boundary. With them come the exact
+    The points' norms are log-uniform from 1e-15 to the domain's boundary. Added are the exact
     points 0 and the boundary, in all combinations, and for two points x = y and x = -y.
 
     Args:
-        function: of points [d], one for each entry of `reaches`, to an array, in the dtype it is given.
-        reaches: for each argument the norm of the domain's boundary, which belongs to it: 1 / sqrt(c)
-            for a point of the ball, as far as is wanted for a tangent vector.
+        function: (points [d], one for each entry of `reaches`) -> an array of their dtype.
+        reaches: for each argument the norm of the domain's boundary, which is included: 1 / sqrt(c) for a
+            point of the ball, any norm for a tangent vector.
         d: dimension of the points.
         dtypes: of the points.
         n: number of random points.
-        order: 0 for values, 1 for gradients too, 2 for Hessians too.
+        order: 0 for values, 1 also for gradients, 2 also for Hessians.
         seed: of the random points.
 
     Raises:
-        AssertionError: something is not finite, or the dtype is not kept; the message names the point.
+        AssertionError: a result is not finite, or has another dtype; the message names the point.
     """
     everything = tuple(range(len(reaches)))
 
@@ -49,7 +49,7 @@ def check_finite(
         return result, (result,)
 
     def derivative(jacobian: Any, inner: Callable[..., _Found]) -> Callable[..., _Found]:
-        """Of what `inner` returns, and beside it all that it found: one trace for all."""
+        """Differentiates `inner` and adds to what it found: one trace for all."""
 
         def outer(*points: jax.Array) -> _Found:
             result, found = jacobian(inner, everything, has_aux=True)(*points)
@@ -75,7 +75,7 @@ def check_finite(
 
 
 def sweep(reaches: Sequence[float], d: int, n: int, seed: int) -> list[np.ndarray]:
-    """The points of `check_finite`, float64 [points, d] for each argument."""
+    """Returns the points of `check_finite`, float64 [points, d] for each argument."""
     random = np.random.default_rng(seed)
 
     def along(norms: np.ndarray) -> np.ndarray:

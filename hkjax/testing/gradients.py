@@ -1,4 +1,4 @@
-"""Derivatives against differences of high order, in float64."""
+"""Checks of derivatives against high-order differences, in float64."""
 
 from collections.abc import Callable
 from functools import partial
@@ -14,10 +14,10 @@ _STEPS = (1e-2, 1e-3, 1e-4, 1e-5, 1e-6)
 
 
 class GradientError(NamedTuple):
-    """How well the derivatives with respect to one leaf of the arguments agree with differences.
+    """The errors of derivatives with respect to one leaf of the arguments, against differences.
 
-    Every error is relative to the larger of the derivative itself and its typical size, the norm of
-    the leaf's gradient by the root of its number of entries.
+    They are relative to the larger of the derivative itself and its typical size. That is the norm of
+    the leaf's gradient divided by the root of its number of entries.
 
     Attributes:
         name: the leaf's path.
@@ -25,8 +25,8 @@ class GradientError(NamedTuple):
         reverse: worst error of the gradient, along random directions and at single entries.
         forward: worst error of jax.jvp along the same directions; None where it is not defined.
         second: worst error of the second derivative along the same directions.
-        entry: the worst of the entries that were checked one by one.
-        at_entry: the error there.
+        entry: index of the worst entry of those checked one by one.
+        at_entry: its error.
     """
 
     name: str
@@ -63,17 +63,17 @@ def check_gradients(
 ) -> list[GradientError]:
     """Checks first and second derivatives of a function at a point.
 
-    The floating-point leaves of the arguments are taken to float64, whatever their dtype. Along each
-    direction the derivative is compared with central differences of the sixth order, whose step is
-    the one of 1e-2, 1e-3, ... 1e-6 at which the difference changes least from one to the next. Second
-    derivatives are those of forward over reverse mode, or of reverse over reverse mode where forward
-    mode is not defined, against differences of the gradient.
+    Floating-point leaves of the arguments are cast to float64. Along each direction the derivative is
+    compared with central differences of the sixth order. Of the steps 1e-2, 1e-3, ... 1e-6 the one is
+    used at which the difference changes least from the step before. Second derivatives are compared with
+    differences of the gradient. They are taken by forward over reverse mode, or by reverse over reverse
+    mode where forward mode is not defined.
 
     Args:
-        function: of `args` to an array; one of more than one entry is reduced by a random inner product.
+        function: (*args) -> an array; more than one entry is reduced by a random inner product.
         args: pytrees of arrays; leaves that are not floating-point are held fixed.
-        tolerance: of the first derivatives' errors.
-        second_tolerance: of the second derivatives' errors.
+        tolerance: largest error of first derivatives.
+        second_tolerance: largest error of second derivatives.
         directions: random directions per leaf.
         entries: entries per leaf that are checked one by one: that of the largest derivative, and random ones.
         seed: of the random choices.
@@ -98,7 +98,7 @@ def check_gradients(
 def measure_gradients(
     function: Callable[..., jax.Array], args: tuple[Any, ...], *, directions: int = 2, entries: int = 3, seed: int = 0
 ) -> list[GradientError]:
-    """As `check_gradients`, but only reports."""
+    """Returns the errors of `check_gradients` without a check."""
     random = np.random.default_rng(seed)
     with jax.enable_x64(True):
         args = jax.tree.map(_in_double, args)
@@ -140,7 +140,7 @@ def _derivatives(scalar: Callable[..., jax.Array], point: list[np.ndarray], rest
 
 
 def _reverse_alone(scalar: Callable[..., jax.Array]) -> tuple[Callable[..., Any], Callable[..., Any]]:
-    """Both functions of `_Derivatives` without forward mode."""
+    """Returns both functions of `_Derivatives` without forward mode."""
 
     def first(p: list[jax.Array], tangents: list[jax.Array], *rest: Any) -> tuple[jax.Array, jax.Array]:
         del tangents
@@ -158,7 +158,7 @@ def _reverse_alone(scalar: Callable[..., jax.Array]) -> tuple[Callable[..., Any]
 
 
 class _Leaf(NamedTuple):
-    """The function near a point, of which leaf number k alone moves."""
+    """The function near a point, where only leaf k moves."""
 
     derivatives: _Derivatives
     point: list[np.ndarray]
@@ -166,19 +166,19 @@ class _Leaf(NamedTuple):
     k: int
 
     def tangents(self, direction: np.ndarray) -> list[np.ndarray]:
-        """Of the point, for the leaf's direction."""
+        """Returns the point's tangents for a direction of the leaf."""
         return [direction if i == self.k else np.zeros_like(x) for i, x in enumerate(self.point)]
 
     def value(self, direction: np.ndarray, h: float) -> jax.Array:
-        """The function's value, h along the direction away from the point."""
+        """Returns the function's value h along the direction from the point."""
         return self.derivatives.first(self._moved(direction, h), self.tangents(direction), *self.rest)[0]
 
     def forward(self, direction: np.ndarray) -> jax.Array:
-        """The forward-mode derivative along the direction."""
+        """Returns the forward-mode derivative along the direction."""
         return self.derivatives.first(self.point, self.tangents(direction), *self.rest)[1]
 
     def second(self, direction: np.ndarray, h: float = 0.0) -> tuple[np.ndarray, jax.Array]:
-        """The leaf's gradient and the second derivative along the direction, h away from the point."""
+        """Returns the leaf's gradient and the second derivative along the direction, h away from the point."""
         gradients, change = self.derivatives.second(self._moved(direction, h), self.tangents(direction), *self.rest)
         return np.asarray(gradients[self.k]), change
 
@@ -200,7 +200,7 @@ def _measure_leaf(name: str, leaf: _Leaf, random: np.random.Generator, direction
 def _measure_direction(
     leaf: _Leaf, gradient: np.ndarray, scale: float, random: np.random.Generator
 ) -> tuple[float, float, float]:
-    """The errors of reverse mode, of forward mode (NaN where it is not defined) and of the second derivative."""
+    """Returns the errors of reverse mode, forward mode (NaN where it is not defined) and second derivative."""
     drawn = random.normal(size=gradient.shape)
     direction = np.asarray(drawn / max(float(np.linalg.norm(drawn)), 1e-300))
     expected = _difference(partial(leaf.value, direction))
@@ -214,7 +214,7 @@ def _measure_direction(
 def _measure_entries(
     leaf: _Leaf, gradient: np.ndarray, scale: float, random: np.random.Generator, n: int
 ) -> tuple[tuple[int, ...], float]:
-    """The worst of the entry with the largest derivative and of random ones, n in all, and the error there."""
+    """Checks n entries: that of the largest derivative and random ones; returns the worst and its error."""
     flat = gradient.reshape(-1)
     chosen = {int(np.argmax(np.abs(flat))), *random.integers(flat.size, size=n - 1).tolist()} if flat.size else set()
     worst, at_worst = 0, 0.0
@@ -236,7 +236,7 @@ def _in_double(leaf: Any) -> jax.Array:
 
 
 def _difference(function: Callable[[float], jax.Array]) -> float:
-    """f'(0) by the step at which the central difference is steadiest."""
+    """Estimates f'(0) at the step where the central difference is steadiest."""
     found = [sum(w * float(function(k * h) - function(-k * h)) for k, w in _STENCIL) / h for h in _STEPS]
     changes = np.abs(np.diff(found))
     best = int(np.argmin(changes))

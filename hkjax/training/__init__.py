@@ -1,1 +1,1 @@
-"""The training loop, on one device or on a mesh of them."""
+"""The training loop, on one device or a mesh of devices."""

@@ -1,4 +1,4 @@
-"""Several processes that train as one, and what ends them: a signal, or the loss of a peer."""
+"""Processes that train as one, and their end by a signal or the loss of a peer."""
 
 import contextlib
 import re
@@ -13,7 +13,7 @@ from jax.experimental import multihost_utils
 
 from hkjax.errors import InputError, PeerError
 
-# After so long without a word from a peer, a process gives up.
+# A process gives up after this time without a heartbeat from a peer.
 _HEARTBEAT_SECONDS = 30
 
 
@@ -23,7 +23,7 @@ def connect(coordinator: str | None, num_processes: int | None, process_id: int 
     Args:
         coordinator: HOST:PORT of process 0; `auto` asks the cluster (TPU, Slurm, Open MPI, Kubernetes) for
             all three values; without one, this process trains alone.
-        num_processes, process_id: the number of processes, and this one's, from 0 on.
+        num_processes, process_id: the number of processes, and the index of this one, from 0.
 
     Raises:
         InputError: a value is missing or out of range, or the others can't be reached.
@@ -49,12 +49,12 @@ def connect(coordinator: str | None, num_processes: int | None, process_id: int 
 
 
 def is_first() -> bool:
-    """Whether this process writes logs and reports."""
+    """Returns whether this process writes logs and reports."""
     return jax.process_index() == 0
 
 
 def broadcast_int(number: int) -> int:
-    """The first process's number, in every process."""
+    """Returns the first process's `number` in every process."""
     return int(multihost_utils.broadcast_one_to_all(number)) if jax.process_count() > 1 else number
 
 
@@ -66,12 +66,12 @@ def barrier(name: str) -> None:
 
 @contextlib.contextmanager
 def lost_peers() -> Iterator[None]:
-    """Within, what fails for the loss of another process raises PeerError."""
+    """Raises PeerError for errors within the context that the loss of another process causes."""
     try:
         yield
     except Exception as error:
         chain = list(_causes(error))
-        # A collective that fails is a JaxRuntimeError, but comes out of a checkpoint as a plain one.
+        # A failed collective raises JaxRuntimeError, but a checkpoint passes it on as a plain error.
         if jax.process_count() == 1 or not any(
             isinstance(x, jax.errors.JaxRuntimeError) or "Gloo" in str(x) for x in chain
         ):
@@ -89,9 +89,9 @@ def _causes(error: BaseException | None) -> Iterator[BaseException]:
 
 
 class Termination:
-    """Whether SIGTERM or Ctrl-C has come, in a `with` statement; the same answer in every process at the same step.
+    """A context manager that notes SIGTERM and Ctrl-C; all processes get the same answer at the same step.
 
-    A second Ctrl-C does not wait for the step. With several processes only SIGTERM is agreed on.
+    A second Ctrl-C does not wait for the step. Several processes agree only on SIGTERM.
 
     Attributes:
         signal: the signal that came.
@@ -102,7 +102,7 @@ class Termination:
         self._before: dict[int, Any] = {}
 
     def __enter__(self) -> "Termination":
-        # With several processes JAX listens itself, and makes them agree on a step. Python lets only the main thread.
+        # With several processes JAX handles signals and agrees on a step. Only the main thread may set handlers.
         if not self._several and threading.current_thread() is threading.main_thread():
             self._before = {number: signal.signal(number, self._note) for number in (signal.SIGTERM, signal.SIGINT)}
         return self
@@ -113,7 +113,7 @@ class Termination:
             signal.signal(number, self._before[number])
 
     def should_stop(self, step: int) -> bool:
-        """Whether to stop after this step; every process must ask at the same steps."""
+        """Returns whether to stop after this step; every process must ask at the same steps."""
         return multihost_utils.reached_preemption_sync_point(step) if self._several else self._came
 
     def __exit__(

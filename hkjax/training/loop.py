@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -82,7 +82,7 @@ def fit(
         DivergenceError: the loss, the monitored metric or a parameter is no longer finite; what was saved before stays.
         PeerError: another process was lost.
     """
-    init_key, *keys = jax.random.split(jax.random.key(seed), 3)
+    init_key, order_key, step_key = jax.random.split(jax.random.key(seed), 3)
     checkpoints = CheckpointWriter(workdir.resolve() / "checkpoints", training.monitor, trainer.padded)
     halvings = None
     with lost_peers(), checkpoints, Termination() as termination:
@@ -96,7 +96,8 @@ def fit(
             log = EventLog(workdir, after_step=int(state.step), writes=is_first())
             save = partial(checkpoints.save, halvings=halvings)
             try:
-                return _epochs(state, used, validate, training, keys, log, checkpoints, save, termination)
+                run = _Run(used, validate, training, order_key, step_key, log, checkpoints, save, termination)
+                return _run_epochs(run, state)
             except DivergenceError as error:
                 halvings += 1
                 if training.on_divergence == "stop" or slower is None or halvings > _MOST_HALVINGS:
@@ -107,69 +108,80 @@ def fit(
                     print(f"{error}; back to {back}, with the learning rate divided by {2**halvings}", flush=True)
 
 
-def _epochs(
-    state: TrainState,
-    trainer: Trainer,
-    validate: Callable[[Params], dict[str, float]],
-    training: TrainingConfig,
-    keys: list[jax.Array],
-    log: EventLog,
-    checkpoints: CheckpointWriter,
-    save: Callable[..., None],
-    termination: Termination,
-) -> list[dict[str, Any]]:
-    """The epochs from the state on; returns all records."""
-    order_key, step_key = keys
+class _Run(NamedTuple):
+    """What the epochs of a run read and write besides the state.
+
+    Attributes:
+        trainer, validate, training: as in `fit`.
+        order_key, step_key: for the order of an epoch, and for what a step draws.
+        log: the records of the epochs.
+        checkpoints: its `best_so_far` decides when training ends.
+        save: (state, monitored metrics) saves a checkpoint.
+        termination: whether a signal came.
+    """
+
+    trainer: Trainer
+    validate: Callable[[Params], dict[str, float]]
+    training: TrainingConfig
+    order_key: jax.Array
+    step_key: jax.Array
+    log: EventLog
+    checkpoints: CheckpointWriter
+    save: Callable[..., None]
+    termination: Termination
+
+
+def _run_epochs(run: _Run, state: TrainState) -> list[dict[str, Any]]:
+    """Trains from the state on, and returns all records."""
+    trainer, training, log = run.trainer, run.training, run.log
     steps_per_epoch, batch_size = trainer.recommender.batches.steps_per_epoch, trainer.recommender.batches.batch_size
     # The state says how far training is; a record that was lost changes nothing but the history.
     epoch = int(state.step) // steps_per_epoch
     log.warn_of_missing(epoch)
 
     def ended(n_epochs: int) -> bool:
-        best_epoch = (checkpoints.best_so_far or 0) // steps_per_epoch
+        best_epoch = (run.checkpoints.best_so_far or 0) // steps_per_epoch
         return n_epochs >= training.epochs or (best_epoch > 0 and n_epochs - best_epoch >= training.patience)
 
     if ended(epoch):
         return log.records
     with compiling("the training step"):  # Taking no step compiles it, and changes nothing.
-        order = trainer.epoch_order(jax.random.fold_in(order_key, epoch))
-        state = jax.block_until_ready(trainer.train_steps(state, order, jnp.int32(0), step_key))
+        order = trainer.epoch_order(jax.random.fold_in(run.order_key, epoch))
+        state = jax.block_until_ready(trainer.train_steps(state, order, jnp.int32(0), run.step_key))
     validating: contextlib.AbstractContextManager[None] = compiling("validation")
     while not ended(epoch):
-        order = trainer.epoch_order(jax.random.fold_in(order_key, epoch))
+        order = trainer.epoch_order(jax.random.fold_in(run.order_key, epoch))
         with EpochBar(epoch, steps_per_epoch, batch_size) as bar:
-            state = _run_epoch(state, trainer, order, step_key, bar, termination)
+            state = _run_epoch(run, state, order, bar)
         if not _all_finite((state.params, state.opt_state)):
             raise DivergenceError(f"training diverged by step {int(state.step)}: a parameter or moment is not finite")
         if int(state.step) % steps_per_epoch:
-            save(state)
-            raise _farewell(state, termination)
+            run.save(state)
+            raise _farewell(state, run.termination)
         means = {f"train_{k}": float(v) / steps_per_epoch for k, v in state.metric_sums.items()}
         with validating:
-            metrics = validate(trainer.params(state))
+            metrics = run.validate(trainer.params(state))
         validating = contextlib.nullcontext()
         monitored = {training.monitor: metrics[training.monitor]}
         _refuse_divergence(monitored, int(state.step))
         state = state.replace(metric_sums=jax.tree.map(jnp.zeros_like, state.metric_sums))
         validation = {f"validation_{k}": v for k, v in metrics.items()}
         log.write({"epoch": epoch + 1, "step": int(state.step), "seconds": bar.seconds, **means, **validation})
-        save(state, monitored)
+        run.save(state, monitored)
         epoch += 1
-        if termination.should_stop(int(state.step)) and not ended(epoch):
-            raise _farewell(state, termination)
+        if run.termination.should_stop(int(state.step)) and not ended(epoch):
+            raise _farewell(state, run.termination)
     return log.records
 
 
-def _run_epoch(
-    state: TrainState, trainer: Trainer, order: jax.Array, key: jax.Array, bar: EpochBar, termination: Termination
-) -> TrainState:
-    """Runs the rest of the epoch in calls of about two seconds each, so that the bar moves, or until it is to stop."""
-    total = trainer.recommender.batches.steps_per_epoch
+def _run_epoch(run: _Run, state: TrainState, order: jax.Array, bar: EpochBar) -> TrainState:
+    """Runs the rest of the epoch, in calls of about two seconds each so that the bar moves, or until it is to stop."""
+    total = run.trainer.recommender.batches.steps_per_epoch
     done, n_steps = int(state.step) % total, 1
     while done < total:
         n_steps = min(n_steps, total - done)
         start = time.perf_counter()
-        state = trainer.train_steps(state, order, jnp.int32(n_steps), key)
+        state = run.trainer.train_steps(state, order, jnp.int32(n_steps), run.step_key)
         jax.block_until_ready(state.step)
         rate = n_steps / (time.perf_counter() - start)
         done += n_steps
@@ -177,7 +189,7 @@ def _run_epoch(
         _refuse_divergence(means, int(state.step))
         bar.update(done, means)
         n_steps = broadcast_int(max(1, int(rate * _SECONDS_PER_CALL)))
-        if done < total and termination.should_stop(int(state.step)):
+        if done < total and run.termination.should_stop(int(state.step)):
             break
     return state
 

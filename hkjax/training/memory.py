@@ -1,4 +1,4 @@
-"""Whether a run fits into memory, asked before anything is allocated."""
+"""Check that a run fits into memory, before anything is allocated."""
 
 import math
 import os
@@ -10,17 +10,17 @@ from hkjax.errors import InputError
 
 
 def check_memory(state: object, devices: np.ndarray, shards: int = 1) -> None:
-    """Refuses a state that no device can hold, where how much a device holds is known.
+    """Raises an error for a state that exceeds a device's memory, where that is known.
 
-    XLA's CPU backend waits forever for memory that it can't get.
+    XLA's CPU backend would wait forever for this memory.
 
     Args:
         state: shapes of parameters and moments.
-        devices: those that train, of one kind.
-        shards: among how many devices tables are divided.
+        devices: the devices that train, of one kind.
+        shards: number of devices that divide the tables.
 
     Raises:
-        InputError: with both sizes.
+        InputError: it does; the message gives both sizes.
     """
     needed = sum(math.prod(leaf.shape) * leaf.dtype.itemsize for leaf in jax.tree.leaves(state)) / shards
     there = _memory(devices.flat[0])
@@ -32,7 +32,7 @@ def check_memory(state: object, devices: np.ndarray, shards: int = 1) -> None:
 
 
 def _memory(device: jax.Device) -> int | None:
-    """Bytes that a device has in all; None if nobody says."""
+    """Returns a device's memory in bytes; None if unknown."""
     if device.platform == "cpu" and hasattr(os, "sysconf"):
         return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     return (device.memory_stats() or {}).get("bytes_limit")

@@ -1,8 +1,8 @@
-"""A model laid out on a mesh of devices: who holds what of its inputs, its tables and their moments.
+"""The layout of a model's inputs, tables and moments on a mesh of devices.
 
-The mesh has the axes DATA and ROWS (`hkjax.ops.collectives`). Each device has its part of every batch and of the
-edges, and all parameters and moments; of tables only its rows where ROWS has several devices. It takes the gradient of
-the loss of its part. The gradient of the whole is the mean over the devices (`Partitioner.average_gradients`).
+The mesh has the axes DATA and ROWS (`hkjax.ops.collectives`). Each device holds its part of every batch and of the
+edges, and all parameters and moments. If ROWS has several devices, it holds only its rows of tables. It computes the
+gradient of the loss of its part. The whole gradient is the mean over devices (`Partitioner.average_gradients`).
 """
 
 from collections.abc import Callable, Sequence
@@ -25,11 +25,11 @@ MeshShape = tuple[int, int]
 
 
 def make_mesh(shape: MeshShape, devices: Sequence[jax.Device] | None = None) -> Mesh:
-    """The mesh of the given number of devices along DATA and along ROWS.
+    """Makes the mesh of the given numbers of devices along DATA and ROWS.
 
     Args:
-        shape: both numbers; one of them may be -1, for as many as there are devices for.
-        devices: all if absent; the first ones are used where they are more than the mesh needs.
+        shape: both counts; one of them may be -1, for as many as the devices allow.
+        devices: all if absent; the first ones are used if the mesh needs fewer.
 
     Raises:
         InputError: there are too few devices, or the shape is invalid.
@@ -52,7 +52,7 @@ def make_mesh(shape: MeshShape, devices: Sequence[jax.Device] | None = None) -> 
 
 
 def parse_mesh_shape(numbers: Sequence[str]) -> MeshShape:
-    """The shape that a flag such as --mesh=1,-1 names; `make_mesh` checks it."""
+    """Parses the shape in a flag such as --mesh=1,-1; `make_mesh` checks it."""
     try:
         data, rows = map(int, numbers)
     except ValueError as error:
@@ -64,7 +64,7 @@ def shard_model(recommender: Recommender, n_data: int, n_rows: int) -> ShardedMo
     """Divides a model's inputs among n_data * n_rows devices.
 
     Raises:
-        InputError: its tables are to be divided, and the model has no way to.
+        InputError: n_rows divides tables, which the model does not support.
     """
     if recommender.shard is not None:
         return recommender.shard(n_data, n_rows)
@@ -78,16 +78,16 @@ class Partitioner:
 
     Args:
         recommender: the model.
-        mesh: of `make_mesh`; or of the axis DATA alone, as jax.pmap knows it.
+        mesh: of `make_mesh`, or with only the axis DATA, for jax.pmap.
 
     Attributes:
-        mesh, n_devices: where everything lies, and of how many devices it consists.
-        each: PartitionSpec of what has an entry for every device in front.
-        inputs, input_specs: the model's inputs as `ShardedModel` divides them, on the devices.
-        batch_specs: PartitionSpecs of batches, whose layout `divide_batches` divides.
+        mesh, n_devices: the mesh, and its number of devices.
+        each: PartitionSpec of arrays with a leading axis of one entry per device.
+        inputs, input_specs: the model's inputs on the devices, divided as in `ShardedModel`.
+        batch_specs: PartitionSpecs of batches after `divide_batches`.
 
     Raises:
-        InputError: the tables are to be divided, and the model has no way to.
+        InputError: the mesh divides tables, which the model does not support.
     """
 
     def __init__(self, recommender: Recommender, mesh: Mesh):
@@ -110,11 +110,11 @@ class Partitioner:
         assert not unknown, f"tables {sorted(unknown)} are not among the parameters"
 
     def sharding(self, spec: P) -> NamedSharding:
-        """A PartitionSpec on this mesh."""
+        """Returns the sharding of a PartitionSpec on this mesh."""
         return NamedSharding(self.mesh, spec)
 
     def put_global(self, tree: Any, specs: Any) -> Any:
-        """Places arrays that every process holds, as their PartitionSpecs say."""
+        """Places arrays that every process holds, by their PartitionSpecs."""
         return map_specs(lambda spec, x: put_global(x, self.sharding(spec)), specs, tree)
 
     def divide_batches(self, batches: Batches) -> Batches:
@@ -124,15 +124,15 @@ class Partitioner:
         return batches._replace(layout=shard_layout(batches.layout, self.n_devices, strided=True))
 
     def state_specs(self, tree: Any) -> Any:
-        """PartitionSpecs of parameters, or of a state that holds moments under their names."""
+        """Returns PartitionSpecs of parameters, or of a state that holds moments under their names."""
         return self._map_tables(lambda x: P(ROWS), lambda x: P(), tree)
 
     def state_shardings(self, tree: Any) -> Any:
-        """`state_specs` on this mesh."""
+        """Returns `state_specs` as shardings on this mesh."""
         return jax.tree.map(self.sharding, self.state_specs(tree), is_leaf=_is_spec)
 
     def state(self, create: Callable[[jax.Array], Any]) -> Any:
-        """Shapes and shardings of the state that a function of a key creates."""
+        """Returns shapes and shardings of the state that `create` makes from a key."""
         shapes = jax.eval_shape(lambda key: self.pad(create(key)), jax.random.key(0))
         return jax.tree.map(put_global, shapes, self.state_shardings(shapes))
 
@@ -141,32 +141,31 @@ class Partitioner:
         return self._map_tables(lambda x: pad_rows(x, self._n_rows), lambda x: x, tree)
 
     def mean(self, x: jax.Array) -> jax.Array:
-        """The mean of the devices' x; to be called on the mesh."""
+        """Averages x over the devices; to be called on the mesh."""
         return psum(x, DATA, ROWS) / self.n_devices
 
     def average_gradients(self, gradients: Params) -> Params:
-        """The gradient of the mean of the devices' losses, from the gradients that each has of what it holds."""
-        # A device's gradient of its rows of a table already contains the losses of the others along ROWS, which asked
-        # it for these rows.
+        """Computes the gradient of the devices' mean loss from their gradients of what each holds."""
+        # Devices along ROWS look up each other's table rows, so a row's gradient already includes all their losses.
         return self._map_tables(lambda x: psum(x, DATA) / self.n_devices, self.mean, gradients)
 
     def pmap(self, function: Callable[..., Any], specs: Sequence[Any], **options: Any) -> Callable[..., Any]:
-        """`jax.pmap`, where the mesh has the axis DATA alone.
+        """Applies `jax.pmap` on a mesh with only the axis DATA.
 
         Args:
             function: of this device's part of its arguments.
             specs: PartitionSpecs of the arguments, each for a leaf or a branch.
-            options: further ones of jax.pmap.
+            options: further options of jax.pmap.
         """
         axes = jax.tree.map(lambda spec: 0 if len(spec) else None, tuple(specs), is_leaf=_is_spec)
         return jax.pmap(function, DATA, in_axes=axes, out_axes=None, devices=list(self.mesh.devices), **options)
 
     def shard_map(self, function: Callable[..., Any], first: Any, specs: Sequence[Any], out: Any) -> Callable[..., Any]:
-        """`jax.shard_map` of a function of this device's part of its arguments.
+        """Applies `jax.shard_map` to a function of this device's part of its arguments.
 
         Args:
-            function: its first argument has its rows divided. Of the others, what is divided has an entry for each
-                part in front, of which the function sees its own, without that axis.
+            function: the rows of its first argument are divided. Other divided arguments have a leading axis of one
+                entry per part; the function sees its own entry, without that axis.
             first, specs, out: PartitionSpecs of the first argument, of the others and of the result, each for a leaf or
                 a branch.
         """
@@ -174,7 +173,7 @@ class Partitioner:
         def of_part(first: Any, *args: Any) -> Any:
             return function(first, *map_specs(lambda spec, x: x[0] if len(spec) else x, tuple(specs), args))
 
-        # With check_vma the gradients of replicated parameters would arrive summed already.
+        # With check_vma the gradients of replicated parameters would already be summed.
         return jax.shard_map(of_part, mesh=self.mesh, in_specs=(first, *specs), out_specs=out, check_vma=False)
 
     @cached_property
@@ -186,7 +185,7 @@ class Partitioner:
     def recommender(self) -> Recommender:
         """The model for evaluation on the mesh; its representation is divided by rows.
 
-        Of its functions `encode`, `score_pairs` and `score_all_items` alone take what is divided.
+        Only its functions `encode`, `score_pairs` and `score_all_items` take divided arrays.
         """
         r = self._recommender
         encode = self.shard_map(r.encode, self.state_specs(self.params), (self.input_specs,), P(ROWS))
@@ -205,14 +204,14 @@ class Partitioner:
 
 
 def map_specs(function: Callable[[P, Any], Any], specs: Any, tree: Any) -> Any:
-    """Maps (PartitionSpec, leaf) over a pytree, of which a spec may stand for a whole branch."""
+    """Maps a function of (PartitionSpec, leaf) over a pytree; a spec may stand for a branch."""
     return jax.tree.map(
         lambda spec, branch: jax.tree.map(partial(function, spec), branch), specs, tree, is_leaf=_is_spec
     )
 
 
 def _name(path: tuple[Any, ...]) -> str | None:
-    """The name of a leaf: the last key of its path, or attribute."""
+    """Returns a leaf's name: the last key or attribute of its path."""
     last = path[-1] if path else None
     return getattr(last, "key", getattr(last, "name", None))
 

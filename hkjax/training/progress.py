@@ -1,4 +1,4 @@
-"""What a run shows while it trains, and what it leaves in files for later."""
+"""The terminal output and the log files of a training run."""
 
 import contextlib
 import json
@@ -18,15 +18,16 @@ from tensorboardX import SummaryWriter
 from hkjax.errors import InputError
 from hkjax.files import write_whole
 
-# Of a compilation without a terminal: when it is first mentioned, and how often after that.
+# Without a terminal: the time until a compilation is first reported, and between later reports.
 _SECONDS_UNTIL_SAID, _SECONDS_BETWEEN = 2.0, 10.0
 
 
 @contextlib.contextmanager
 def compiling(what: str) -> Iterator[None]:
-    """Within, `what` is compiled: if that takes more than two seconds, says so, and how long it took.
+    """Reports the time that compiling `what` takes within the context.
 
-    With a terminal a clock runs meanwhile; without one, a line every ten seconds tells the time.
+    A terminal shows a running clock. Without one, a compilation of more than two seconds prints a line then, another
+    every ten seconds, and one at its end.
     """
     columns = (TextColumn("compiling {task.description} (first time)"), TimeElapsedColumn())
     start, said, compiled = time.perf_counter(), threading.Event(), threading.Event()
@@ -35,7 +36,7 @@ def compiling(what: str) -> Iterator[None]:
         pause = _SECONDS_UNTIL_SAID
         while not compiled.wait(pause):
             said.set()
-            with contextlib.suppress(OSError, ValueError):  # Of a closed stream the main thread tells.
+            with contextlib.suppress(OSError, ValueError):  # The main thread reports a closed stream.
                 print(f"compiling {what} (first time) ... {time.perf_counter() - start:.0f} s", flush=True)
             pause = _SECONDS_BETWEEN
 
@@ -86,8 +87,8 @@ def read_records(workdir: Path) -> list[dict[str, Any]]:
     """Reads a work directory's metrics.jsonl; empty where there is none.
 
     Raises:
-        InputError: a line is no record, or not as it was written. The last one may be torn: hkjax 0.1 left it so if
-            it was killed while it wrote.
+        InputError: a line is no record, or has changed since it was written. The last one may be torn, as hkjax 0.1
+            left it when killed while writing.
     """
     path, records = workdir / "metrics.jsonl", []
     text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
@@ -113,7 +114,7 @@ def _is_record(record: dict[str, Any]) -> bool:
 
 
 def best_record(records: Sequence[Mapping[str, Any]], monitor: str) -> Mapping[str, Any] | None:
-    """The first record with the highest value of the monitored metric, or None."""
+    """Returns the first record with the highest value of the monitored metric, or None."""
     having = [record for record in records if record.get(f"validation_{monitor}") is not None]
     return max(having, key=lambda record: record[f"validation_{monitor}"], default=None)
 
@@ -123,16 +124,16 @@ def _crc32(record: dict[str, Any]) -> str:
 
 
 class EventLog:
-    """The run's records: a line of metrics.jsonl each, TensorBoard events, and a line on the terminal.
+    """The run's records, each a line of metrics.jsonl, TensorBoard events and a line on the terminal.
 
-    The file is replaced as a whole by each record, so that it is never torn. Each line ends with the CRC-32 of what
-    stands before it; what is not finite is null, which JSON has.
+    Each record replaces the whole file, so that it is never torn. Each line ends with the CRC-32 of its record. Values
+    that are not finite are null, since JSON lacks them.
 
     Args:
         workdir: where the files are.
-        writes: whether to write; a process that is not the first only keeps the records.
-        after_step: the step from which training goes on. Later records, written by a run that was
-            killed before it saved that far, are dropped: the steps will be taken again.
+        writes: whether to write; processes other than the first only keep the records.
+        after_step: the step from which training resumes. Later records are of a run that was killed before it
+            saved that far. They are dropped: the steps will be taken again.
     """
 
     def __init__(self, workdir: Path, after_step: int, writes: bool = True):
@@ -148,7 +149,7 @@ class EventLog:
         write_whole(self._path, "".join(lines))
 
     def warn_of_missing(self, n_epochs: int) -> None:
-        """Says which of the epochs that were trained have no record."""
+        """Prints which trained epochs have no record."""
         missing = sorted({*range(1, n_epochs + 1)} - {record["epoch"] for record in self.records})
         if missing and self._writer is not None:
             print(f"{self._path}: no record of epochs {', '.join(map(str, missing))}, which were trained")

@@ -30,7 +30,7 @@ class OptimizerConfig(Checked):
 
 
 class TrainState(struct.PyTreeNode):
-    """What a step changes, and what a checkpoint holds.
+    """The state that a step updates and a checkpoint holds.
 
     Attributes:
         step: int32 [], steps taken since the start.

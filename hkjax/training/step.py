@@ -1,4 +1,4 @@
-"""Training steps, many in one call of the device."""
+"""Training steps, many in one device call."""
 
 from collections.abc import Callable
 from typing import Any
@@ -24,7 +24,7 @@ def train_step(
     gradient: Gradient,
     optimizer: optax.GradientTransformation,
 ) -> TrainState:
-    """Takes one step, with randomness from `key` and the step's number.
+    """Takes one step, with randomness from `key` and `state.step`.
 
     Args:
         state: the state before the step.
@@ -34,7 +34,7 @@ def train_step(
         optimizer: the optax transformation.
     """
     gradients, metrics = gradient(state.params, inputs, batch, jax.random.fold_in(key, state.step))
-    # Or the whole state would be carried by rows, which a TPU pads.
+    # Without this the loop would carry the state in row layout, which TPUs pad.
     gradients = jax.tree.map(laid_by_columns, gradients)
     with jax.named_scope("optimiser"):
         updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)
@@ -51,7 +51,7 @@ def train_steps(
     key: jax.Array,
     **options: Any,
 ) -> TrainState:
-    """Takes the next `n_steps` steps of an epoch from where `state` stands; the options are `train_step`'s."""
+    """Takes the next `n_steps` steps of an epoch after `state.step`; the options are those of `train_step`."""
     first = state.step % batches.steps_per_epoch
 
     def step(i: jax.Array, state: TrainState) -> TrainState:

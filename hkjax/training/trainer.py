@@ -33,7 +33,7 @@ class Trainer(NamedTuple):
             old state is donated. `n_steps` is traced, so that all calls share one compilation, and the
             result does not depend on how an epoch is cut into calls.
         params: (state) -> its parameters, as `recommender` takes them.
-        recommender: the model that was given; if tables are sharded, its form for the mesh (see
+        recommender: the given model; if tables are sharded, its form for the mesh (see
             `Partitioner.recommender`).
         padded: whether checkpoints may hold tables that are padded for several devices along ROWS.
     """
@@ -56,28 +56,28 @@ def make_trainer(
     """Compiles the training steps of a model.
 
     Args:
-        recommender: what to train.
+        recommender: the model.
         optimizer: the optax transformation.
         mesh_shape: numbers of devices along DATA and ROWS. Both divide batches and edges, ROWS also tables; see
             `make_mesh`.
-        parallel: what runs the step on several devices. With several processes or sharded tables it is
-            `shard_map` in any case.
-        devices: which; all if absent.
+        parallel: how the step runs on several devices; with several processes or sharded tables always by
+            `shard_map`.
+        devices: all if absent.
 
     Raises:
-        InputError: the mesh does not fit the devices, the batch can't be divided evenly among them, the
-            tables are to be sharded and the model has no way to, or a device can't hold them.
+        InputError: the mesh does not fit the devices, they do not divide the batch evenly, the model does not
+            support sharded tables, or a device can't hold them.
     """
     grid = make_mesh(mesh_shape, devices)
     params = jax.eval_shape(recommender.init, jax.random.key(0))
     check_memory((params, jax.eval_shape(optimizer.init, params)), grid.devices, grid.shape[ROWS])
-    # Tables of a run on other numbers of devices may be padded, wherever the mesh leaves that number open.
+    # Unless ROWS is fixed at 1, checkpoints of a run on other devices may hold padded tables.
     padded = mesh_shape[1] != 1
     if grid.size == 1:
         return _on_one_device(recommender, optimizer)._replace(padded=padded)
     if recommender.batches.batch_size % grid.size:
         raise InputError(f"training.batch_size {recommender.batches.batch_size}: not divisible by {grid.size} devices")
-    # What pmap returns is local to each process, so that several processes can't save it as a whole.
+    # pmap returns arrays local to each process, which several processes can't save as a whole.
     if parallel == "pmap" and jax.process_count() == 1 and grid.shape[ROWS] == 1:
         grid = Mesh(grid.devices[:, 0], (DATA,), axis_types=(AxisType.Auto,))
     return _on_mesh(recommender, optimizer, grid)._replace(padded=padded)
@@ -95,7 +95,7 @@ def _on_one_device(recommender: Recommender, optimizer: optax.GradientTransforma
 
 
 def steps_on_one_device(recommender: Recommender, optimizer: optax.GradientTransformation) -> Callable[..., TrainState]:
-    """`train_steps` of a state, inputs, batches and an order on one device."""
+    """Compiles `train_steps` of a state, inputs, batches and an order for one device."""
     gradient = jax.grad(recommender.loss, has_aux=True)
     return jax.jit(partial(train_steps, gradient=gradient, optimizer=optimizer), donate_argnums=0)
 
@@ -130,13 +130,13 @@ def _on_mesh(recommender: Recommender, optimizer: optax.GradientTransformation, 
 def steps_on_mesh(
     recommender: Recommender, optimizer: optax.GradientTransformation, partitioner: Partitioner, state: TrainState
 ) -> Callable[..., TrainState]:
-    """`train_steps` on the partitioner's mesh, of a state, inputs, batches and an order that lie as it says.
+    """Compiles `train_steps` for a state, inputs, batches and an order placed by the partitioner.
 
     Args:
         recommender: the model.
         optimizer: the optax transformation.
-        partitioner: of the model on the mesh.
-        state: its shapes and shardings, by `Partitioner.state`.
+        partitioner: the model's, on the mesh.
+        state: its shapes and shardings, from `Partitioner.state`.
     """
 
     def gradient(params: Params, inputs: Inputs, batch: Batch, key: jax.Array) -> tuple[Params, Metrics]:

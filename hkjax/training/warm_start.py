@@ -1,4 +1,4 @@
-"""Starting from trained parameters where users, items and entities have been added: known rows are kept."""
+"""Warm start from trained parameters after users, items and entities were added: known rows are kept."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -12,15 +12,15 @@ from hkjax.models.base import Params, Recommender
 
 
 def warm_start(recommender: Recommender, trained: Recommender, params: Params) -> Recommender:
-    """The recommender, whose `init` starts from the trained parameters of another one.
+    """Returns the recommender with an `init` that starts from another one's trained parameters.
 
-    Known rows are kept (`transfer_rows`). Those of new items follow from their attributes, if the model can tell, and
+    Known rows are kept (`transfer_rows`). Rows of new items follow from their attributes if the model supports it, and
     all others are fresh.
 
     Args:
-        recommender: of today's data.
+        recommender: the model of the current data.
         trained: the same model, of the data that it was trained on.
-        params: its parameters.
+        params: its trained parameters.
     """
     fold_in, before = recommender.fold_in, {*trained.row_ids.get("item", ())}
     known = np.array([name in before for name in recommender.row_ids.get("item", ())])
@@ -37,16 +37,15 @@ def warm_start(recommender: Recommender, trained: Recommender, params: Params) -
 def transfer_rows(
     new: Params, old: Params, new_rows: Mapping[str, Sequence[str]], old_rows: Mapping[str, Sequence[str]]
 ) -> Params:
-    """Puts trained rows in the place of fresh ones.
+    """Replaces fresh rows by trained ones.
 
     Args:
-        new: fresh parameters, of a model with the users and items of today.
+        new: fresh parameters, of the model of the current users and items.
         old: trained parameters of the same model.
         new_rows, old_rows: ids of the parameters' rows; `Recommender.row_ids`.
 
     Returns:
-        `new`, but with the rows of `old` wherever both have one of the same name, and all of `old` in the parameters
-        that have no such rows.
+        `new` with the rows of `old` for all ids that both have. Parameters without row ids are those of `old`.
 
     Raises:
         InputError: the models differ in more than their users, items, entities and relations.

@@ -3,8 +3,8 @@ import pytest
 
 from hkjax.data.config import DataConfig
 from hkjax.data.description import describe
-from hkjax.data.hyperbolicity import estimate_hyperbolicity
 from hkjax.data.read import dataset_from_tables
+from hkjax.geometry.hyperbolicity import estimate_hyperbolicity
 
 
 def tree(depth):
@@ -56,4 +56,4 @@ def test_a_description_counts_and_says_what_will_hurt():
         "the column 'one' has the same value for all its items",
         "sequel: one item alone has it",
     ):
-        assert any(sentence in hurt for hurt in found.hurts), found.hurts
+        assert any(sentence in problem for problem in found.problems), found.problems

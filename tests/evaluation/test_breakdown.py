@@ -33,7 +33,9 @@ def test_recall_by_groups():
 def report(value, **baselines):
     others = {name: {"recall@20": x} for name, x in baselines.items()}
     intervals = {"test": {"recall@20": [value - 0.01, value + 0.01]}}
-    return {"model": "hakg", "test": {"recall@20": value}, "baselines": others, "intervals": intervals}
+    titles = {"hakg": "HAKG", "ease": "EASE", "item_knn": "ItemKNN", "popularity": "popularity"}
+    test = {"recall@20": value}
+    return {"model": "hakg", "titles": titles, "test": test, "baselines": others, "intervals": intervals}
 
 
 def test_verdicts():
@@ -46,4 +48,6 @@ def test_verdicts():
     assert "is about equal to ItemKNN 0.3050" in of(0.3, item_knn=0.305, popularity=0.1)
     assert of(0.3, popularity=0.2).endswith("is above popularity 0.2000 in recall@20, the best baseline.")
     assert "is below popularity 0.3100" in of(0.3, ease=0.4, popularity=0.31)
+    advised = verdict(report(0.3, popularity=0.31), "recall@20", "Draw negatives.")
+    assert advised.endswith("Train longer, or with another learning rate. Draw negatives.")
     assert of(0.3) == "HAKG reaches recall@20 0.3000."

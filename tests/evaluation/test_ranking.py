@@ -2,6 +2,7 @@ import jax
 import numpy as np
 import pytest
 
+from hkjax.data import blocks
 from hkjax.data.dataset import Interactions, no_interactions
 from hkjax.errors import InputError
 from hkjax.evaluation import ranking
@@ -22,7 +23,7 @@ def test_blocks_of_users_give_the_metrics_of_one_user_at_a_time(monkeypatch):
     keep = ~np.isin(relevant.users * N_ITEMS + relevant.items, seen.users * N_ITEMS + seen.items)
     relevant = relevant.select(keep)
     recommender = Recommender(None, None, None, None, None, None, score_all_items=lambda r, users: r[users])
-    monkeypatch.setattr(ranking, "_SCORES_PER_BLOCK", 5 * N_ITEMS)
+    monkeypatch.setattr(blocks, "_SCORES_PER_BLOCK", 5 * N_ITEMS)
     found = ranking.rank_users(recommender, jax.numpy.asarray(table), N_ITEMS, relevant, seen, (3, 10))
     assert found.users.tolist() == np.unique(relevant.users).tolist()
     for k in (3, 10):

@@ -8,10 +8,10 @@ import numpy as np
 import pytest
 from jax.sharding import PartitionSpec as P
 
-from hkjax.ops import columns
 from hkjax.ops.collectives import DATA, ROWS, all_gather, device_key, psum, rows_key
 from hkjax.ops.columns import map_columns, reduce_columns, sum_columns
 from hkjax.ops.lookup import local_rows, num_local_rows
+from hkjax.ops.lowerings import layout as layouts
 from hkjax.training.partition import make_mesh
 
 TABLE = jnp.arange(42.0).reshape(7, 6) ** 0.5  # neither rows nor columns are divisible
@@ -39,10 +39,10 @@ def reduced(table):
     return reduce_columns(lambda table: jnp.zeros((7, table.shape[1])).at[IDS].add(table[:4]), [table])
 
 
-@pytest.fixture(params=[columns.MOST_PADDED_ROWS, 0])
+@pytest.fixture(params=[layouts.MOST_PADDED_ROWS, 0])
 def layout(request, monkeypatch):
     """Parts as they come, and laid out by columns."""
-    monkeypatch.setattr(columns, "MOST_PADDED_ROWS", request.param)
+    monkeypatch.setattr(layouts, "MOST_PADDED_ROWS", request.param)
 
 
 @pytest.mark.usefixtures("layout")
@@ -129,7 +129,7 @@ def test_gradients_are_summed_where_the_rows_are_held(function):
 
 @pytest.mark.parametrize(("most", "by_columns"), [(8, False), (7, True)])
 def test_tpus_lay_out_parts_of_very_many_rows_by_columns(most, by_columns, monkeypatch):
-    monkeypatch.setattr(columns, "MOST_PADDED_ROWS", most)
+    monkeypatch.setattr(layouts, "MOST_PADDED_ROWS", most)
 
     def summed_back(table):
         return jax.grad(lambda table: jnp.sum(reduce_columns(lambda table: table**2, [table])))(table)

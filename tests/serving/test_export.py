@@ -15,8 +15,9 @@ from hkjax.models.hkrm.config import HKRMConfig
 from hkjax.models.hkrm.model import hkrm
 from hkjax.models.lightgcn import LightGCNConfig, lightgcn
 from hkjax.serving.export import export_scores
-from hkjax.serving.recommend import load_model, recommend, recommend_like
+from hkjax.serving.recommend import recommend, recommend_like
 from hkjax.serving.server import Server
+from hkjax.serving.trained import load_model
 
 BUILDERS = {
     "lightgcn": lambda data: lightgcn(LightGCNConfig(dim=4, layers=1), data, batch_size=32),

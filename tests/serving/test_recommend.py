@@ -5,6 +5,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
+from hkjax.data import blocks
 from hkjax.data.config import DataConfig
 from hkjax.data.read import dataset_from_tables
 from hkjax.errors import InputError
@@ -12,10 +13,10 @@ from hkjax.models.hkrm.config import HKRMConfig
 from hkjax.models.hkrm.model import hkrm
 from hkjax.models.lightgcn import LightGCNConfig, lightgcn
 from hkjax.models.popularity import popularity
-from hkjax.serving import top_items as module
 from hkjax.serving.contributions import history_contributions, item_facts
 from hkjax.serving.reasons import explain_pairs, reason_rows
-from hkjax.serving.recommend import load_model, recommend, recommend_like, similar, user_histories
+from hkjax.serving.recommend import recommend, recommend_like, similar
+from hkjax.serving.trained import load_model, user_histories
 
 
 @pytest.fixture(scope="module")
@@ -38,7 +39,7 @@ def by_hand(model, user, allowed=None, seen=True, k=5):
 
 
 def test_the_best_unseen_items_of_many_users_in_blocks(model, monkeypatch):
-    monkeypatch.setattr(module, "_SCORES_PER_BLOCK", 7 * model.data.n_items)
+    monkeypatch.setattr(blocks, "_SCORES_PER_BLOCK", 7 * model.data.n_items)
     done = []
     table = recommend(model, model.data.names.users, top_k=5, reasons=False, progress=done.append)
     found = table.to_pylist()
@@ -140,7 +141,7 @@ def test_shared_attributes_are_named(films):
     sharing = [films.data.names.entities[k] for k in reason.history if genres[films.data.names.entities[k]] == "x"]
     assert [films.data.names.entities[fact.entity] for fact in reason.facts] == (["x"] if sharing else [])
     assert all(f"genre x, as {sharing[0]}" in reason.sentence for _ in sharing)
-    relations, entities = item_facts(films.data).of(6)
+    entities, relations = item_facts(films.data).of(6)
     assert (relations.tolist(), [films.data.names.entities[e] for e in entities]) == ([0], ["x"])
 
 

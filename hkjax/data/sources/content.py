@@ -42,7 +42,7 @@ class Attributes(NamedTuple):
     value: Column
 
 
-class Labels(NamedTuple):
+class IdNames(NamedTuple):
     """Names of ids: ids[k] is called names[k]; arrays of strings."""
 
     ids: pa.Array
@@ -57,7 +57,7 @@ class Content(NamedTuple):
         validation, test: given apart as those parts; None where they are not.
         catalogue: ids of items, beside those that somebody met.
         facts, attributes: the knowledge.
-        labels: by kind; those of `user` and `item` replace the ids, those of `entity` (items are entities) and
+        names: by kind; those of `user` and `item` replace the ids, those of `entity` (items are entities) and
             `relation` say how a person calls them.
         rates: the ratings are opinions or labels; otherwise they are counts or weights, and every row is a positive.
         draws_negatives: rows of label 0 were drawn, and nobody met them.
@@ -71,7 +71,7 @@ class Content(NamedTuple):
     catalogue: pa.Array = pa.array([], pa.string())
     facts: tuple[Facts, ...] = ()
     attributes: tuple[Attributes, ...] = ()
-    labels: Mapping[str, Labels] = {}
+    names: Mapping[str, IdNames] = {}
     rates: bool = True
     draws_negatives: bool = False
     warnings: tuple[str, ...] = ()

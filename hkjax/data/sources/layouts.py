@@ -11,7 +11,7 @@ import pyarrow as pa
 
 from hkjax.data.checks import is_far_beyond
 from hkjax.data.config import DataConfig
-from hkjax.data.sources.content import Content, Events, Facts, Labels
+from hkjax.data.sources.content import Content, Events, Facts, IdNames
 from hkjax.data.sources.vocabulary import encode
 from hkjax.errors import InputError
 
@@ -51,8 +51,8 @@ def read_layout(config: DataConfig) -> Content:
     triples = read_rows(folder / "kg_final.txt", "head relation tail")
     _check_sizes(folder, config.format, tables)
     largest = {kind: max(int(table[:, k].max(initial=-1)) for table in tables) for k, kind in enumerate(_KINDS[:2])}
-    labels = {kind: _read_labels(folder / f"{kind}_list.txt", kind, largest.get(kind, -1)) for kind in _KINDS}
-    named = {kind: label for kind, label in labels.items() if label is not None}
+    lists = {kind: _read_names(folder / f"{kind}_list.txt", kind, largest.get(kind, -1)) for kind in _KINDS}
+    named = {kind: names for kind, names in lists.items() if names is not None}
     named_items = named["item"].ids.cast(pa.int64()).to_numpy() if "item" in named else np.zeros(0, np.int64)
     n_items = max(largest["item"], int(named_items.max(initial=-1))) + 1
     entities = triples[:, [0, 2]]
@@ -64,7 +64,7 @@ def read_layout(config: DataConfig) -> Content:
         test=_events(tables[1], str(folder)) if len(tables) > 1 else None,
         catalogue=catalogue,
         facts=(Facts(*(encode(pa.array(column)) for column in triples.T)),),
-        labels=named,
+        names=named,
         draws_negatives=True,
     )
 
@@ -89,13 +89,13 @@ def _events(table: np.ndarray, name: str) -> Events:
     return Events(encode(pa.array(table[:, 0])), encode(pa.array(table[:, 1])), rating, None, name)
 
 
-def _read_labels(path: Path, kind: str, largest: int) -> Labels | None:
+def _read_names(path: Path, kind: str, largest: int) -> IdNames | None:
     names = read_names(path)
     if names is None:
         return None
     if max(names, default=-1) < largest:
         raise InputError(f"{path}: names {len(names)} {kind}s, but the data hold {kind} id {largest}: out of range")
-    return Labels(pa.array(sorted(names)).cast(pa.string()), pa.array([names[k] for k in sorted(names)], pa.string()))
+    return IdNames(pa.array(sorted(names)).cast(pa.string()), pa.array([names[k] for k in sorted(names)], pa.string()))
 
 
 def read_rows(path: Path, columns: str) -> np.ndarray:

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 
 from hkjax.data.sources.columns import find_column, ids, normalize, require_column
-from hkjax.data.sources.content import Facts, Labels
+from hkjax.data.sources.content import Facts, IdNames
 from hkjax.data.sources.formats import suffix_of
 from hkjax.data.sources.tables import Part, Table, list_files, read_table
 from hkjax.data.sources.vocabulary import Column, encode
@@ -29,7 +29,7 @@ _ESCAPES = {"t": "\t", "b": "\b", "n": "\n", "r": "\r", "f": "\f"}
 _NAMING = {"label", "preflabel", "name"}
 
 
-def read_triples(source: Any, columns: Mapping[str, str] = {}) -> tuple[Facts, Labels | None]:
+def read_triples(source: Any, columns: Mapping[str, str] = {}) -> tuple[Facts, IdNames | None]:
     """Reads a source of triples.
 
     Args:
@@ -55,11 +55,11 @@ def read_triples(source: Any, columns: Mapping[str, str] = {}) -> tuple[Facts, L
         return Facts(encode(head), relations, encode(tail)), None
     names = pa.array(naming[relations.indices])
     facts = pc.invert(names)
-    labels = Labels(_whole(head.filter(names)), _whole(tail.filter(names)))
-    return Facts(*(encode(column.filter(facts)) for column in (head, relation, tail))), labels
+    named = IdNames(_whole(head.filter(names)), _whole(tail.filter(names)))
+    return Facts(*(encode(column.filter(facts)) for column in (head, relation, tail))), named
 
 
-def read_links(source: Any, columns: Mapping[str, str] = {}) -> Labels:
+def read_links(source: Any, columns: Mapping[str, str] = {}) -> IdNames:
     """Reads a table of (item, entity): which entity of a graph is which item. RecBole's .link is one.
 
     Returns:
@@ -70,15 +70,15 @@ def read_links(source: Any, columns: Mapping[str, str] = {}) -> Labels:
     if len(entity.values) < len(entity.indices):
         doubled = entity.values[int(np.argmax(np.bincount(entity.indices) > 1))].as_py()
         raise InputError(f"{table.name}: entity {doubled!r} is linked to more than one item")
-    return Labels(entity.values.take(pa.array(entity.indices)), item.values.take(pa.array(item.indices)))
+    return IdNames(entity.values.take(pa.array(entity.indices)), item.values.take(pa.array(item.indices)))
 
 
-def link_items(ids: pa.Array, links: Labels) -> pa.Array:
+def link_items(ids: pa.Array, links: IdNames) -> pa.Array:
     """Entity ids, with the item's id in place of each entity that is an item."""
     return pc.coalesce(links.names.take(pc.index_in(ids, links.ids)), ids)
 
 
-def link_facts(facts: Facts, links: Labels) -> Facts:
+def link_facts(facts: Facts, links: IdNames) -> Facts:
     """Triples in which items have their own ids."""
 
     def link(column: Column) -> Column:
@@ -88,7 +88,7 @@ def link_facts(facts: Facts, links: Labels) -> Facts:
     return facts._replace(head=link(facts.head), tail=link(facts.tail))
 
 
-def read_names(source: Any) -> Labels:
+def read_names(source: Any) -> IdNames:
     """Reads a table of (id, name): its columns of these names, or its first two."""
     table = read_table(source, what="names")
     columns = table.data.column_names
@@ -102,7 +102,7 @@ def read_names(source: Any) -> Labels:
         if len(columns) > 2:
             raise InputError(f"{table.name}: expected the columns id and name; found {', '.join(columns)}")
         key, name = columns[0], columns[1]
-    return Labels(_whole(ids(table, key).cast(pa.string())), _whole(ids(table, name).cast(pa.string())))
+    return IdNames(_whole(ids(table, key).cast(pa.string())), _whole(ids(table, name).cast(pa.string())))
 
 
 def readable(identifier: str) -> str:

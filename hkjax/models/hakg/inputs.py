@@ -1,6 +1,6 @@
 """The arrays that HAKG reads: the graph, the interactions and the pairs of the angle loss."""
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -105,6 +105,11 @@ def make_inputs(config: HAKGConfig, data: Dataset) -> HAKGInputs:
         if config.sampling == "neighbours"
         else None,
     )
+
+
+def fewer_negatives(config: HAKGConfig, data: Dataset) -> dict[str, Any]:
+    """Returns `model.negatives` for a person's tables: at most half of the items."""
+    return {"model.negatives": max(1, min(config.negatives, data.n_items // 2))}
 
 
 def _angle_pairs(

@@ -7,6 +7,9 @@ from hkjax.ops.lowerings.table import by_platform
 
 # A TPU pads rows to so many numbers. By columns it pads d to a multiple of 8, and the number of rows to one of 128.
 _LANES = 128
+# A TPU pads a row of a part to 512 bytes. That takes fewer cycles, but with more rows than these, which take a quarter
+# of a v5e's memory, too much of it.
+MOST_PADDED_ROWS = 1 << 23
 
 
 def laid_by_columns(table: jax.Array) -> jax.Array:
@@ -19,6 +22,11 @@ def laid_by_columns(table: jax.Array) -> jax.Array:
         return table
     ways = {"as it is": lambda table: table, "by columns": _by_columns}
     return by_platform("laid_by_columns", ways, table)
+
+
+def lay_part(part: jax.Array, n_rows: int) -> jax.Array:
+    """Some columns [n_rows, columns] of a divided table, or a device's rows of them; many rows are laid by columns."""
+    return laid_by_columns(part) if n_rows > MOST_PADDED_ROWS else part
 
 
 def _by_columns(table: jax.Array) -> jax.Array:

@@ -1,1 +1,1 @@
-"""A work directory: what is written, when, and how it is found whole again."""
+"""The work directory: lock, configuration, checkpoints and recovery."""

@@ -1,4 +1,4 @@
-"""Checkpoints as they are read: parameters and state of a step, checked against the checksums saved with them."""
+"""Checkpoints for reading: parameters and state of a step, checked against the checksums saved with them."""
 
 import contextlib
 import hashlib
@@ -17,21 +17,21 @@ from hkjax.models.base import Params
 from hkjax.training.saving.checksums import describe, difference
 from hkjax.training.state import TrainState
 
-# What TensorStore says, as a ValueError, where the files may be whole.
+# Messages of TensorStore's ValueErrors for failures that need not mean damaged files.
 _PASSING = "PERMISSION_DENIED|RESOURCE_EXHAUSTED|UNAVAILABLE|DEADLINE_EXCEEDED|Too many open files|Input/output error"
 
 
 class DamagedError(InputError):
-    """A checkpoint is incomplete, or its numbers are not those that were saved."""
+    """An incomplete checkpoint, or one with arrays that differ from the saved ones."""
 
 
 class Record(NamedTuple):
-    """What a checkpoint says of itself.
+    """A checkpoint's metadata.
 
     Attributes:
-        arrays: of `hkjax.training.saving.checksums.describe`; None in a checkpoint of hkjax 0.3 or before.
+        arrays: the result of `hkjax.training.saving.checksums.describe`; None in a checkpoint of hkjax 0.3 or before.
         best: the step of the best checkpoint when this one was saved, or None before the end of an epoch.
-        best_value: the monitored metric of that one, or None.
+        best_value: its monitored metric, or None.
         halvings: how many times the learning rate had been halved (see `TrainingConfig.on_divergence`).
     """
 
@@ -46,9 +46,9 @@ class Checkpoints:
 
     Args:
         directory: absolute path.
-        monitor: the validation metric, higher is better, by which one checkpoint is the best.
+        monitor: the validation metric that defines the best checkpoint; higher is better.
         padded: whether tables are stored with the padding of a mesh (see `hkjax.training.partition`);
-            restoring then pads them anew, for the mesh at hand.
+            restoring then pads them for the current mesh.
     """
 
     def __init__(self, directory: Path, monitor: str, padded: bool = False):
@@ -68,7 +68,7 @@ class Checkpoints:
 
     @property
     def best(self) -> int | None:
-        """The step that was the best when the last checkpoint that can be read was saved, or None."""
+        """The best step so far in the record of the latest undamaged checkpoint, or None."""
         for step in reversed(self.steps):
             try:
                 return self.record(step).best
@@ -77,7 +77,7 @@ class Checkpoints:
         return self.latest
 
     def record(self, step: int) -> Record:
-        """Reads what a checkpoint says of itself.
+        """Reads a checkpoint's record.
 
         Raises:
             DamagedError: it is incomplete, or not as it was written.
@@ -93,7 +93,7 @@ class Checkpoints:
             return Record(**{name: content["record"][name] for name in Record._fields})
 
     def _early_record(self, step: int) -> Record:
-        """What a checkpoint of hkjax 0.3 or before, which has a metric and no record, would say of itself."""
+        """Builds the record of a checkpoint of hkjax 0.3 or before, which has a metric and no record."""
         values = {}
         for other in self.steps:
             path = self.directory / str(other) / "metrics/metrics"
@@ -113,7 +113,7 @@ class Checkpoints:
         return TrainState(params=restored["params"], **restored["rest"])
 
     def restore_params(self, step: int, like: Params) -> Params:
-        """Restores the parameters alone; `like` gives their shapes and devices; raises as `restore`."""
+        """Restores only the parameters; `like` gives their shapes and devices; raises as in `restore`."""
         return self._restored(step, {"params": like})["params"]
 
     def _restored(self, step: int, like: dict[str, Any]) -> dict[str, Any]:
@@ -149,13 +149,13 @@ class Checkpoints:
 
     @contextlib.contextmanager
     def _damage(self, step: int) -> Iterator[None]:
-        """Within, what shows damage is a DamagedError; what may pass, such as a lack of rights, is none."""
+        """Turns errors that show damage into DamagedError, and others, such as missing rights, into InputError."""
         folder = self.directory / str(step)
         try:
             yield
         except (MemoryError, jax.errors.JaxRuntimeError, InputError):
             raise
-        except Exception as error:  # Orbax and TensorStore raise many kinds for a file that is not as they wrote it.
+        except Exception as error:  # Orbax and TensorStore raise many types of error for a damaged file.
             reason = textwrap.shorten(str(error).split(" [")[0] or type(error).__name__, 120)
             missing = (FileNotFoundError, NotADirectoryError, IsADirectoryError)
             if (isinstance(error, OSError) and not isinstance(error, missing)) or re.search(_PASSING, str(error)):
@@ -164,11 +164,11 @@ class Checkpoints:
 
 
 def items_of(state: TrainState) -> dict[str, Any]:
-    """The items of a checkpoint: the parameters, and the rest of the state."""
+    """Returns the items of a checkpoint: the parameters, and the rest of the state."""
     rest = {"step": state.step, "opt_state": state.opt_state, "metric_sums": state.metric_sums}
     return {"params": state.params, "rest": rest}
 
 
 def seal(record: dict[str, Any]) -> str:
-    """The SHA-256 of a record."""
+    """Returns the SHA-256 of a record."""
     return hashlib.sha256(json.dumps(record, sort_keys=True).encode()).hexdigest()

@@ -1,4 +1,4 @@
-"""A sum for each array of a state, by which a checkpoint that was damaged on its way is known."""
+"""Checksums of a state's arrays, by which a damaged checkpoint is detected."""
 
 import math
 from collections.abc import Mapping
@@ -11,11 +11,11 @@ from hkjax.transfer import to_host
 
 
 def describe(tree: Any) -> dict[str, dict[str, Any]]:
-    """The shape, type and checksum of every array, by its place in the tree.
+    """Returns the shape, type and checksum of every array, by its path in the tree.
 
-    The sums are computed where the arrays are, and depend neither on the devices that an array is divided among nor
-    on zeros after its last row, with which a mesh pads tables. A change of one number always changes its array's sum,
-    unless it is one of 2^32 changes; larger damage goes unseen with a probability of 2^-32.
+    The sums are computed where the arrays are. They depend neither on how an array is divided among devices nor on
+    zeros after its last row, with which a mesh pads tables. A change of one word changes its array's sum, except one in
+    2^32 changes; larger damage is missed with a probability of 2^-32.
     """
     leaves = _by_name(tree)
     sums = to_host(_checksums([*leaves.values()]))
@@ -26,12 +26,12 @@ def describe(tree: Any) -> dict[str, dict[str, Any]]:
 
 
 def difference(there: Mapping[str, Mapping[str, Any]], like: Any, padded: bool) -> str | None:
-    """What tells the arrays that were described from those of another tree; None where nothing does.
+    """Describes the first difference between described arrays and those of a tree; None where they agree.
 
     Args:
-        there: of `describe`.
+        there: the result of `describe`.
         like: arrays, or their shapes.
-        padded: whether the numbers of rows may differ.
+        padded: whether row counts may differ.
     """
     here = _by_name(like)
     for name in sorted({*there} ^ {*here}):
@@ -55,7 +55,7 @@ def _checksums(arrays: list[jax.Array]) -> jax.Array:
 
 
 def _checksum(array: jax.Array) -> jax.Array:
-    """The sum of a hash of every word and its place, modulo 2^32."""
+    """Sums a hash of every word and its place, modulo 2^32."""
     if array.dtype == bool:
         array = array.astype(jnp.uint8)
     word = {1: jnp.uint8, 2: jnp.uint16}.get(array.dtype.itemsize, jnp.uint32)
@@ -70,7 +70,7 @@ def _checksum(array: jax.Array) -> jax.Array:
 
 
 def _mix(x: jax.Array) -> jax.Array:
-    """The finalizer of MurmurHash3: a bijection of 32-bit words of which each bit changes half of the others."""
+    """Applies MurmurHash3's finalizer, a bijection of 32-bit words: each bit changes half of the output bits."""
     x = (x ^ (x >> 16)) * jnp.uint32(0x85EBCA6B)
     x = (x ^ (x >> 13)) * jnp.uint32(0xC2B2AE35)
     return x ^ (x >> 16)

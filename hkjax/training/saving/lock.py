@@ -1,4 +1,4 @@
-"""One process trains in a work directory at a time."""
+"""The lock of a work directory: one process trains there at a time."""
 
 import contextlib
 import errno
@@ -19,9 +19,9 @@ NAME = "lock"
 def lock_workdir(workdir: Path) -> Iterator[None]:
     """Keeps other processes from training here; creates the directory where absent.
 
-    The lock is the operating system's (flock, which Linux also passes on to NFS servers), so that it ends with the
-    process that holds it, however that ends. The file says who holds it, and is gone afterwards, together with a
-    directory that holds nothing else.
+    The lock is the operating system's flock, which Linux also passes on to NFS servers. It ends with the process that
+    holds it, however that ends. The lock file names this process. It is removed afterwards, together with a directory
+    that holds nothing else.
 
     Raises:
         InputError: another process holds it, or the directory can't be written.

@@ -1,4 +1,4 @@
-"""Which checkpoint is taken, and which one in its place where it is damaged."""
+"""The choice of the checkpoint to restore, and of another if it is damaged."""
 
 import sys
 import time
@@ -13,22 +13,22 @@ from hkjax.training.saving.checkpoint import Checkpoints, DamagedError
 from hkjax.training.saving.writer import CheckpointWriter
 from hkjax.training.state import TrainState
 
-# A run that trains removes old checkpoints while others read: after so long they look again at what is there.
+# A training run removes old checkpoints while others read. Readers list them again after this time.
 _SECONDS_TO_SETTLE, _ROUNDS = 0.5, 5
 
 
 def restore_state(checkpoints: CheckpointWriter, like: TrainState) -> tuple[TrainState, int] | None:
-    """The latest state that is whole, and how many times its learning rate was halved; None where nothing was saved.
+    """Restores the latest whole state, and how often its learning rate was halved; None where nothing was saved.
 
     Damaged checkpoints after it are moved to damaged/ in the work directory, with a line on stderr.
 
     Args:
-        checkpoints: what training saved.
+        checkpoints: the checkpoints of the run.
         like: a state, for shapes and devices.
 
     Raises:
-        InputError: what was saved is of another model, can't be read, or all of it is damaged, and nothing is moved; of
-            several processes none moves anything, and the first damage is an error.
+        InputError: a checkpoint is of another model or can't be read, or all are damaged; nothing is moved then. With
+            several processes nothing is ever moved, and the first damage is an error.
     """
     damaged: dict[int, DamagedError] = {}
     for step in reversed(checkpoints.steps):
@@ -51,7 +51,7 @@ def restore_state(checkpoints: CheckpointWriter, like: TrainState) -> tuple[Trai
 
 
 class Restored(NamedTuple):
-    """Parameters, the step that they are of, and a line that says why it is not the step that was asked for."""
+    """Parameters, their step, and a line that explains why it is not the requested step."""
 
     params: Params
     step: int
@@ -59,20 +59,20 @@ class Restored(NamedTuple):
 
 
 def restore_params(checkpoints: Checkpoints, like: Params, best: bool) -> Restored | None:
-    """The parameters of the best or the latest checkpoint, or where it is damaged of another; changes no file.
+    """Restores the parameters of the best or the latest checkpoint, or of another if damaged; changes no file.
 
-    In place of the best one stands the latest, in place of the latest the one before.
+    The latest replaces a damaged best one, and the one before replaces a damaged latest one.
 
     Args:
-        checkpoints: what training saved, or still saves.
+        checkpoints: the checkpoints of a run, which may still train.
         like: the parameters' shapes and devices.
-        best: whether the best is asked for.
+        best: whether to restore the best one, or the latest.
 
     Returns:
         The parameters; None where nothing was saved.
 
     Raises:
-        InputError: what was saved is of another model, or all of it is damaged.
+        InputError: a checkpoint is of another model, or all are damaged.
     """
     found: Restored | DamagedError | None = None
     for _ in range(_ROUNDS):

@@ -1,4 +1,4 @@
-"""The work directory: it belongs to one configuration."""
+"""The configuration and the data fingerprint of a work directory."""
 
 import dataclasses
 import json
@@ -13,17 +13,16 @@ _DATA = "data.sha256"
 
 
 def claim_workdir(workdir: Path, experiment: Any, data: str, read: Callable[[dict[str, Any]], Any]) -> None:
-    """Writes config.json into the directory, or checks that it already holds this one and its data.
+    """Writes config.json into the directory, or checks that it holds this configuration and data.
 
     Args:
         workdir: the directory.
         experiment: the configuration, a dataclass instance.
         data: fingerprint of the data.
-        read: makes an experiment of a stored configuration, with defaults for the keys that it lacks.
+        read: builds an experiment from a stored configuration, with defaults for missing keys.
 
     Raises:
-        InputError: the directory belongs to another configuration or to other data, or can't be
-            written.
+        InputError: the directory belongs to another configuration or to other data, or can't be written.
     """
     new = flatten(json.loads(json.dumps(dataclasses.asdict(experiment))))
     path = workdir / "config.json"
@@ -65,7 +64,7 @@ def read_config(workdir: Path) -> dict[str, Any]:
     """Reads the configuration of a work directory.
 
     Raises:
-        InputError: there is none, or it is not as training wrote it.
+        InputError: there is none, or it has changed since training wrote it.
     """
     path = workdir / "config.json"
     if not path.exists():
@@ -84,7 +83,7 @@ def read_config(workdir: Path) -> dict[str, Any]:
 
 
 def flatten(tree: Any, prefix: str = "") -> dict[str, Any]:
-    """The leaves of nested dicts by their dotted keys."""
+    """Returns the leaves of nested dicts by their dotted keys."""
     if not isinstance(tree, dict) or not tree:
         return {prefix: tree}
     return {k: v for key, sub in tree.items() for k, v in flatten(sub, f"{prefix}.{key}".lstrip(".")).items()}

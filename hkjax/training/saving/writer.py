@@ -1,4 +1,4 @@
-"""Checkpoints as they are written, by orbax: the two latest and the best, each complete or absent."""
+"""Checkpoints for writing, by orbax: the two latest and the best, each complete or absent."""
 
 import contextlib
 from collections.abc import Iterator, Sequence
@@ -16,14 +16,14 @@ from hkjax.training.state import TrainState
 
 
 class CheckpointWriter(Checkpoints):
-    """The checkpoints below a directory, for the process that trains there; to be used in a `with` statement.
+    """The checkpoints below a directory, for the process that trains there; a context manager.
 
-    A checkpoint holds the parameters as an item of their own, so that they can be restored alone, the rest of the
-    state beside them, and a record with the checksum of every array. Writing is asynchronous and ends with an atomic
-    rename: a process that is killed while it writes leaves the previous checkpoint as the latest.
+    A checkpoint holds the parameters, the rest of the state, and a record with the checksum of every array. The
+    parameters are a separate item, so that only they can be restored. Writing is asynchronous and ends with an atomic
+    rename: a process killed while writing leaves the previous checkpoint as the latest.
 
     Args:
-        directory, monitor, padded: as of `Checkpoints`; the directory is created where absent.
+        directory, monitor, padded: as in `Checkpoints`; the directory is created where absent.
 
     Attributes:
         best_so_far: the step of the first checkpoint with the highest value of the monitored metric, or None. It stays
@@ -54,13 +54,13 @@ class CheckpointWriter(Checkpoints):
         try:
             yield
         except (OSError, ValueError) as error:  # TensorStore reports a full disk as a ValueError.
-            # Its message ends with the cause, and after it the whole specification of the file.
+            # The message ends with the cause and the whole specification of the file.
             reason = str(error).splitlines()[0].split(" [")[0].rsplit(": ", 1)[-1]
             left = "there is no checkpoint yet" if self.latest is None else "the last checkpoint stays"
             raise InputError(f"{self.directory}: can't save ({reason}); {left}") from error
 
     def save(self, state: TrainState, metrics: dict[str, float] | None = None, halvings: int = 0) -> None:
-        """Saves the state, with the monitored metric that it reached at the end of an epoch."""
+        """Saves the state; `metrics` are its validation metrics at the end of an epoch."""
         step, items = int(state.step), items_of(state)
         if metrics is not None and (self._best_value is None or metrics[self.monitor] > self._best_value):
             self.best_so_far, self._best_value = step, metrics[self.monitor]
@@ -71,7 +71,7 @@ class CheckpointWriter(Checkpoints):
             self._manager.save(step, args=ocp.args.Composite(**args))
 
     def go_on_from(self, record: Record) -> None:
-        """Takes over which checkpoint is the best; to be called with the record of the one that was restored."""
+        """Takes over the best checkpoint so far from the record of the restored one."""
         self.best_so_far, self._best_value = record.best, record.best_value
 
     def wait(self) -> None:
@@ -80,7 +80,7 @@ class CheckpointWriter(Checkpoints):
             self._manager.wait_until_finished()
 
     def set_aside(self, step: int) -> Path:
-        """Moves a damaged checkpoint out of the way of the next one with its step; returns where it is then."""
+        """Moves a damaged checkpoint away, so that its step can be saved again; returns the new path."""
         folder = self.directory.parent / "damaged"
         folder.mkdir(exist_ok=True)
         taken = len([*folder.glob(f"{step}*")])
@@ -89,12 +89,12 @@ class CheckpointWriter(Checkpoints):
         return target
 
     def reload(self) -> None:
-        """Makes orbax look again at what is there."""
+        """Makes orbax list the checkpoints again."""
         self._manager.reload()
 
 
 class _LatestTwoAndBest:
-    """Orbax's policy of what stays: should the latest be damaged, there is one before it."""
+    """Orbax's policy of what to keep: two, in case the latest is damaged, and the best."""
 
     def __init__(self, checkpoints: CheckpointWriter):
         self._checkpoints = checkpoints
