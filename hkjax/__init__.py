@@ -1,11 +1,22 @@
 """Knowledge-graph recommendation in JAX: published models as pure functions of arrays.
 
-What there is, __init__.pyi lists; it is imported when it is used, so that a command starts at once.
+__init__.pyi lists the public names. They are imported lazily, so that commands start quickly.
 """
 
-import importlib.metadata
+import importlib
+from typing import Any
 
 import lazy_loader
 
-__getattr__, __dir__, _ = lazy_loader.attach_stub(__name__, __file__)
-__version__ = importlib.metadata.version("hkjax")
+__version__ = "0.5.0"
+
+_import, _list, _ = lazy_loader.attach_stub(__name__, __file__)
+_EQUATIONS = {f"{model}_equations": f"hkjax.models.{model}.equations" for model in ("hakg", "hkrm")}
+
+
+def __getattr__(name: str) -> Any:
+    return importlib.import_module(_EQUATIONS[name]) if name in _EQUATIONS else _import(name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*_list(), *_EQUATIONS} - {"equations"})

@@ -1,3 +1,4 @@
+from . import geometry as geometry
 from .data.assemble import build_dataset as build_dataset
 from .data.batching import epoch_order as epoch_order
 from .data.batching import get_batch as get_batch
@@ -10,14 +11,28 @@ from .data.read import read_dataset as read_dataset
 from .data.synthetic import SyntheticConfig as SyntheticConfig
 from .data.synthetic import synthetic_dataset as synthetic_dataset
 from .errors import InputError as InputError
+from .evaluation.evaluate import EvaluationConfig as EvaluationConfig
+from .library import evaluate as evaluate
+from .library import fit as fit
+from .library import load as load
 from .models.base import Recommender as Recommender
 from .models.hakg.config import HAKGConfig as HAKGConfig
 from .models.hakg.model import hakg as hakg
 from .models.hkrm.config import HKRMConfig as HKRMConfig
 from .models.hkrm.model import hkrm as hkrm
+from .models.item_based import ease as ease
+from .models.item_based import item_knn as item_knn
 from .models.lightgcn import LightGCNConfig as LightGCNConfig
 from .models.lightgcn import lightgcn as lightgcn
 from .models.popularity import balance_and_popularity as balance_and_popularity
 from .models.popularity import popularity as popularity
+from .serving.recommend import recommend as recommend
+from .serving.recommend import recommend_like as recommend_like
+from .serving.recommend import similar as similar
+from .serving.trained import TrainedModel as TrainedModel
+from .testing import check_finite as check_finite
+from .testing import check_gradients as check_gradients
+from .testing import check_meshes as check_meshes
+from .testing import check_recommender as check_recommender
 
 __version__: str

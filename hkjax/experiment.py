@@ -97,6 +97,11 @@ def read_data(experiment: Experiment) -> Dataset:
         data = continue_split(data, data_of_run(read_experiment(read_config(earlier)), earlier))
         if not min(part.users.size for part in (data.validation, data.test)):
             raise InputError(f"initialize_from: {earlier} was trained on all rows of today's validation or test part")
+    return with_negatives(experiment, data)
+
+
+def with_negatives(experiment: Experiment, data: Dataset) -> Dataset:
+    """Draws negatives if the experiment's model learns from them and the data have none."""
     needs_negatives = MODELS[type(experiment.model)].learns_from_negatives
     return draw_negatives(data, experiment.seed) if needs_negatives and data.train.labels.all() else data
 

@@ -2,13 +2,13 @@
 
 import contextlib
 import dataclasses
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Literal, NamedTuple
 
 import jax
 from jax.sharding import Mesh
 
+from hkjax.choices import Adapt
 from hkjax.config import to_config_dict
 from hkjax.data.dataset import Dataset, fingerprint
 from hkjax.errors import DivergenceError, InputError
@@ -41,8 +41,6 @@ from hkjax.training.state import make_optimizer
 from hkjax.training.trainer import Trainer, make_trainer
 from hkjax.training.warm_start import warm_start
 from hkjax.transfer import on_host
-
-Adapt = Callable[[Experiment, Dataset], tuple[Experiment, Dataset]]
 
 
 def train_experiment(

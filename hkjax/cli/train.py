@@ -10,7 +10,6 @@ config.json. --config.KEY=VALUE sets a key in any case.
 
 import dataclasses
 import itertools
-import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -18,13 +17,12 @@ from typing import Any
 from absl import flags
 from ml_collections import config_flags
 
-from hkjax.choices import choose, tables_config
+from hkjax.choices import Adapt, adapter, override, tables_config
 from hkjax.cli.tables import data_config, define_table_flags, given_tables
-from hkjax.data.dataset import Dataset
 from hkjax.errors import InputError
 from hkjax.experiment import Experiment, read_experiment
 from hkjax.models.registry import CONFIGS
-from hkjax.runs import Adapt, train_experiment
+from hkjax.runs import train_experiment
 from hkjax.training.hosts import connect, is_first
 from hkjax.training.progress import best_record
 from hkjax.training.saving.workdir import flatten, read_config
@@ -82,7 +80,7 @@ def main() -> None:
             raise InputError(f"{before}: is of {name}; choose another --workdir for another --model")
         if start:
             overrides["training.initialize_from"] = start
-        _train(_with_tables(read_experiment(_override(mapping, overrides)), tables), workdir)
+        _train(_with_tables(read_experiment(override(mapping, overrides)), tables), workdir)
     elif not tables:
         raise InputError("name your tables (--interactions=FILE, --items=FILE) or a configuration (--config=FILE)")
     elif flags.FLAGS.model is None:
@@ -94,17 +92,15 @@ def main() -> None:
 def _train_on_tables(config: dict[str, Any], tables: dict[str, Any], overrides: dict[str, Any], workdir: Path) -> None:
     """Reads the tables, chooses what depends on them, and trains."""
 
-    def adapt(experiment: Experiment, data: Dataset) -> tuple[Experiment, Dataset]:
-        choices = {key: value for key, value in choose(experiment.model, data).items() if key not in overrides}
-        experiment = _with_tables(read_experiment(_override(config, choices)), tables)
+    def announce(experiment: Experiment, chosen: dict[str, Any]) -> None:
         if is_first():
             settings = flatten(dataclasses.asdict(experiment))
-            shown = {key: settings[key] for key in (*_SHOWN, *choices) if key in settings}
+            shown = {key: settings[key] for key in (*_SHOWN, *chosen) if key in settings}
             print("chosen: " + ", ".join(f"{key} {value}" for key, value in shown.items()))
             if experiment.data.fields:
                 print(f"fields: {', '.join(experiment.data.fields)}")
-        return experiment, dataclasses.replace(data, fields=experiment.data.fields or data.fields)
 
+    adapt = adapter(config, overrides, announce)
     _train(_with_tables(read_experiment(config), tables), workdir, adapt)
 
 
@@ -122,18 +118,6 @@ def _train(experiment: Experiment, workdir: Path, adapt: Adapt | None = None) ->
 
 def _with_tables(experiment: Experiment, tables: dict[str, Any]) -> Experiment:
     return dataclasses.replace(experiment, data=data_config(tables, experiment.data)) if tables else experiment
-
-
-def _override(config: dict[str, Any], values: dict[str, Any]) -> dict[str, Any]:
-    """A copy of the nested mapping, with values at dotted keys."""
-    copy = json.loads(json.dumps(config))
-    for key, value in values.items():
-        *branches, leaf = key.split(".")
-        branch = copy
-        for name in branches:
-            branch = branch[name]
-        branch[leaf] = value
-    return copy
 
 
 def _model_name(given: dict[str, str]) -> str:

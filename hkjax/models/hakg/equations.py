@@ -143,7 +143,8 @@ def ranking_loss(positive: jax.Array, negative: jax.Array, margin: float) -> jax
         margin: in [-1, 1].
 
     Example:
-        >>> float(ranking_loss(jnp.array([1.0, 0.5]), jnp.array([[0.1, 0.8], [0.2, 0.3]]), margin=0.6).round(3))
+        >>> loss = ranking_loss(jnp.array([1.0, 0.5]), jnp.array([[0.1, 0.8], [0.2, 0.3]]), margin=0.6)
+        >>> round(float(loss), 3)
         0.7
     """
     excess = jax.nn.relu(negative - margin)
