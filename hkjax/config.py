@@ -153,9 +153,9 @@ def _convert(hint: Any, value: Any, where: str) -> Any:
     if not isinstance(value, kind) or (kind is int and isinstance(value, bool)):
         raise InputError(f"{where}: expected {kind.__name__}, found {value!r}")
     if kind is float and _LARGEST < abs(value) < math.inf:
-        raise InputError(f"{where}: expected a number of float32, found {value}")
+        raise InputError(f"{where}: expected a float32 value, found {value}")
     if kind is int and abs(value) >= 2**63:
-        raise InputError(f"{where}: expected a number of 64 bits, found {value}")
+        raise InputError(f"{where}: expected a 64-bit integer, found {value}")
     return value
 
 

@@ -32,20 +32,20 @@ from hkjax.training.trainer import Parallel
 
 @dataclass(frozen=True)
 class Experiment(Checked):
-    """All that a run depends on.
+    """Everything that a run depends on.
 
     Attributes:
         seed: 32 bits; seed of the split, the initialisation, the batches and the bootstrap.
         data: where the data come from.
-        synthetic: what to generate where `data.format` is `synthetic`.
+        synthetic: the generated data, where `data.format` is `synthetic`.
         model: the model and its choices.
-        optimizer: how to descend.
-        training: how long, in which batches.
-        evaluation: what to measure.
-        mesh: numbers of devices (data, rows). Batches and edges are divided among all of them; embedding
-            tables and their moments are divided by rows over the second number and replicated over the
-            first. -1 stands for as many as there are: (-1, 1) replicates tables, (1, -1) shards them.
-        parallel: what runs a step on several devices, `pmap` or `shard_map`; sharded tables and several
+        optimizer: the optimizer.
+        training: length and batches of training.
+        evaluation: the measurements.
+        mesh: counts of devices (data, rows). Batches and edges are divided among all of them. Embedding
+            tables and their moments are divided by rows over the second count and replicated over the
+            first. -1 stands for all that are left: (-1, 1) replicates tables, (1, -1) shards them.
+        parallel: the way to run a step on several devices, `pmap` or `shard_map`; sharded tables and several
             processes need the latter and get it.
     """
 
@@ -69,7 +69,7 @@ def default_config(model: ModelConfig | None = None) -> ConfigDict:
 
 
 def ranking_config(model: ModelConfig, data: str) -> ConfigDict:
-    """As `default_config`, for data in KGAT's layout below $HKJAX_DATA, of whose train items a tenth validates."""
+    """Returns `default_config` for data in KGAT's layout below $HKJAX_DATA; a tenth of the train items validates."""
     config = default_config(model)
     config.data.format = "kgat"
     config.data.path = data_folder(data)
@@ -79,14 +79,14 @@ def ranking_config(model: ModelConfig, data: str) -> ConfigDict:
 
 
 def read_experiment(config: Mapping[str, Any]) -> Experiment:
-    """Checks a configuration; see `hkjax.config.build` for what it refuses."""
+    """Checks a configuration; see `hkjax.config.build` for its errors."""
     return build(Experiment, config)
 
 
 def read_data(experiment: Experiment) -> Dataset:
     """Reads or generates the experiment's data set, with negatives if its model needs them and there are none.
 
-    Where training starts from an earlier run's parameters, what that was trained on is in train.
+    Where training starts from an earlier run's parameters, that run's train rows are in train.
     """
     if experiment.data.format == "synthetic":
         data = synthetic_dataset(experiment.synthetic, experiment.data, experiment.seed)
@@ -112,18 +112,18 @@ def build_model(experiment: Experiment, data: Dataset) -> Recommender:
 
 
 def data_to_train_on(experiment: Experiment, workdir: Path) -> Dataset:
-    """The experiment's data: as the work directory keeps them, if it does and their sources are the same, or read."""
+    """Loads the data that the work directory keeps if their sources are unchanged; otherwise reads them."""
     kept = workdir / "data"
     try:
         if is_prepared(kept, _data_settings(experiment)) and not changed_sources(kept, source_files(experiment.data)):
             return load_dataset(kept)
     except DamagedDataError as error:
-        _say(f"{error}; read anew from their sources")
+        _say(f"{error}; read again from their sources")
     return read_data(experiment)
 
 
 def data_of_run(experiment: Experiment, workdir: Path) -> Dataset:
-    """The data that a work directory was trained on; says on stderr if their sources have changed since.
+    """Returns the data that a work directory was trained on; reports on stderr if their sources have changed since.
 
     Raises:
         InputError: the directory keeps no data, or damaged ones, and the sources have changed.
@@ -142,23 +142,23 @@ def data_of_run(experiment: Experiment, workdir: Path) -> Dataset:
         check_data(workdir, fingerprint(data))
     except InputError as error:
         raise InputError(f"{damage}; and from their sources: {error}" if damage else error) from error
-    _say(f"{damage}; read anew from their sources" if damage else "")
+    _say(f"{damage}; read again from their sources" if damage else "")
     return data
 
 
 def save_run_data(experiment: Experiment, data: Dataset, workdir: Path) -> None:
-    """Keeps the data in the work directory, unless it holds them whole."""
+    """Saves the data in the work directory, unless it holds them whole."""
     kept, settings = workdir / "data", _data_settings(experiment)
     try:
         if is_prepared(kept, settings):
             return
     except DamagedDataError:
-        pass  # Said when they were to be loaded.
+        pass  # Reported on loading.
     save_dataset(data, kept, source_files(experiment.data), settings)
 
 
 def _changes(experiment: Experiment, kept: Path) -> str:
-    """Which sources are not as they were when the kept data were read; empty where all are."""
+    """Describes the sources that changed since the kept data were read; empty where none did."""
     try:
         changed = changed_sources(kept, source_files(experiment.data))
     except InputError as error:
@@ -173,7 +173,7 @@ def _say(notice: str) -> None:
 
 
 def _data_settings(experiment: Experiment) -> str:
-    """All settings that the data follow from."""
+    """Returns all settings that determine the data."""
     e, draws = experiment, MODELS[type(experiment.model)].learns_from_negatives
     parts = [e.seed, dataclasses.asdict(e.data), dataclasses.asdict(e.synthetic), draws, e.training.initialize_from]
     return json.dumps(parts, sort_keys=True)

@@ -1,4 +1,4 @@
-"""What is done in a work directory: a run is trained, loaded and evaluated."""
+"""Training, loading and evaluation of a run in its work directory."""
 
 import contextlib
 import dataclasses
@@ -50,14 +50,14 @@ def train_experiment(
 
     Args:
         experiment: its configuration.
-        workdir: keeps all that comes of it, and the data; no other process trains there meanwhile.
-        data: what to train on, if not what the experiment names.
+        workdir: receives all results and the data; no other process trains there meanwhile.
+        data: the data to train on, if not those of the experiment.
         adapt: (experiment, data) -> both, for choices that depend on the data.
 
     Returns:
         One record per epoch.
     """
-    # With several processes the first locks for all.
+    # Only process 0 takes the lock.
     with lock_workdir(workdir) if is_first() else contextlib.nullcontext():
         data = data or data_to_train_on(experiment, workdir)
         e, data = adapt(experiment, data) if adapt else (experiment, data)
@@ -85,26 +85,26 @@ def train_experiment(
             return fit(usual, validate, e.training, e.seed, workdir, trainer)
         except DivergenceError as error:
             raise InputError(
-                f"{error}, at optimizer.learning_rate {e.optimizer.learning_rate:g}. What was saved before stays. "
+                f"{error}, at optimizer.learning_rate {e.optimizer.learning_rate:g}. Earlier checkpoints stay. "
                 "Start a new --workdir with a smaller one, or with training.on_divergence=rollback"
             ) from error
 
 
 def build_for(grid: Mesh, experiment: Experiment, data: Dataset) -> Recommender:
-    """The experiment's recommender; its arrays stay on the host where they are to be divided among devices."""
+    """Builds the experiment's recommender; arrays to be divided among devices stay on the host."""
     divided = grid.shape[ROWS] > 1
     with on_host() if divided else contextlib.nullcontext():
         return build_model(experiment, data)
 
 
 class Trained(NamedTuple):
-    """What a work directory holds.
+    """Content of a work directory.
 
     Attributes:
         experiment, data: the experiment and its data.
         recommender: its model; where tables are sharded, the one for evaluation (`Partitioner.recommender`).
         params: trained parameters.
-        notice: why they are not of the checkpoint that was asked for; empty where they are.
+        notice: why the parameters are not of the requested checkpoint; empty where they are.
     """
 
     experiment: Experiment
@@ -115,15 +115,15 @@ class Trained(NamedTuple):
 
 
 def load_workdir(workdir: Path, which: Literal["best", "latest"] = "best", mesh: MeshShape = (1, 1)) -> Trained:
-    """Loads what `train_experiment` left in a work directory.
+    """Loads a work directory written by `train_experiment`.
 
     Args:
         workdir: where training wrote.
         which: the best checkpoint or the latest.
-        mesh: devices to evaluate on, whatever mesh they were trained on; see `hkjax.training.partition.make_mesh`.
+        mesh: devices to evaluate on, independent of those of training; see `hkjax.training.partition.make_mesh`.
 
     Raises:
-        InputError: there is no checkpoint that is whole, or the data were not kept and are no longer those of training.
+        InputError: there is no whole checkpoint, or the data were not kept and have changed since training.
     """
     experiment = read_experiment(read_config(workdir))
     data = data_of_run(experiment, workdir)
@@ -146,9 +146,9 @@ def evaluate_workdir(workdir: Path, export_to: Path | None = None, mesh: MeshSha
 
     Args:
         workdir: where training wrote.
-        export_to: a folder for what serving needs (see `hkjax.serving.export`), if any.
+        export_to: a folder for the files of serving (see `hkjax.serving.export`), if any.
         mesh: devices to evaluate on, for tables that exceed one. On one device the result does not depend on
-            those that trained; on several it has their rounding.
+            the devices of training; on several it has their rounding.
     """
     experiment, data, recommender, params, notice = load_workdir(workdir, mesh=mesh)
     grid_size = make_mesh(mesh).size
@@ -171,7 +171,7 @@ def evaluate_workdir(workdir: Path, export_to: Path | None = None, mesh: MeshSha
 
 
 def _training_lines(records: list[dict[str, Any]], experiment: Experiment) -> list[str]:
-    """How long training took, and what of the configuration is no default."""
+    """Lists the duration of training, and the settings that are no defaults."""
     lines = []
     monitor = experiment.training.monitor
     if (best := best_record(records, monitor)) is not None:

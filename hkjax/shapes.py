@@ -3,6 +3,7 @@
 from typing import Any
 
 import chex
+import jax.numpy as jnp
 
 
 def check_rank(function: str, rank: int | set[int], **arrays: Any) -> None:
@@ -16,16 +17,22 @@ def check_same_shape(function: str, **arrays: Any) -> None:
     chex.assert_equal_shape(list(arrays.values()), custom_message=f"{function}: {_shapes(arrays)}")
 
 
-def check_prefix(function: str, length: int = 1, **arrays: Any) -> None:
-    """Raises an AssertionError unless the first `length` axes of all arrays are the same."""
+def check_prefix(function: str, **arrays: Any) -> None:
+    """Raises an AssertionError unless the first axes of all arrays are the same."""
     message = f"{function}: {_shapes(arrays)}"
-    chex.assert_equal_shape_prefix(list(arrays.values()), length, custom_message=message)
+    chex.assert_equal_shape_prefix(list(arrays.values()), 1, custom_message=message)
 
 
-def check_suffix(function: str, length: int = 1, **arrays: Any) -> None:
-    """Raises an AssertionError unless the last `length` axes of all arrays are the same."""
+def check_suffix(function: str, **arrays: Any) -> None:
+    """Raises an AssertionError unless the last axes of all arrays are the same."""
     message = f"{function}: {_shapes(arrays)}"
-    chex.assert_equal_shape_suffix(list(arrays.values()), length, custom_message=message)
+    chex.assert_equal_shape_suffix(list(arrays.values()), 1, custom_message=message)
+
+
+def check_integers(function: str, **arrays: Any) -> None:
+    """Raises an AssertionError unless all arrays hold integers."""
+    for name, array in arrays.items():
+        assert jnp.issubdtype(array.dtype, jnp.integer), f"{function}: {name} must hold integers, found {array.dtype}"
 
 
 def _shapes(arrays: dict[str, Any]) -> str:

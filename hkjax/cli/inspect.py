@@ -1,4 +1,4 @@
-"""Says what your tables hold, what will hurt, and whether hyperbolic space suits the graph; writes a configuration.
+"""Describes your tables, their problems, and whether hyperbolic space suits the graph; writes a configuration.
 
 hkjax inspect --interactions=ratings.csv --items=items.csv
 hkjax inspect --interactions=ratings.csv --items=items.csv --model=hakg --write_config=mine.py
@@ -34,7 +34,7 @@ def define_flags() -> None:
 
 
 def main() -> None:
-    """Inspects."""
+    """Describes the tables; writes the configuration."""
     f, tables = flags.FLAGS, given_tables()
     if f.write_config and Path(f.write_config).exists():
         raise InputError(f"--write_config={f.write_config}: exists already; choose another name")
@@ -45,11 +45,11 @@ def main() -> None:
     print_description(describe(data), hyperbolicity)
     if f.write_config:
         Path(f.write_config).write_text(config_file(f.model, tables, choose(experiment.model, data)))
-        print(f"\nhkjax train --config={f.write_config} --workdir=runs/mine trains what is written there")
+        print(f"\nhkjax train --config={f.write_config} --workdir=runs/mine trains this configuration")
 
 
 def print_description(description: Description, hyperbolicity: Hyperbolicity | None) -> None:
-    """Prints what was found, as a person reads it."""
+    """Prints the description."""
     console = make_console()
     console.print(", ".join(f"{count:,} {name}" for name, count in description.rows.items() if count))
     console.print(f"one of {1 / description.density:,.0f} pairs of a user and an item is a positive\n")
@@ -58,7 +58,7 @@ def print_description(description: Description, hyperbolicity: Hyperbolicity | N
         table.add_row(name, *(f"{value:,.0f}" for value in values))
     console.print(table)
     if description.relations:
-        table = Table("relation", "items with it", "values", "of one item alone")
+        table = Table("relation", "items with it", "values", "of only one item")
         for relation in description.relations[:_MOST_RELATIONS]:
             share = f"{relation.items:,} ({relation.items / description.rows['items']:.0%})"
             table.add_row(printable(relation.name), share, f"{relation.values:,}", f"{relation.single:,}")
@@ -81,7 +81,7 @@ def print_description(description: Description, hyperbolicity: Hyperbolicity | N
 
 
 def config_file(model: str, tables: dict[str, Any], choices: dict[str, Any]) -> str:
-    """The text of a configuration file for the tables."""
+    """Returns the text of a configuration file for the tables."""
     config = CONFIGS[model]
     settings = {**{f"data.tables.{key}": value for key, value in tables.items()}, **choices}
     lines = [f"    config.{key} = {value!r}" for key, value in settings.items()]

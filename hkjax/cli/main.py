@@ -13,11 +13,11 @@ from typing import Any
 from hkjax.errors import nearest
 
 VERBS = {
-    "inspect": "say what your tables hold and what will hurt, and write a configuration",
+    "inspect": "describe your tables and their problems, and write a configuration",
     "train": "train on your tables or on a configuration's data; resumes",
     "evaluate": "measure the best checkpoint beside its baselines; write the report",
     "recommend": "print or write recommendations by name, with reasons",
-    "explain": "say why an item would be recommended to a user",
+    "explain": "explain why an item would be recommended to a user",
     "similar": "print the items that go with one",
     "export": "write what serving without hkjax needs",
 }

@@ -27,13 +27,13 @@ def define_flags() -> None:
     flags.DEFINE_string("workdir", None, "A work directory that training has written.")
     flags.DEFINE_list("users", None, "Ids of users, separated by commas, or @FILE with one on each line.")
     flags.DEFINE_bool("all_users", False, "Recommend to every user of the data.")
-    flags.DEFINE_list("like", None, "Ids of items that a person liked who is in no file; or @FILE.")
+    flags.DEFINE_list("like", None, "Ids of items liked by a person who is not in the data, or @FILE.")
     flags.DEFINE_integer("top_k", 10, "Items per user.", lower_bound=1)
     flags.DEFINE_list("candidates", None, "Ids of the items to choose among, or @FILE; default all.")
     flags.DEFINE_list("exclude", None, "Ids of items to leave out, or @FILE.")
-    flags.DEFINE_bool("include_seen", False, "Recommend what a user met, too.")
-    flags.DEFINE_bool("reasons", True, "Say why.")
-    flags.DEFINE_string("output", None, "A new file, .csv, .jsonl or .parquet, in place of the terminal.")
+    flags.DEFINE_bool("include_seen", False, "Also recommend items that the user interacted with.")
+    flags.DEFINE_bool("reasons", True, "Print reasons.")
+    flags.DEFINE_string("output", None, "A new file, .csv, .jsonl or .parquet, instead of the terminal.")
 
 
 def main() -> None:

@@ -22,7 +22,7 @@ from hkjax.errors import InputError, PeerError, TerminationError, nearest, print
 
 _NEEDED = {
     "workdir": "a work directory: --workdir=runs/NAME",
-    "interactions": "a table of who met what: --interactions=FILE",
+    "interactions": "a table of interactions: --interactions=FILE",
     "user": "a user: --user=ID",
     "item": "an item: --item=ID",
     "export": "a folder to write to: --export=FOLDER",

@@ -21,7 +21,7 @@ def define_flags() -> None:
     flags.DEFINE_string("workdir", None, "A work directory that training has written.")
     flags.DEFINE_string("item", None, "The item's id.")
     flags.DEFINE_integer("top_k", 10, "Items to print.", lower_bound=1)
-    flags.DEFINE_string("output", None, "A new file, .csv, .jsonl or .parquet, in place of the terminal.")
+    flags.DEFINE_string("output", None, "A new file, .csv, .jsonl or .parquet, instead of the terminal.")
 
 
 def main() -> None:

@@ -14,7 +14,7 @@ def define_table_flags() -> None:
     flags.DEFINE_string(
         "interactions",
         None,
-        "Who met what: files, folders or globs, separated by commas.",
+        "Interactions of users and items: files, folders or globs, separated by commas.",
     )
     flags.DEFINE_string("items", None, "One row an item: its id, name and attributes.")
     flags.DEFINE_list("triples", None, "Files of (head, relation, tail), separated by commas.")

@@ -121,7 +121,7 @@ def _with_tables(experiment: Experiment, tables: dict[str, Any]) -> Experiment:
 
 
 def _model_name(given: dict[str, str]) -> str:
-    """The model of the command line or of the work directory that training goes on from."""
+    """The model of the command line or of the work directory that training resumes from."""
     for name in ("workdir", "from"):
         if name in given and (Path(given[name]) / "config.json").exists():
             return str(read_config(Path(given[name]))["model"].get("name", ""))

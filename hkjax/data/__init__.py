@@ -1,1 +1,1 @@
-"""Files and arrays of ids, checked once, to training examples on the device."""
+"""Data: from files and arrays of ids, checked once, to training examples on the device."""

@@ -27,18 +27,18 @@ def assemble(content: Content, config: DataConfig, seed: int) -> Dataset:
 def build_dataset(
     rows: np.ndarray, given_test: np.ndarray, triples: np.ndarray, config: DataConfig, seed: int
 ) -> Dataset:
-    """Builds a data set from arrays of numbers, which count up to the largest that occurs.
+    """Builds a data set from arrays of indices; every index up to the largest exists.
 
     Args:
         rows: int [rows, 3] of (user, item, label), to be split; rows of label 0 are negatives.
-        given_test: int [rows, 3], a test part that is given apart; may be empty.
+        given_test: int [rows, 3], a test part that is given separately; may be empty.
         triples: int [triples, 3]; item i is entity i.
         config: how to split.
         seed: seed of the split.
 
     Raises:
-        InputError: no row, a number that is no integer, negative or far beyond how many there are, a label that is
-            neither 0 nor 1, or ratios that leave a part empty.
+        InputError: no row; an index that is no integer, negative or far beyond the count of rows; a label that is
+            neither 0 nor 1; or ratios that leave a part empty.
     """
     if not rows.size:
         raise InputError("data: no interactions")
@@ -118,7 +118,7 @@ def label_and_split(numbered: Numbered, config: DataConfig, seed: int) -> Datase
 
 
 def _drop_duplicates(numbered: Numbered, config: DataConfig, noticed: list[str]) -> tuple[Rows, Mapping[str, Rows]]:
-    """One row for each user and item, in the last part that has it."""
+    """Keeps one row for each user and item, in the last part that has it."""
     n_items = len(numbered.names.items)
     rows, given, n_dropped = deduplicate(numbered.rows, numbered.given, n_items, config)
     if n_dropped and config.duplicates != "count":
@@ -133,20 +133,20 @@ def _drop_duplicates(numbered: Numbered, config: DataConfig, noticed: list[str])
 
 
 def _set_dislikes_apart(parts: Parts, dislikes: bool, config: DataConfig, noticed: list[str]) -> tuple[Parts, Parts]:
-    """The parts to train and test on, and the rows that users disliked."""
+    """Returns the parts to train and test on, and the rows that users disliked."""
     disliked = Parts(*(part.select((part.labels == 0) & dislikes) for part in parts))
     if dislikes and config.negatives == "drawn":
         return Parts(*(part.positives() for part in parts)), disliked
     if disliked.train.users.size:
         noticed.append(
-            "rows of label 0 are what users rated low: a model that learns from them tells liked from disliked items, "
-            "and may rank the others badly; data.negatives=drawn ranks better as a rule"
+            "rows of label 0 are items that users rated low: a model that learns from them separates liked from disliked "
+            "items, and may rank the others badly; data.negatives=drawn ranks better as a rule"
         )
     return parts, disliked
 
 
 def _unique_triples(triples: np.ndarray) -> np.ndarray:
-    """The distinct triples, ordered by head, relation, tail."""
+    """Returns the distinct triples, ordered by head, relation, tail."""
     if not len(triples):
         return triples.astype(np.int64)
     _, n_relations, n_entities = (int(column.max()) + 1 for column in triples.T)
@@ -159,7 +159,7 @@ def _unique_triples(triples: np.ndarray) -> np.ndarray:
 
 
 def _what_splits(rows: Rows, config: DataConfig) -> str:
-    """The settings that cut the rows, for a message."""
+    """Describes the settings that cut the rows, for a message."""
     if config.split == "leave_one_out":
         return "data.split leave_one_out, which takes users of three positives, and the given parts"
     if config.split == "temporal" and rows.time is not None and len(rows.time):

@@ -17,7 +17,7 @@ from hkjax.errors import InputError
 
 
 class RaggedLayout(NamedTuple):
-    """Where rows of different lengths lie when they are laid end to end.
+    """Positions of rows of different lengths, laid end to end.
 
     Attributes:
         row: int32 [positions], ascending.
@@ -34,9 +34,9 @@ class Batches(NamedTuple):
     """The training examples as arrays on the device.
 
     Attributes:
-        columns: what an example consists of, such as user, item and label: arrays [examples].
+        columns: arrays [examples] by name, such as user, item and label.
         buckets: int32 [batch size, steps], the examples that each row of a batch is drawn from; -1 is padding.
-        layout: where each row's history lies in every batch; None where examples have no length.
+        layout: positions of the rows' histories, equal in every batch; None where examples have no length.
     """
 
     columns: dict[str, jax.Array]
@@ -80,7 +80,7 @@ def bucket_by_length(columns: dict[str, np.ndarray], batch_size: int, lengths: n
 
 
 def epoch_order(batches: Batches, key: jax.Array) -> jax.Array:
-    """The order of an epoch, int32 [batch size, steps]: a permutation of the examples, or of those in each bucket."""
+    """Draws the order of an epoch, int32 [batch size, steps]: permutes all examples, or those of each bucket."""
     if batches.layout is None:
         return jax.random.permutation(key, batches.buckets.reshape(-1)).reshape(batches.buckets.shape)
     draws = jnp.argsort(jax.random.uniform(key, batches.buckets.shape), axis=1)
@@ -88,12 +88,12 @@ def epoch_order(batches: Batches, key: jax.Array) -> jax.Array:
 
 
 def get_batch(batches: Batches, order: jax.Array, step: jax.Array | int) -> dict[str, Any]:
-    """Batch number `step` of the epoch.
+    """Returns batch `step` of the epoch.
 
     Returns:
-        The columns' entries, [batch size] each; `example`, the numbers of the examples; `weight`, 0 for padding,
-        whose other entries repeat example 0, and for every example the number that makes the mean over an epoch's
-        batches the mean over its examples: 1 where nothing is padded; and `layout`, if there is one.
+        The columns' entries, [batch size] each; `example`, the indices of the examples; `weight`; and `layout`, if
+        there is one. Padding repeats example 0 with weight 0. All examples have the weight that makes the mean over an
+        epoch's batches the mean over its examples: 1 where nothing is padded.
     """
     rows = jax.lax.dynamic_index_in_dim(order, step, axis=1, keepdims=False)
     batch: dict[str, Any] = {name: column[jnp.maximum(rows, 0)] for name, column in batches.columns.items()}
@@ -115,14 +115,14 @@ def shard_layout(layout: RaggedLayout, n: int, strided: bool = False) -> RaggedL
     """Divides the rows of a layout into n equal parts, on the host: arrays with a leading axis [n], padded.
 
     Args:
-        layout: of rows that n need not divide.
+        layout: its rows; n need not divide their count.
         n: number of parts.
-        strided: part k has the rows k, k + n, ... and not consecutive ones.
+        strided: part k has the rows k, k + n, ... instead of consecutive ones.
     """
     lengths = np.pad(np.asarray(layout.length), (0, -layout.length.size % n))
     parts = [ragged_layout(x) for x in (lengths.reshape(-1, n).T if strided else lengths.reshape(n, -1))]
     n_rows, room = lengths.size // n, max(part.row.size for part in parts)
-    # Padding lies past the end of the last row's history, and still can be added to without overflow.
+    # Padding lies past the end of the last row's history; adding to it does not overflow.
     fills = {"row": n_rows - 1, "position": np.iinfo(np.int32).max // 2}
 
     def stack(name: str, fill: int) -> jax.Array:

@@ -1,4 +1,4 @@
-"""Blocks of users whose scores of all items are computed at once on the device."""
+"""Blocks of users: their scores of all items are computed at once on the device."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -21,8 +21,8 @@ def map_user_blocks(
     """Applies a function to blocks of users, and joins its results on the host.
 
     Args:
-        function: (users [B], pairs, ...) -> arrays [B, ...]; for each of `rows` the (row in block, item) pairs of the
-            block's users, as in `blocked_pairs`. Runs on the next block before the last result is read.
+        function: (users [B], pairs, ...) -> arrays [B, ...]; one `pairs` for each of `rows`, as in `blocked_pairs`:
+            the block's (row in block, item). Runs on the next block before the last result is read.
         users: ascending indices, at least one.
         n_items: number of items, by which blocks are sized.
         *rows: interactions.
@@ -42,9 +42,9 @@ def map_user_blocks(
 
 
 def blocked_pairs(rows: Interactions, blocks: Sequence[np.ndarray]) -> list[tuple[np.ndarray, np.ndarray]]:
-    """For each block of ascending users the (row in block, item) pairs, padded to one length.
+    """Finds the (row in block, item) pairs of each block of ascending users, padded to one length.
 
-    Padding names the row after the last, which a scatter drops.
+    Padding has the row after the last, which a scatter drops.
 
     Args:
         rows: interactions; those of users outside of the blocks are left out.
@@ -67,6 +67,6 @@ def blocked_pairs(rows: Interactions, blocks: Sequence[np.ndarray]) -> list[tupl
 
 
 def group_by(values: np.ndarray, keys: np.ndarray, n_keys: int) -> list[np.ndarray]:
-    """The values [rows] of each key from 0 to n_keys - 1, given the keys [rows]; in the order of the rows."""
+    """Groups values [rows] by keys [rows] from 0 to n_keys - 1; each group keeps the order of the rows."""
     order = np.argsort(keys, kind="stable")
     return np.split(values[order], np.cumsum(np.bincount(keys, minlength=n_keys))[:-1])

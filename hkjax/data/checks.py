@@ -1,4 +1,4 @@
-"""What is probably a mistake in the sources: knowledge of other items, ids in several spellings, ids of two kinds."""
+"""Checks for probable errors in the sources: knowledge of other items, ids in several spellings, ids of two kinds."""
 
 import numpy as np
 import pyarrow as pa
@@ -11,7 +11,7 @@ from hkjax.errors import InputError
 
 
 def check_knowledge(content: Content) -> None:
-    """Refuses knowledge of no item that anybody met, and shows both sides' ids."""
+    """Raises InputError, with ids of both sides, if the knowledge has no item of the interactions."""
     met = content.interactions.item.values
     graph = [values for fact in content.facts for values in (fact.head.values, fact.tail.values)]
     for name, arrays in ((f"items table {content.items_name}", [content.catalogue]), ("graph", graph)):
@@ -26,7 +26,7 @@ def check_knowledge(content: Content) -> None:
 
 
 def ids_shared_with_items(triples: np.ndarray, n_items: int, names: Names) -> list[str]:
-    """Warnings of relations some of whose values are items, maybe because ids of both kinds are the same numbers."""
+    """Returns warnings of relations with items among their values: both kinds may use the same ids."""
     head, relation, tail = triples.T
     of_items = head < n_items
     both, items = (
@@ -43,7 +43,7 @@ def ids_shared_with_items(triples: np.ndarray, n_items: int, names: Names) -> li
 
 
 def spellings(ids: pa.Array, kind: str) -> list[str]:
-    """Warnings of ids that differ only in case or blanks, or carry a byte order mark."""
+    """Returns warnings of ids that differ only in case or blanks, or carry a byte order mark."""
     warnings = []
     marked = ids.filter(pc.match_substring(ids, "\ufeff"))
     if len(marked):
@@ -61,11 +61,11 @@ def spellings(ids: pa.Array, kind: str) -> list[str]:
 
 
 def placeholder_ids(column: Column, kind: str) -> list[str]:
-    """A warning of an id 0 beside ids that count from 1 on: a placeholder for "none" in many files.
+    """Returns a warning of an id 0 beside ids that count from 1: many files use 0 for "none".
 
     Args:
         column: the ids of interactions.
-        kind: what the ids are of.
+        kind: the kind of the ids, for the message.
     """
     values = column.values.to_pylist()
     if "0" not in values or not {"1", "2", "3"} <= {*values} or not all(value.isdecimal() for value in values):
@@ -78,6 +78,5 @@ def placeholder_ids(column: Column, kind: str) -> list[str]:
 
 
 def is_far_beyond(number: int, count: int) -> bool:
-    """Whether an id is so large beside the count of ids, of which each may be followed by a thousand gaps, that it is
-    a mistake: what has a row for each number would not fit into memory."""
+    """Returns whether an id exceeds 1000 (count of ids + 1): an error, as a row per index would not fit into memory."""
     return number > 1000 * (count + 1)

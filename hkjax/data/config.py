@@ -1,4 +1,4 @@
-"""Where the data come from, and how they are cut."""
+"""Configuration of the data: sources, labels and split."""
 
 import dataclasses
 from typing import Annotated, Literal
@@ -8,19 +8,19 @@ from hkjax.ranges import Checked, Range
 
 @dataclasses.dataclass(frozen=True)
 class TablesConfig:
-    """The sources of `data.format=tables`; see `hkjax.data.sources.tables` for what a source may be.
+    """Sources of `data.format=tables`, as described in `hkjax.data.sources.tables`.
 
     Attributes:
-        interactions: who met what: a row has a user, an item, and maybe a rating or label and a time.
-        items: one row an item; its further columns are attributes. Empty for none.
-        triples: sources of (head, relation, tail), whose ids are items' or entities'.
-        links: a table of (item, entity) that says which entity of the triples is which item, RecBole's .link.
+        interactions: one row per interaction: a user, an item, and maybe a rating or label and a time.
+        items: one row per item; further columns are attributes. Empty for none.
+        triples: sources of (head, relation, tail); heads and tails are ids of items or entities.
+        links: a table of (item, entity) that maps items to entities of the triples, such as RecBole's .link.
         names: a table of (id, name) for items, entities and relations.
-        validation, test: interactions that are given apart, as those parts.
+        validation, test: interactions that are given separately, as those parts.
         header: the interactions' column names, where their files have no header row.
-        columns: the column of a role, where its name is not a usual one: roles are `user`, `item`, `rating`,
+        columns: the column of a role, where its name is not a usual one. Roles are `user`, `item`, `rating`,
             `label`, `time`, and of the items table `id` and `name`.
-        separator: what separates the values of a multi-valued text column of the items table.
+        separator: separator of the values in a multi-valued text column of the items table.
     """
 
     interactions: str = ""
@@ -37,29 +37,29 @@ class TablesConfig:
 
 @dataclasses.dataclass(frozen=True)
 class DataConfig(Checked):
-    """Where the data come from and how they are cut.
+    """Source, labels and split of the data.
 
     Attributes:
         format: `tables` (see `tables`), `ripplenet` (ratings_final, kg_final), `kgat` (train.txt, test.txt,
             kg_final), or `synthetic` (generated, see `hkjax.data.synthetic`).
         path: the folder of `ripplenet` and `kgat`; unused otherwise.
         tables: the sources of `tables`.
-        threshold: the rating from which on a row is a positive. None: labels of 0 and 1 stand; of other ratings
-            the upper quarter of the scale is positive, 4 and 5 of 1 to 5; without ratings, every row.
-        duplicates: of one user and item keep the `highest` rating, the `latest` row (by time, or else in the
-            file), or `count` them, the count being the rating.
+        threshold: the lowest rating of a positive. None: labels of 0 and 1 stand; of other ratings the upper
+            quarter of the scale is positive, 4 and 5 of 1 to 5; without ratings, every row is positive.
+        duplicates: of one user and item keep the `highest` rating or the `latest` row (by time, or else in the
+            file), or `count` the rows; the count is then the rating.
         k_core: drop the rows of users and items with fewer positives, until none is left (He and McAuley, WWW
             2016). Items without a row stay in the catalogue.
         negatives: rows of label 0 for models that learn from both labels. `drawn`: for each positive an item that
-            the user never met (Wang et al., RippleNet, CIKM 2018), unless the layout brings such draws. `given`:
-            what the user rated below the threshold.
+            the user never interacted with (Wang et al., RippleNet, CIKM 2018), unless the layout has such draws.
+            `given`: rows that the user rated below the threshold.
         split: `random` rows, as in HKRM's paper; `per_user` rows (Wang et al., KGAT, KDD 2019); `temporal`, by time,
             one cut for all users (Meng et al., RecSys 2020); `leave_one_out`, each user's last positive for test
             and the one before for validation (He et al., NCF, WWW 2017). Where a test part is given, only the
-            rest is cut, by user if `random`; `official` then uses the test part for validation, as in the official
-            HAKG, whose figures are thus chosen on the test part.
+            rest is cut, by user if `random`; `official` then validates on the test part, as in the official HAKG;
+            its figures are thus chosen on the test part.
         ratios: train : validation : test; where the test part is given, only the first two count.
-        dates: with `temporal`, where validation and test begin, such as 2020-01-31, in place of ratios.
+        dates: with `temporal`, where validation and test begin, such as 2020-01-31, instead of ratios.
         fields: the attribute fields and their relations, see `hkjax.data.fields`. Empty: the items table's columns.
     """
 

@@ -9,7 +9,7 @@ import numpy as np
 
 
 class Interactions(NamedTuple):
-    """Rows of who met what: int32 arrays [rows]; label 1 is a positive, 0 a negative."""
+    """Interactions of users with items, one per row: int32 arrays [rows]; label 1 is a positive, 0 a negative."""
 
     users: np.ndarray
     items: np.ndarray
@@ -24,12 +24,12 @@ class Interactions(NamedTuple):
         return self.select(self.labels == 1)
 
     def join(self, other: "Interactions") -> "Interactions":
-        """These rows, and then the other ones."""
+        """Returns these rows followed by the other ones."""
         return Interactions(*(np.concatenate(pair) for pair in zip(self, other, strict=True)))
 
 
 def no_interactions() -> Interactions:
-    """No row."""
+    """Returns interactions without a row."""
     return Interactions(*(np.zeros(0, np.int32) for _ in range(3)))
 
 
@@ -42,13 +42,13 @@ class Parts(NamedTuple):
 
 
 class Names(NamedTuple):
-    """The data set's own names of all numbers.
+    """The data set's own names of all indices.
 
     Attributes:
         users, items: their ids in the sources.
-        entities: names as a person reads them, items first; several may have one name.
-        relations: likewise.
-        entity_ids: ids of the entities, all different: of values of an items table FIELD=VALUE.
+        entities: readable names, items first; several entities may share one.
+        relations: readable names.
+        entity_ids: distinct ids of the entities; FIELD=VALUE for values from the items table.
     """
 
     users: list[str]
@@ -60,18 +60,18 @@ class Names(NamedTuple):
 
 @dataclasses.dataclass(frozen=True)
 class Dataset:
-    """What a recommender is built from. Item i is entity i.
+    """Data that a recommender is built from. Item i is entity i.
 
     Attributes:
         n_users, n_items, n_entities, n_relations: sizes.
         train, validation, test: the interactions, disjoint; where the split is `official`, validation is test.
         triples: int64 [triples, 3] of (head, relation, tail), without duplicates.
-        names: the data set's own name of every id.
+        names: the data set's own name of every index.
         fields: the relations of each attribute field, as configured.
-        warnings: what reading noticed, one sentence each, such as dropped duplicates.
-        true_field: index of the field that each user prefers, int [users], where it is known.
-        disliked: what users met and rated below the threshold, by part, label 0. It is no positive, no negative unless
-            `data.negatives` is `given`, and not recommended.
+        warnings: remarks made on reading, one sentence each, such as dropped duplicates.
+        true_field: int [users], index of the field that each user prefers; None if unknown.
+        disliked: by part, the rows that users rated below the threshold, label 0. They are not positives, and negatives
+            only if `data.negatives` is `given`. Their items are not recommended.
     """
 
     n_users: int
@@ -89,7 +89,7 @@ class Dataset:
     disliked: Parts = dataclasses.field(default_factory=lambda: Parts(*(no_interactions() for _ in range(3))))
 
     def seen(self, *parts: Literal["train", "validation", "test"]) -> Interactions:
-        """What users met in the named parts, or in all, liked or not; drawn negatives are not met."""
+        """Returns the interactions of the named parts (default: all), liked or not, without drawn negatives."""
         rows = no_interactions()
         for part in parts or ("train", "validation", "test"):
             rows = rows.join(getattr(self, part).positives()).join(getattr(self.disliked, part))
@@ -97,14 +97,14 @@ class Dataset:
 
     @property
     def validates_on_test(self) -> bool:
-        """Whether the validation part is the test part."""
+        """True if the validation part is the test part."""
         return all(map(np.array_equal, self.validation, self.test))
 
 
 def fingerprint(data: Dataset) -> str:
-    """A hash of interactions, split, triples, names and fields, by which a run knows its data again."""
+    """Hashes interactions, split, triples, names and fields; a run recognises its data by this hash."""
     digest = hashlib.sha256()
-    # Of data without dislikes the hash is that of versions that did not know them.
+    # Without dislikes the hash equals that of versions before they existed.
     disliked = [column for part in data.disliked if any(len(x.users) for x in data.disliked) for column in part]
     for array in (*data.train, *data.validation, *data.test, data.triples, *disliked):
         digest.update(np.ascontiguousarray(array).tobytes())
@@ -115,11 +115,11 @@ def fingerprint(data: Dataset) -> str:
 
 
 def continue_split(data: Dataset, earlier: Dataset) -> Dataset:
-    """Moves to train what the train part of an earlier data set holds, so that no row is tested that was trained on.
+    """Moves to train the positives of an earlier data set's train part, so that none of them is tested on.
 
     Args:
-        data: the data set of today; its rows of label 0 stay where they are.
-        earlier: users and items are the same if their ids are.
+        data: the new data set; its rows of label 0 stay where they are.
+        earlier: the earlier data set; users and items are matched by id.
     """
     users, items = ({name: k for k, name in enumerate(names)} for names in (data.names.users, data.names.items))
     old = earlier.train.positives()
@@ -148,7 +148,7 @@ def continue_split(data: Dataset, earlier: Dataset) -> Dataset:
 
 
 def take_users(data: Dataset, n: int) -> Dataset:
-    """Keeps the first n users, the items that they met, and the triples that touch such an item; renumbered."""
+    """Keeps the first n users, their items, and the triples that touch such an item; renumbers all."""
     parts = [part.select(part.users < n) for part in (data.train, data.validation, data.test, *data.disliked)]
     items = np.unique(np.concatenate([part.items for part in parts]))
     triples = data.triples[np.isin(data.triples[:, [0, 2]], items).any(axis=1)]

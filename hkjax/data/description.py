@@ -1,4 +1,4 @@
-"""What a data set holds, and what in it will hurt a recommender."""
+"""Description of a data set: its counts, and its problems for a recommender."""
 
 from typing import NamedTuple
 
@@ -14,9 +14,9 @@ class Relation(NamedTuple):
 
     Attributes:
         name: its name; `~` in front if items are its tails.
-        items: how many items have it.
-        values: how many different values they have.
-        single: how many of the values one item alone has.
+        items: count of items that have it.
+        values: count of their different values.
+        single: count of the values that only one item has.
     """
 
     name: str
@@ -26,14 +26,14 @@ class Relation(NamedTuple):
 
 
 class Description(NamedTuple):
-    """What a data set holds.
+    """Counts and problems of a data set.
 
     Attributes:
-        rows: numbers of rows by name.
-        density: of the positives among all pairs of users and items.
-        histories, audiences: quantiles (see `QUANTILES`) of the positives of a user and of an item.
+        rows: counts by name.
+        density: share of positives among all pairs of users and items.
+        histories, audiences: quantiles (see `QUANTILES`) of the count of positives per user and per item.
         relations: those that items have, the most common first.
-        problems: what will hurt, one sentence each.
+        problems: one sentence each.
     """
 
     rows: dict[str, int]
@@ -45,7 +45,7 @@ class Description(NamedTuple):
 
 
 def describe(data: Dataset) -> Description:
-    """Counts, and looks for what will hurt."""
+    """Counts a data set's rows and looks for problems."""
     met, positives = data.seen(), [getattr(data, part).positives() for part in ("train", "validation", "test")]
     n_positives = sum(len(part.users) for part in positives)
     of_user = sum(np.bincount(part.users, minlength=data.n_users) for part in positives)
@@ -100,9 +100,9 @@ def _problems(data: Dataset, of_user: np.ndarray, relations: list[Relation]) -> 
     problems = [sentence for holds, sentence in checks if holds]
     for relation in relations:
         if relation.items == 1:
-            problems.append(f"{relation.name}: one item alone has it")
+            problems.append(f"{relation.name}: only one item has it")
         elif relation.values == 1:
-            problems.append(f"{relation.name}: all its items have one and the same value, which tells nothing")
+            problems.append(f"{relation.name}: all its items have one and the same value, which carries no information")
         elif relation.single == relation.values:
-            problems.append(f"{relation.name}: no two items share a value, which tells nothing")
+            problems.append(f"{relation.name}: no two items share a value, which carries no information")
     return problems

@@ -1,4 +1,4 @@
-"""Attribute fields: named groups of relations that say something about an item."""
+"""Attribute fields: named groups of relations that describe an item."""
 
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple
@@ -11,11 +11,11 @@ from hkjax.errors import InputError, nearest
 class AttributeFields(NamedTuple):
     """The values of every item in every field.
 
-    The model's entity table holds the items first (row i is item i) and then only those entities
-    that are the value of some field; `entities` maps its rows back to the data set's entity ids.
+    The model's entity table holds the items first (row i is item i), then only the entities that are
+    the value of some field. `entities` maps its rows back to the data set's entity ids.
 
     Attributes:
-        names: the fields' names, n of them.
+        names: names of the n fields.
         item: int32 [values], ascending.
         field: int32 [values], ascending within an item.
         value: int32 [values], row of the entity table.
@@ -45,7 +45,7 @@ def attribute_fields(
         relation_names: the name of each relation id.
 
     Returns:
-        The values; one (item, field, value) is kept once, however many triples say so.
+        The values; one (item, field, value) is kept once, even if several triples state it.
 
     Raises:
         InputError: no field, a field without relations, or an unknown relation.
@@ -71,7 +71,7 @@ def attribute_fields(
 
 
 def _resolve(field: str, relation: int | str, names: Sequence[str]) -> tuple[int, bool]:
-    """Returns the relation's id and whether it is meant inversely."""
+    """Returns the relation's id, and True for its inverse."""
     if isinstance(relation, str):
         inverse, name = relation.startswith("~"), relation.removeprefix("~")
         if name not in names:
@@ -90,7 +90,7 @@ def _resolve(field: str, relation: int | str, names: Sequence[str]) -> tuple[int
 
 
 def field_of_relation(spec: Mapping[str, Sequence[int | str]], relation_names: Sequence[str]) -> np.ndarray:
-    """The field of every relation and, after them, of every inverse relation: int32 [2 * relations]; -1 for none."""
+    """Returns the field of every relation, then of every inverse relation: int32 [2 * relations]; -1 for none."""
     fields = np.full(2 * len(relation_names), -1, np.int32)
     for index, (name, relations) in enumerate(spec.items()):
         for relation in relations:

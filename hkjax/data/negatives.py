@@ -1,4 +1,4 @@
-"""Drawing negatives: for each positive an item that its user never met."""
+"""Draws of negatives: for each positive an item that its user never interacted with."""
 
 import dataclasses
 
@@ -12,11 +12,11 @@ _ROUNDS = 64
 def draw_negatives(data: Dataset, seed: int) -> Dataset:
     """Adds rows of label 0 to every part, as many as it has positives (Wang et al., RippleNet, CIKM 2018).
 
-    A user's negatives are uniform over the items that the user met in no part, all different as far as there are
-    enough; beyond that a positive stays without a negative.
+    A user's negatives are uniform over the items that the user interacted with in no part, and all different.
+    Positives beyond the count of these items get no negative.
 
     Args:
-        data: a data set whose rows are all positives.
+        data: a data set of only positives.
         seed: equal seeds draw equal items.
     """
     random = np.random.default_rng(seed)
@@ -38,7 +38,7 @@ def draw_negatives(data: Dataset, seed: int) -> Dataset:
 
 
 def _draw(users: np.ndarray, met: np.ndarray, n_items: int, random: np.random.Generator) -> np.ndarray:
-    """An item for each row, outside of `met` (user * n_items + item) and different for each row of a user; or -1."""
+    """Draws an item per row, outside of `met` (user * n_items + item), different for each row of a user; or -1."""
     items = np.full(len(users), -1)
     taken = np.unique(met)
     open_rows = np.arange(len(users))
@@ -54,7 +54,7 @@ def _draw(users: np.ndarray, met: np.ndarray, n_items: int, random: np.random.Ge
         items[open_rows[fits]] = keys[fits] % n_items
         taken = np.sort(np.concatenate([taken, keys[fits]]))
         open_rows = open_rows[~fits]
-    for user in np.unique(users[open_rows]):  # Users who met nearly everything.
+    for user in np.unique(users[open_rows]):  # Users who interacted with nearly everything.
         rows = open_rows[users[open_rows] == user]
         own = taken[np.searchsorted(taken, user * n_items) : np.searchsorted(taken, (user + 1) * n_items)] % n_items
         left = random.permutation(np.setdiff1d(np.arange(n_items), own))[: len(rows)]

@@ -1,4 +1,4 @@
-"""Numbering: from the content of the sources, by their own ids, to rows and triples of indices."""
+"""Numbering: from the sources' own ids to rows and triples of indices."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -24,12 +24,12 @@ class Numbered(NamedTuple):
         rows: to be split.
         given: the parts that are given separately, by name.
         triples: int [triples, 3].
-        names: of every index.
+        names: the name of every index.
         fields: the attribute fields.
-        source: of the rows, for messages.
+        source: name of the rows' source, for messages.
         rates: ratings are opinions or labels, not counts.
         dislikes: a row of label 0 is an item that the user disliked; otherwise it is a drawn negative.
-        warnings: what was noticed so far.
+        warnings: remarks so far.
     """
 
     rows: Rows
@@ -44,7 +44,7 @@ class Numbered(NamedTuple):
 
 
 class _Ids(NamedTuple):
-    """The ids of a data set in the order of their indices; an attribute's value is an entity after all these."""
+    """The ids of a data set in the order of their indices; values of attributes are further entities after these."""
 
     users: pa.Array
     items: pa.Array
@@ -101,7 +101,7 @@ def _collect_ids(content: Content) -> _Ids:
 
 
 def _number_knowledge(content: Content, ids: _Ids) -> tuple[np.ndarray, list[pa.Array]]:
-    """The triples of facts and attributes, and the values of each attribute field."""
+    """Returns the triples of facts and attributes, and the values of each attribute field."""
     ends = (ids.entities, ids.relations, ids.entities)
     triples = [np.zeros((0, 3), np.int64)]
     for fact in content.facts:
@@ -133,7 +133,7 @@ def _name_all(content: Content, ids: _Ids, values: list[pa.Array]) -> Names:
 
 
 def _name(ids: pa.Array, names: IdNames | None, default: list[str] | None = None) -> list[str]:
-    """The names of ids; the default, which is the id itself, for those without a name."""
+    """Returns the names of ids; for those without one the default, or else the id."""
     known = ids.to_pylist() if default is None else default
     if names is None:
         return known

@@ -1,11 +1,11 @@
-"""A data set as files: what a work directory keeps, so that its sources are read once, and a change of them is noticed.
+"""A data set as files in a work directory: its sources are read once, and their changes are noticed.
 
 | file | content |
 |---|---|
-| data.json | sizes, fields, warnings; the sources' sizes, times and hashes; the settings that the data follow from |
+| data.json | fields, warnings; the sources' sizes, times and hashes; the settings that determine the data |
 | interactions.parquet | part, user, item, label; parts are train, validation, test and disliked_train, ... |
 | triples.npy, true_field.npy | as in `Dataset` |
-| users.parquet, items.parquet, entities.parquet, relations.parquet | names, in the order of their numbers |
+| users.parquet, items.parquet, entities.parquet, relations.parquet | names, in the order of their indices |
 | SHA256SUMS | sums of all these files |
 """
 
@@ -29,17 +29,17 @@ _PARTS = ("train", "validation", "test")
 
 
 class DamagedDataError(InputError):
-    """What a folder keeps of a data set is not as it was written."""
+    """Damage to a kept data set: a file is missing, or not as it was written."""
 
 
 def save_dataset(data: Dataset, folder: Path, sources: Sequence[Path] = (), settings: str = "") -> None:
-    """Writes a data set into a new folder, or in place of what was there, whole or not at all.
+    """Writes a data set into a folder, whole or not at all; replaces what was there.
 
     Args:
         data: the data set.
         folder: receives the files.
         sources: the files that it was read from.
-        settings: what else it follows from.
+        settings: the settings that determine it.
     """
     with clear_errors(folder):
         _save(data, folder, sources, settings)
@@ -73,7 +73,7 @@ def _save(data: Dataset, folder: Path, sources: Sequence[Path], settings: str) -
 
 
 def load_dataset(folder: Path) -> Dataset:
-    """Reads what `save_dataset` wrote.
+    """Reads a data set written by `save_dataset`.
 
     Raises:
         DamagedDataError: a file is missing, or not as it was written.
@@ -122,10 +122,10 @@ def _damaged(folder: Path, error: Exception) -> DamagedDataError:
 
 
 def is_prepared(folder: Path, settings: str | None = None) -> bool:
-    """Whether the folder holds a data set, of these settings if any are given.
+    """Returns whether the folder holds a data set, with these settings if any are given.
 
     Raises:
-        DamagedDataError: it does, but not as it was written.
+        DamagedDataError: the data set is not as it was written.
     """
     try:
         check_sums(folder)
@@ -135,7 +135,7 @@ def is_prepared(folder: Path, settings: str | None = None) -> bool:
 
 
 def changed_sources(folder: Path, files: Sequence[Path]) -> list[str]:
-    """The files that are not as they were when the data set was read: changed, new or gone."""
+    """Lists the files that changed, appeared or disappeared since the data set was read."""
     old = _read_facts(folder)["sources"]
     now = {str(path.resolve()): path for path in files}
     changed = [name for name in old if name not in now or not _is_same(now[name], old[name])]

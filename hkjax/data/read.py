@@ -49,22 +49,22 @@ def dataset_from_tables(
     """Builds a data set from data frames or files.
 
     Args:
-        interactions: who met what; a source as `hkjax.data.sources.tables` describes.
-        items: one row an item, or None.
+        interactions: interactions of users with items; a source as in `hkjax.data.sources.tables`.
+        items: one row per item, or None.
         triples: sources of the knowledge graph.
         config: how to label and split, and which columns to take.
         seed: seed of the split.
         **sources: `links`, `names`, `validation` and `test`, as in `TablesConfig`.
 
     Raises:
-        InputError: a source is not as it should be.
+        InputError: a source is missing or malformed.
     """
     given = {"interactions": interactions, "items": items, "triples": triples, **sources}
     return assemble(read_tables(given, config.tables), config, seed)
 
 
 def source_files(config: DataConfig) -> list[Path]:
-    """The files that a configuration reads; those that exist."""
+    """Lists the existing files that a configuration reads."""
     tables, folder = config.tables, Path(config.path)
     if config.format == "tables":
         single = (tables.interactions, tables.items, tables.links, tables.names, tables.validation, tables.test)
@@ -75,14 +75,14 @@ def source_files(config: DataConfig) -> list[Path]:
 
 
 def read_tables(sources: Mapping[str, Any], config: TablesConfig) -> Content:
-    """Reads tables into what they say.
+    """Reads the content of tables.
 
     Args:
         sources: by the names of `TablesConfig`; absent, empty or None for none.
         config: names of columns, and the separator.
 
     Raises:
-        InputError: a source is not as it should be.
+        InputError: a source is missing or malformed.
     """
     unknown = {
         **dict.fromkeys(sources.keys() - _SOURCES, _SOURCES),
@@ -91,7 +91,7 @@ def read_tables(sources: Mapping[str, Any], config: TablesConfig) -> Content:
     for name, known in unknown.items():
         raise InputError(f"unknown source or role {name!r}{nearest(name, known)}; known are {', '.join(sorted(known))}")
     if sources.get("interactions") is None or _is_empty(sources["interactions"]):
-        raise InputError("data.tables.interactions: name a table of who met what (--interactions=FILE)")
+        raise InputError("data.tables.interactions: name a table of interactions (--interactions=FILE)")
     interactions, rates = _read_events(sources["interactions"], config, "interactions")
     given = {
         name: _read_events(sources[name], config, name)[0] for name in ("validation", "test") if _has(sources, name)
@@ -138,7 +138,7 @@ def _has(sources: Mapping[str, Any], name: str) -> bool:
 
 
 def _read_events(source: Any, config: TablesConfig, what: str) -> tuple[Events, bool]:
-    """Reads interactions, and whether their ratings are opinions or labels."""
+    """Reads interactions; also returns True if their ratings are opinions or labels."""
     table = read_table(source, config.header, what)
     user, item = (encode(ids(table, require_column(table, role, config.columns))) for role in ("user", "item"))
     if len({*config.columns.values()}) < len(config.columns):
@@ -172,7 +172,7 @@ def _read_items(
 
 
 def _add(names: Mapping[str, IdNames], more: IdNames | None, kinds: Sequence[str]) -> dict[str, IdNames]:
-    """Further names; those that came first stand."""
+    """Adds further names; earlier ones take precedence."""
     merged = dict(names)
     if more is None:
         return merged

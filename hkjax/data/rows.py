@@ -9,12 +9,12 @@ from hkjax.data.config import DataConfig
 from hkjax.data.dataset import Names
 from hkjax.errors import InputError
 
-# Fewer positives than that are probably a mistake.
+# A smaller share of positives is probably a user error.
 _FEW = 0.05
 
 
 class Rows(NamedTuple):
-    """Interactions by numbers: int64 [rows] each; rating float64 or None, time int64 or None."""
+    """Interactions by indices: int64 [rows] each; rating float64 or None, time int64 or None."""
 
     user: np.ndarray
     item: np.ndarray
@@ -22,7 +22,7 @@ class Rows(NamedTuple):
     time: np.ndarray | None
 
     def select(self, kept: np.ndarray) -> "Rows":
-        """The given rows (indices or a mask)."""
+        """Returns the given rows (indices or a mask)."""
         rating, time = (None if column is None else column[kept] for column in (self.rating, self.time))
         return Rows(self.user[kept], self.item[kept], rating, time)
 
@@ -66,7 +66,7 @@ def leave_out(rows: Rows, given: Mapping[str, Rows], n_items: int) -> tuple[Rows
 
 
 def drop_absent_users(rows: Rows, given: Mapping[str, Rows], names: Names) -> tuple[Rows, dict[str, Rows], Names]:
-    """Renumbers the users, without those who have no row."""
+    """Renumbers the users, without those that have no row."""
     present = np.unique(np.concatenate([part.user for part in (rows, *given.values())]))
     rows, *others = (part._replace(user=np.searchsorted(present, part.user)) for part in (rows, *given.values()))
     named = names._replace(users=[names.users[user] for user in present])
@@ -79,16 +79,16 @@ def label_ratings(
     """Labels the rows of several tables by one threshold.
 
     Args:
-        tables: where one has no ratings, its rows are all positives.
-        config: its `threshold`.
-        source: of the first table, for messages.
-        rates: ratings are opinions or labels; without a threshold, counts make every row a positive.
+        tables: the rows; without ratings all of a table are positives.
+        config: its `threshold` and `duplicates`.
+        source: name of the first table, for messages.
+        rates: ratings are opinions or labels, not counts; without a threshold, counts make every row a positive.
 
     Returns:
-        int64 [rows] of each table, 1 for a positive and 0 otherwise; and a remark on what was decided.
+        int64 [rows] of each table, 1 for a positive and 0 otherwise; and a remark on the decision, or None.
 
     Raises:
-        InputError: the threshold leaves no row as a positive, or a label is neither 0 nor 1.
+        InputError: a threshold without ratings, or above every rating.
     """
     known = [rows.rating for rows in tables if rows.rating is not None and rows.rating.size]
     all_positive = [np.ones(len(rows.user), np.int64) for rows in tables]
@@ -122,5 +122,5 @@ def label_ratings(
 
 
 def _upper_quarter(values: np.ndarray) -> float:
-    """The smallest rating in the upper quarter of the scale, ends included."""
+    """Returns the smallest rating in the upper quarter of the scale, ends included."""
     return float(values[values >= values[0] + 0.75 * (values[-1] - values[0])][0])

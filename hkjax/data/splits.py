@@ -12,7 +12,7 @@ from hkjax.errors import InputError
 def split_rows(
     users: np.ndarray, times: np.ndarray | None, positive: np.ndarray, config: DataConfig, n_parts: int, seed: int
 ) -> list[np.ndarray]:
-    """Cuts rows as `config.split` says.
+    """Cuts rows by `config.split`.
 
     Args:
         users: int [rows].
@@ -23,7 +23,7 @@ def split_rows(
         seed: equal seeds give equal splits.
 
     Returns:
-        Row numbers of each part.
+        Row indices of each part.
     """
     ratios = config.ratios[:n_parts]
     if config.split == "temporal":
@@ -43,12 +43,12 @@ def random_split(n_rows: int, ratios: Sequence[float], seed: int) -> list[np.nda
     """Shuffles the rows and cuts them in the given proportions.
 
     Args:
-        n_rows: how many rows there are.
+        n_rows: count of rows.
         ratios: the parts' relative sizes, e.g. (6, 2, 2).
         seed: equal seeds give equal splits.
 
     Returns:
-        One int64 array of row numbers, ascending, per ratio; together every row exactly once.
+        One int64 array of row indices, ascending, per ratio; each row is in exactly one.
     """
     order = np.random.default_rng(seed).permutation(n_rows)
     cuts = np.round(np.cumsum(_fractions(ratios))[:-1] * n_rows).astype(np.int64)
@@ -56,10 +56,10 @@ def random_split(n_rows: int, ratios: Sequence[float], seed: int) -> list[np.nda
 
 
 def per_user_split(users: np.ndarray, ratios: Sequence[float], seed: int) -> list[np.ndarray]:
-    """Shuffles and cuts the rows of each user apart, so that every part holds its part of every user.
+    """Shuffles and cuts each user's rows separately, so that every part holds its share of every user.
 
-    A user's rows are dealt to the parts by rounding the cumulative proportions, so a user with one
-    row keeps it in the part where the rounding puts it (train, for a first ratio above one half).
+    A user's rows are dealt to the parts by rounding the cumulative proportions. A user's only row goes
+    where the rounding puts it (train, for a first ratio above one half).
 
     Args:
         users: int array [rows], the user of each row.
@@ -67,7 +67,7 @@ def per_user_split(users: np.ndarray, ratios: Sequence[float], seed: int) -> lis
         seed: equal seeds give equal splits.
 
     Returns:
-        One int64 array of row numbers, ascending, per ratio.
+        One int64 array of row indices, ascending, per ratio.
     """
     shuffled = np.random.default_rng(seed).permutation(users.size)
     order = shuffled[np.argsort(users[shuffled], kind="stable")]
@@ -83,7 +83,7 @@ def temporal_split(times: np.ndarray, ratios: Sequence[float]) -> list[np.ndarra
     """Cuts the rows in the order of their times [rows] in the given proportions; rows of one time stay together.
 
     Returns:
-        One int64 array of row numbers, ascending, per ratio.
+        One int64 array of row indices, ascending, per ratio.
     """
     ordered = np.sort(times)
     places = np.round(np.cumsum(_fractions(ratios))[:-1] * len(times)).astype(np.int64)
@@ -110,9 +110,9 @@ def _cut_at(times: np.ndarray, bounds: np.ndarray) -> list[np.ndarray]:
 def leave_one_out_split(
     users: np.ndarray, times: np.ndarray | None, positive: np.ndarray, n_parts: int, seed: int
 ) -> list[np.ndarray]:
-    """Leaves each user's last positive for the last part, the one before for the part before, and all else to train.
+    """Puts each user's last positive in the last part, the one before in the part before, and all else in train.
 
-    Without times, a user's last positives are drawn. A user with fewer positives than parts keeps all in train.
+    Without times, a user's last positives are random. A user with fewer positives than parts keeps all in train.
 
     Args:
         users: int [rows].
@@ -135,11 +135,11 @@ def leave_one_out_split(
 
 
 def k_core(users: np.ndarray, items: np.ndarray, positive: np.ndarray, k: int) -> np.ndarray:
-    """The rows, as a mask [rows], whose user and item have k positives each among the rows that are kept.
+    """Returns the k-core as a mask [rows]: user and item of a kept row have k positives each among kept rows.
 
     Args:
         users, items: int [rows].
-        positive: bool [rows], what counts.
+        positive: bool [rows], the rows that count.
         k: at least 1.
     """
     kept = np.ones(len(users), bool)

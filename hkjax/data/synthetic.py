@@ -1,4 +1,4 @@
-"""A generated data set of which it is known which field and which value each user prefers."""
+"""A generated data set with a known preferred field and value of each user."""
 
 import dataclasses
 import math
@@ -21,8 +21,8 @@ class SyntheticConfig(Checked):
         n_fields: attribute fields, each a relation of the graph.
         n_values: values in each field.
         positives: mean number of positive items per user.
-        zipf: exponent of the items' popularity, the r-th item having weight r^-zipf.
-        preference: how much likelier, as a log-odds, an item with the user's preferred value is.
+        zipf: exponent of the items' popularity: the r-th item has weight r^-zipf.
+        preference: log-odds that the user's preferred value adds to an item.
         coverage: the fraction of (item, field) pairs that have a value.
         branching: values per parent in the taxonomy over each field's values.
     """
@@ -41,19 +41,19 @@ class SyntheticConfig(Checked):
 def synthetic_dataset(sizes: SyntheticConfig, config: DataConfig, seed: int) -> Dataset:
     """Generates interactions and a graph.
 
-    Every user prefers one value of one field and meets items by popularity times
+    Every user prefers one value of one field. Positive items are drawn by popularity times
     exp(preference * [the item has that value]). As in RippleNet's data, each positive item comes with
     one negative row: an item drawn uniformly from those that are not positive for the user. Relation j
-    links items to their values of field j; relation n_fields + j links values of field j to their
+    links items to their values of field j. Relation n_fields + j links values of field j to their
     parents in a taxonomy, level by level up to one root.
 
     Args:
         sizes: see `SyntheticConfig`.
         config: how to split; its fields default to one per relation.
-        seed: seed of everything.
+        seed: seed of all draws.
 
     Returns:
-        A data set whose `true_field` holds each user's preferred field.
+        A data set; its `true_field` holds each user's preferred field.
     """
     random = np.random.default_rng(seed)
     n_users, n_items, n_fields = sizes.n_users, sizes.n_items, sizes.n_fields
@@ -91,7 +91,7 @@ def synthetic_dataset(sizes: SyntheticConfig, config: DataConfig, seed: int) -> 
 
 
 def _taxonomy(n_leaves: int, branching: int, relation: int, first: int) -> tuple[np.ndarray, int]:
-    """Links `n_leaves` entities from `first` on to parents, these to theirs, up to one root.
+    """Links `n_leaves` entities from id `first` on to parents, level by level up to one root.
 
     Returns:
         The triples, and the first entity id that is still free.

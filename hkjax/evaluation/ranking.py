@@ -1,4 +1,4 @@
-"""Full ranking: all items that a user has not met in train, in blocks of users on the device."""
+"""Full ranking: all items that a user did not interact with in train, in blocks of users on the device."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
@@ -17,12 +17,12 @@ from hkjax.ops.top_k import top_k
 
 
 class Ranking(NamedTuple):
-    """The top of each user's ranking, and what it is worth.
+    """The top of each user's ranking, and its metrics.
 
     Attributes:
         users: int [users], ascending.
         items: int [users, depth], best first; -1 where none is left.
-        metrics: of `ranking_metrics`, [users] each.
+        metrics: the result of `ranking_metrics`, [users] each.
     """
 
     users: np.ndarray
@@ -41,13 +41,13 @@ def rank_users(
     """Ranks all items for each user who has a relevant one.
 
     Args:
-        recommender, representation: the model and what its `encode` returned.
+        recommender, representation: the model and the result of its `encode`.
         n_items: number of items.
         relevant: the rows to find, e.g. the positives of test; each pair counts once.
-        seen: rows whose items are excluded from their user's ranking, e.g. the positives of train. One that is also
-            relevant can't be found.
-        ks: the cut-offs K; the largest is the depth. Items beyond those that are left, or whose score is not finite,
-            are no hits.
+        seen: rows to exclude from their user's ranking, e.g. the positives of train. A row that is also relevant
+            can't be found.
+        ks: the cut-offs K; the largest is the depth. Places without an item left, or without a finite score, are no
+            hits.
 
     Raises:
         InputError: no row is relevant.
@@ -72,7 +72,7 @@ def _top_hits(
     relevant: tuple[jax.Array, jax.Array],
     excluded: tuple[jax.Array, jax.Array],
 ) -> tuple[jax.Array, jax.Array]:
-    """Whether each of a user's `depth` best items is relevant, and which they are, -1 for none: [users, depth]."""
+    """Returns the hits among each user's `depth` best items, and those items, -1 for none: [users, depth] each."""
     scores = score_all_items(representation, users)
     scores = jnp.where(jnp.isfinite(scores), scores, -jnp.inf)
     scores = scores.at[excluded[0], excluded[1]].set(-jnp.inf, mode="drop")

@@ -17,10 +17,13 @@ Scalar = float | jax.Array | np.ndarray
 
 
 def pointwise(signature: str) -> Callable[[Callable[P, Any]], Callable[P, jax.Array]]:
-    """Makes a function of single points broadcast, and compiles it; c is its last argument.
+    """Decorates a function of single points, whose last argument is c, to broadcast and to be compiled.
 
     Args:
         signature: of the arguments and the result, as in `jnp.vectorize`.
+
+    Raises:
+        ValueError: c is a Python or NumPy scalar that is not positive. A traced c cannot be checked.
     """
 
     def decorate(function: Callable[P, Any]) -> Callable[P, jax.Array]:
@@ -29,12 +32,24 @@ def pointwise(signature: str) -> Callable[[Callable[P, Any]], Callable[P, jax.Ar
 
         @jax.jit
         @functools.wraps(function)
-        def primitive(*args: P.args, **kwargs: P.kwargs) -> jax.Array:
-            *points, c = map(jnp.asarray, names.bind(*args, **kwargs).args)
-            # Integers become floats; a float dtype is kept.
+        def compiled(*args: Any) -> jax.Array:
+            *points, c = map(jnp.asarray, args)
+            # Integers become floats; a float dtype stays what it is.
             dtype = jnp.result_type(*points, 1.0)
             return vectorized(*(x.astype(dtype) for x in points), c.astype(dtype))
+
+        @functools.wraps(function)
+        def primitive(*args: P.args, **kwargs: P.kwargs) -> jax.Array:
+            bound = names.bind(*args, **kwargs).args
+            check_curvature(function.__name__, bound[-1])
+            return compiled(*bound)
 
         return cast(Callable[P, jax.Array], primitive)
 
     return decorate
+
+
+def check_curvature(function: str, c: Any) -> None:
+    """Raises a ValueError if c is a Python or NumPy scalar that is not positive."""
+    if not isinstance(c, jax.Array) and not np.all(np.asarray(c) > 0):
+        raise ValueError(f"{function}: c must be positive, as the curvature is -c; found {c}")

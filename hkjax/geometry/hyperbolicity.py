@@ -1,10 +1,10 @@
-"""How tree-like a graph is: Gromov's hyperbolicity, estimated from sampled distances.
+"""Tree-likeness of a graph: Gromov's hyperbolicity, estimated from sampled distances.
 
 By the four-point condition (Gromov, Hyperbolic groups, 1987), four nodes have delta = (s - m) / 2, where s and m are
 the largest and the second largest of d(a,b) + d(c,d), d(a,c) + d(b,d) and d(a,d) + d(b,c). A graph's delta is the
-largest; it is 0 for a tree. The mean over random quadruples is told beside it, as the largest alone says little of a
-big graph (Adcock, Sullivan, Mahoney: Tree-like structure in large social and information networks, ICDM 2013; Chami et
-al., HGCN, NeurIPS 2019, judge by delta whether hyperbolic space suits a graph).
+largest; it is 0 for a tree. The mean over random quadruples is also reported, because the largest describes a
+big graph poorly (Adcock, Sullivan, Mahoney: Tree-like structure in large social and information networks, ICDM 2013).
+Chami et al. (HGCN, NeurIPS 2019) judge by delta whether hyperbolic space suits a graph.
 """
 
 from typing import NamedTuple
@@ -35,7 +35,7 @@ class Hyperbolicity(NamedTuple):
 
     @property
     def is_tree_like(self) -> bool:
-        """Whether the mean delta is below a twentieth of the mean distance."""
+        """True if the mean delta is below a twentieth of the mean distance."""
         return self.mean < self.distance / 20
 
 

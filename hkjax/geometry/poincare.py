@@ -25,7 +25,7 @@ import jax
 import jax.numpy as jnp
 
 from hkjax.geometry import radial
-from hkjax.geometry._vectorize import Array, Scalar, pointwise
+from hkjax.geometry._vectorize import Array, Scalar, check_curvature, pointwise
 
 
 def margin(dtype: jax.typing.DTypeLike) -> float:
@@ -156,12 +156,17 @@ def midpoint(points: Array, weights: Array, c: Scalar) -> Array:
     return jnp.where((weights < 0).any(), jnp.nan, middle)
 
 
-@functools.partial(jax.jit, static_argnums=2)
 def project(x: Array, c: Scalar, eps: float) -> jax.Array:
     """Moves points outside the ball of radius (1 - eps)/sqrt(c) radially onto its sphere. [..., d] -> [..., d].
 
     A clamp by definition: inside the ball it is the identity.
     """
+    check_curvature("project", c)
+    return _project(x, c, eps)
+
+
+@functools.partial(jax.jit, static_argnums=2)
+def _project(x: Array, c: Scalar, eps: float) -> jax.Array:
 
     def one(x: jax.Array, c: jax.Array) -> jax.Array:
         largest = (1 - eps) / jnp.sqrt(c)

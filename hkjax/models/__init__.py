@@ -1,1 +1,1 @@
-"""Models as `Recommender`s, and the registry that knows them."""
+"""Models as `Recommender`s, and the registry that lists them."""

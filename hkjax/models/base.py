@@ -39,21 +39,21 @@ class ShardedModel(NamedTuple):
 
 
 class FoldIn(NamedTuple, Generic[ParamsT, InputsT, RepresentationT]):
-    """How a model scores users by their histories, and items by their attributes, without training on them.
+    """Functions that score users by their histories, and items by their attributes, without training on them.
 
     Attributes:
         prepare: (params, inputs) -> what the other functions need besides a representation, computed once.
         encode_users: (prepared, representation, items [B, m], weights [B, m], ids [B] or None) -> the representation
             with these B users instead of the trained ones. Item items[b, k] of the history counts weights[b, k] times:
-            1, or 0 for padding; the derivative says what the item contributes. `ids` are trained users, who keep what
+            1, or 0 for padding; the derivative by it is the item's contribution. `ids` are trained users, who keep what
             the model knows of them besides their history.
         score_attributes: (prepared, representation, users [B], items [B], relations [B, k], entities [B, k]) -> [B, k],
-            what each fact (item, relation, entity) contributes to the item's score for that user. A relation of
+            the contribution of each fact (item, relation, entity) to the item's score for that user. Relation
             n_relations + r is r in reverse. None where the model reads no graph.
-        predict_items: (params, inputs, known bool [items]) -> params in which the rows of unknown items follow from
-            their attributes, as those of known items do by a linear map. None where the model reads no graph.
-        score_co_users: (params, inputs, representation, user [], item []) -> [users], what each other user of the item
-            contributes to its score; 0 for those who are not its users. None where the model does not define it.
+        predict_items: (params, inputs, known bool [items]) -> params in which the rows of unknown items are
+            predicted from their attributes, by a linear map fitted to known items. None where the model reads no graph.
+        score_co_users: (params, inputs, representation, user [], item []) -> [users], the contribution of each
+            other user of the item to its score; 0 for those who are not its users. None where it is undefined.
     """
 
     prepare: Callable[[ParamsT, InputsT], Any]
@@ -67,22 +67,22 @@ class Recommender(NamedTuple, Generic[ParamsT, InputsT, RepresentationT]):
     """A model as pure functions, in the manner of optax's GradientTransformation.
 
     Attributes:
-        inputs: pytree of the arrays that nobody trains: graph, histories, attribute fields. `loss` and
+        inputs: pytree of the arrays that are not trained: graph, histories, attribute fields. `loss` and
             `encode` take them as an argument and do not close over them.
         batches: the training examples, in the form that `loss` expects.
         init: (key) -> params.
-        loss: (params, inputs, batch, key) -> (scalar, metrics). `batch` is one of `get_batch`: arrays [B] by
+        loss: (params, inputs, batch, key) -> (scalar, metrics). `batch` comes from `get_batch`: arrays [B] by
             name, with `weight` 0 for padding. The losses of rows enter the scalar by their mean over the B
             rows; `loss` is among the metrics.
-        encode: (params, inputs) -> representation: arrays whose rows are those of users or of items.
+        encode: (params, inputs) -> representation: arrays with a row for each user or item.
         score_pairs: (representation, users [B], items [B]) -> scores [B], logits where they are trained as such.
         score_all_items: (representation, users [B]) -> scores [B, n_items].
         shard: (devices along DATA, devices along ROWS) -> `ShardedModel`; None where devices can divide
             only batches.
-        fold_in: how it scores users never trained, and why it scores as it does; None where it cannot.
-        row_ids: ids of the rows of those parameters that have one for each user, item, entity, ..., by the
-            parameters' names. By them training can start from the parameters of other data. Those of `item` are the
-            items, even if no parameter has that name.
+        fold_in: scores of users never trained, and contributions to scores; None where undefined.
+        row_ids: ids of the rows of parameters with one for each user, item, entity, ..., by the parameters'
+            names. By them training can start from the parameters of other data. Those of `item` are the items,
+            even if no parameter has that name.
 
     Example:
         >>> data = hkjax.synthetic_dataset(hkjax.SyntheticConfig(n_users=40), hkjax.DataConfig(), seed=0)
@@ -108,7 +108,7 @@ def bind(function: Callable[..., Any], config: Any, unpack: Callable[[Any], Any]
     """Turns a function of (config, parameters, ...) into one of (params, ...), computed in full precision.
 
     Args:
-        function: a model's.
+        function: a function of a model.
         config: the model's choices.
         unpack: (params) -> parameters, such as a Flax module's `apply`.
     """
@@ -122,10 +122,10 @@ def bind(function: Callable[..., Any], config: Any, unpack: Callable[[Any], Any]
 
 
 def shard_by_type(inputs: Inputs, tables: Sequence[str]) -> Callable[[int, int], ShardedModel]:
-    """Returns a `Recommender.shard` that divides edges and layouts wherever they stand in the inputs, and nothing else.
+    """Returns a `Recommender.shard` that divides only the edges and layouts of the inputs, at any depth.
 
     Args:
-        inputs: the model's; `Edges` are divided among all devices, `RaggedLayout`s of all users over ROWS.
+        inputs: the model's inputs; `Edges` are divided among all devices, `RaggedLayout`s of all users over ROWS.
         tables: names of the parameters whose rows are divided.
     """
 
@@ -148,10 +148,10 @@ class Picture(NamedTuple):
     """A picture of a trained model, for its report.
 
     Attributes:
-        title: of the picture.
-        name: of its file, without a suffix.
+        title: the picture's title.
+        name: its file's name, without a suffix.
         size: width and height in inches.
-        draw: draws on a matplotlib Figure.
+        draw: the function that draws on a matplotlib Figure.
     """
 
     title: str
@@ -161,11 +161,11 @@ class Picture(NamedTuple):
 
 
 class Insight(NamedTuple):
-    """What only one model's report shows.
+    """The part of a report that only one model has.
 
     Attributes:
-        pictures: drawn beside those that every model has.
-        findings: figures for report.json, by name.
+        pictures: further pictures, besides those that every model has.
+        findings: scalars for report.json, by name.
         learned: sentences on what the model learned, with names.
     """
 
@@ -175,13 +175,13 @@ class Insight(NamedTuple):
 
 
 class Presentation(NamedTuple):
-    """How a report presents a model.
+    """A model's presentation in a report.
 
     Attributes:
         name: the model's name in a configuration.
         title: its name in sentences.
-        insight: (recommender, representation, data) -> what only its report shows.
-        advice: a sentence for a model that is below popularity.
+        insight: (recommender, representation, data) -> the part that only its report has.
+        advice: a sentence for a model that scores below popularity.
     """
 
     name: str

@@ -2,11 +2,11 @@
 
 Both score item j for a user by the sum of W_ij over the user's positives i. ItemKNN: W is the cosine of the items'
 audiences, damped for small ones, over the nearest items of each i (Sarwar et al., WWW 2001). EASE: the ridge regression
-of every item on all others (Steck, WWW 2019, arXiv 1905.03375). "Are We Really Making Much Progress?" (Ferrari Dacrema
-et al., RecSys 2019) says why they belong in every table.
+of every item on all others (Steck, WWW 2019, arXiv 1905.03375). The reason to report both is "Are We Really Making Much
+Progress?" (Ferrari Dacrema et al., RecSys 2019).
 
-They are computed on the host, in blocks of users, of whom each keeps the best unseen items alone: enough to rank, while
-a click-through score of any other item would be meaningless.
+They are computed on the host, in blocks of users. Each user keeps only the best unseen items: enough to rank, while a
+click-through score of any other item would be meaningless.
 """
 
 from collections.abc import Callable
@@ -23,14 +23,14 @@ from hkjax.models.base import Batch, Metrics, Params, Recommender
 _N_NEIGHBOURS = 100
 _SHRINKAGE = 20.0
 _L2 = 200.0
-# EASE inverts a square matrix of the smaller of the two numbers.
+# EASE inverts a square matrix, of users or of items, whichever are fewer.
 _MOST_FOR_EASE = 10_000
 _BLOCK_ENTRIES = 1 << 26
 _N_KEPT = 256
 
 
 def item_knn(data: Dataset) -> Recommender:
-    """ItemKNN on the positives of train: 100 neighbours, c / (|i| |j| + 20) for c common users."""
+    """Builds ItemKNN from the positives of train: 100 neighbours, c / (|i| |j| + 20) for c common users."""
     x = _positives(data)
     length = np.sqrt(np.asarray(x.sum(0)).ravel())
     size = max(1, _BLOCK_ENTRIES // max(1, data.n_items))
@@ -47,7 +47,7 @@ def item_knn(data: Dataset) -> Recommender:
 
 
 def ease(data: Dataset) -> Recommender | None:
-    """EASE on the positives of train with lambda 200; None beyond 10,000 users and items, where it takes too long."""
+    """Builds EASE from the positives of train, lambda 200; None beyond 10,000 users and items, which takes too long."""
     x = _positives(data)
     n_users, n_items = x.shape
     if min(n_users, n_items) > _MOST_FOR_EASE:
@@ -57,8 +57,8 @@ def ease(data: Dataset) -> Recommender | None:
         weights = -inverse / np.diag(inverse)
         np.fill_diagonal(weights, 0)
         return _top_lists(data, lambda users: x[users] @ weights)
-    # P = (X^T X + l)^-1 = (1 - X^T K X) / l with K = (X X^T + l)^-1, of users by users. The scores of items that the
-    # user did not meet, -(x P)_j / P_jj, are (x X^T K X)_j / (l P_jj).
+    # P = (X^T X + l)^-1 = (1 - X^T K X) / l with K = (X X^T + l)^-1, [users, users]. Items that the user did not
+    # interact with score -(x P)_j / P_jj = (x X^T K X)_j / (l P_jj).
     gram = (x @ x.T).toarray()
     inverse = np.linalg.inv(gram + _L2 * np.eye(n_users, dtype=np.float32))
     diagonal = 1 - np.asarray(x.multiply((x.T @ inverse).T).sum(0)).ravel()
@@ -84,7 +84,7 @@ def _largest_of_rows(matrix: sparse.csr_array, k: int) -> sparse.csr_array:
 
 
 def _top_lists(data: Dataset, scores_of: Callable[[np.ndarray], np.ndarray]) -> Recommender:
-    """A recommender that knows the best items of every user that the user met in neither train nor validation.
+    """Builds a recommender of every user's best items, without those interacted with in train or validation.
 
     Args:
         data: the data set.

@@ -1,8 +1,8 @@
-"""LightGCN and BPR-MF: what collaborative filtering reaches without a knowledge graph.
+"""LightGCN and BPR-MF: collaborative filtering without a knowledge graph.
 
-LightGCN is "LightGCN: Simplifying and Powering Graph Convolution Network for Recommendation" (He et
-al., SIGIR 2020, arXiv 2002.02126). Without a layer it is matrix factorisation trained on the BPR
-loss (Rendle et al., UAI 2009, arXiv 1205.2618).
+LightGCN is "LightGCN: Simplifying and Powering Graph Convolution Network for Recommendation" (He et al., SIGIR 2020,
+arXiv 2002.02126). Without layers it is matrix factorisation trained on the BPR loss (Rendle et al., UAI 2009, arXiv
+1205.2618).
 """
 
 import dataclasses
@@ -68,7 +68,7 @@ def lightgcn(config: LightGCNConfig, data: Dataset, batch_size: int) -> Recommen
         }
 
     def layers(params: Params, inputs: dict[str, Any]) -> list[tuple[jax.Array, jax.Array]]:
-        """Users [users, d] and items [items, d] of layers 0 to L."""
+        """Computes users [users, d] and items [items, d] of layers 0 to L."""
         edges, x = inputs["interactions"], [(params["user"], params["item"])]
         for _ in range(config.layers):
             user, item = x[-1]
@@ -78,12 +78,12 @@ def lightgcn(config: LightGCNConfig, data: Dataset, batch_size: int) -> Recommen
         return x
 
     def encode(params: Params, inputs: dict[str, Any]) -> dict[str, jax.Array]:
-        """The mean of all layers: [users, d] and [items, d]."""
+        """Computes the mean of all layers: [users, d] and [items, d]."""
         users, items = zip(*layers(params, inputs), strict=True)
         return {"user": sum(users) / (config.layers + 1), "item": sum(items) / (config.layers + 1)}
 
     def prepare(params: Params, inputs: dict[str, Any]) -> dict[str, jax.Array]:
-        """What a history's items add to layers 1 to L of a user; and a map that predicts layer 0 of a new one."""
+        """Computes what a history's items add to a user's layers 1 to L, and a map that predicts new users' layer 0."""
         edges, items = inputs["interactions"], [item for _, item in layers(params, inputs)]
         scale = 1 / jnp.sqrt(jnp.maximum(jnp.bincount(edges.columns, length=data.n_items), 1))[:, None]
         pooled = spmm(edges.attr, params["item"], edges, data.n_users)
@@ -101,7 +101,7 @@ def lightgcn(config: LightGCNConfig, data: Dataset, batch_size: int) -> Recommen
         weights: jax.Array,
         ids: jax.Array | None,
     ) -> dict[str, jax.Array]:
-        """Layer 0 is the user's own or, of a new one, what a linear map makes of the history's layer 0."""
+        """Encodes users; a linear map predicts layer 0 of new ones from their history's layer 0."""
         length = jnp.maximum(weights.sum(-1, keepdims=True), 1e-12)
 
         def pooled(table: jax.Array) -> jax.Array:

@@ -1,4 +1,4 @@
-"""Baselines without learned embeddings: what a model has to beat before it has learned anything."""
+"""Baselines without learned embeddings: a model has to beat them before it has learned anything."""
 
 import jax
 import jax.numpy as jnp
@@ -15,7 +15,7 @@ def popularity(data: Dataset) -> Recommender:
     """Scores an item by the number of its positives in train.
 
     Its probabilities are a logistic regression on log(1 + count), fitted on the validation part. AUC and ranking are
-    those of the raw count wherever popular items are likelier to be positive there.
+    those of the raw count if popular items are likelier to be positive there.
     """
     return _linear_baseline(data, np.zeros((data.n_users, 0)), _log_counts(data))
 
@@ -23,9 +23,9 @@ def popularity(data: Dataset) -> Recommender:
 def balance_and_popularity(data: Dataset) -> Recommender | None:
     """Adds the user's own balance of labels in train, log((positives + 1) / (negatives + 1)), to `popularity`.
 
-    Where every positive row comes with one negative row and rows are split at random, the balance in train tells
-    something of the balance in test: a leak of the protocol, which a model may exploit unseen. Hence this baseline.
-    Its regression, too, is fitted on the validation part. None where all rows are positives.
+    Where every positive row comes with one negative row and rows are split at random, the balance in train predicts
+    the balance in test. A model may exploit this leak of the protocol unseen. Hence this baseline. Its regression is
+    also fitted on the validation part. None where all rows are positives.
     """
     if data.train.labels.all():
         return None
@@ -39,7 +39,7 @@ def _log_counts(data: Dataset) -> np.ndarray:
 
 
 def _linear_baseline(data: Dataset, user_features: np.ndarray, item_features: np.ndarray) -> Recommender:
-    """A recommender whose logits are a logistic regression on features [users, k] and [items, l]."""
+    """Builds a recommender with a logistic regression on features [users, k] and [items, l] as logits."""
     inputs = {"user": jnp.asarray(user_features, jnp.float32), "item": jnp.asarray(item_features, jnp.float32)}
     weights = _fit(data.validation, user_features, item_features)
     n_user = user_features.shape[1]
@@ -73,6 +73,6 @@ def _linear_baseline(data: Dataset, user_features: np.ndarray, item_features: np
 def _fit(rows: Interactions, user_features: np.ndarray, item_features: np.ndarray) -> np.ndarray:
     features = np.concatenate([user_features[rows.users], item_features[rows.items]], axis=1)
     if rows.labels.min() == rows.labels.max():
-        # Nothing to calibrate on: the features themselves, which is enough for a ranking.
+        # Nothing to calibrate on: the features themselves are enough for a ranking.
         return np.append(0.0, np.ones(features.shape[1]))
     return fit_logistic(features, rows.labels)

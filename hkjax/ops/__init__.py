@@ -1,1 +1,1 @@
-"""What models are made of: sums over edges, lookups and draws, as functions of whole arrays."""
+"""Operations of models: sums over edges, lookups and random draws, as functions of whole arrays."""

@@ -1,11 +1,11 @@
-"""The trilinear form whose partial derivatives are bags of rows, and scores of their members.
+"""A trilinear form: its partial derivatives are bags of rows, and scores of their members.
 
-A member m of a segment s_m has the row i_m of a table, in which k parts of length d lie side by side. With weights w
+A member m of a segment s_m has the row i_m of a table. The row holds k parts of length d side by side. With weights w
 and k vectors v of each segment,
 
     sum_m sum_j  w_mj <v_{s_m j}, t_{i_m j}>
 
-is trilinear. Its derivative by the weights is the members' scores, by the vectors the segments' weighted sums.
+is trilinear. Its derivative by the weights is the members' scores; by the vectors, the segments' weighted sums.
 """
 
 import jax
@@ -18,7 +18,7 @@ from hkjax.ops.segment import PADDING_ROW, sort_ids
 
 
 def _scores(vectors: jax.Array, table: jax.Array, segments: jax.Array, ids: jax.Array, n: int) -> jax.Array:
-    """[members, k] from vectors [segments, k, d] and a table [N, k d]; n members."""
+    """Computes scores [members, k] from vectors [segments, k, d] and a table [N, k d]; n members."""
     del n
 
     def scores(members: tuple[jax.Array, jax.Array]) -> jax.Array:
@@ -29,13 +29,13 @@ def _scores(vectors: jax.Array, table: jax.Array, segments: jax.Array, ids: jax.
 
 
 def _segment_sums(weights: jax.Array, table: jax.Array, segments: jax.Array, ids: jax.Array, n: int) -> jax.Array:
-    """[n, k, d] from weights [members, k] and a table [N, k d]; the segments ascend."""
+    """Computes [n, k, d] from weights [members, k] and a table [N, k d]; the segments ascend."""
     k = weights.shape[1]
     return _add(weights, table, ids, segments, n, ascending=True).reshape(n, k, table.shape[1] // k)
 
 
 def _table_sums(weights: jax.Array, vectors: jax.Array, segments: jax.Array, ids: jax.Array, n: int) -> jax.Array:
-    """[n, k d] from weights [members, k] and vectors [segments, k, d]."""
+    """Computes [n, k d] from weights [members, k] and vectors [segments, k, d]."""
     return _add(weights, _side_by_side(vectors), segments, ids, n, ascending=False)
 
 
@@ -50,7 +50,7 @@ def _table_sums_in_order(
 def _add(
     weights: jax.Array, rows: jax.Array, sources: jax.Array, targets: jax.Array, n: int, ascending: bool
 ) -> jax.Array:
-    """Adds each member's row of [R, k d], scaled, to its target: [n, k d]; whether the targets ascend."""
+    """Adds each member's row of [R, k d], scaled, to its target: [n, k d]. `ascending`: whether the targets ascend."""
 
     def add(total: jax.Array, members: tuple[jax.Array, ...]) -> jax.Array:
         weights, sources, targets = members
@@ -61,7 +61,7 @@ def _add(
 
 
 def _side_by_side(vectors: jax.Array) -> jax.Array:
-    """[n, k, d] as [n, k d]."""
+    """Reshapes [n, k, d] to [n, k d]."""
     return vectors.reshape(len(vectors), vectors.shape[1] * vectors.shape[2])
 
 

@@ -1,10 +1,10 @@
-"""Functions of whole tables where every device holds some of the rows: a few columns at a time.
+"""Functions of whole tables, a few columns at a time, where every device holds some of the rows.
 
-A function that wants all rows of a table gets them for some of the columns, gathered from all devices, then for the
-next columns. No device ever holds a whole table: a gathered part, [rows, ceil(d / r)], is as large as a shard.
+A function of all rows of a table gets some of the columns, gathered from all devices, then the next columns. No device
+ever holds a whole table: a gathered part, [rows, ceil(d / r)], is as large as a shard.
 
-The functions that are passed in take columns of the tables, whichever and however many, with all rows, and after them
-the same columns of the arrays `beside`, which are this device's own. Padding, of rows or columns, is 0.
+The functions that are passed in take any columns of the tables, with all rows, and then the same columns of the arrays
+`beside`, which are this device's own. Padding of rows or columns is 0.
 """
 
 from collections.abc import Callable, Sequence
@@ -38,7 +38,7 @@ def map_columns(function: Callable[..., jax.Array], tables: Arrays, beside: Arra
 
 
 def sum_columns(function: Callable[..., Any], tables: Arrays, beside: Arrays = ()) -> Any:
-    """Applies a function that is a sum over columns; arguments as of `map_columns`, any pytree as result."""
+    """Applies a function that sums over columns, with any pytree as result; arguments as in `map_columns`."""
     if axis_size(ROWS) == 1:
         return function(*tables, *beside)
     part, columns = _with_all_rows(function), _cut_columns(tables, beside)
@@ -55,8 +55,8 @@ def reduce_columns(function: Callable[..., jax.Array], tables: Arrays, beside: A
     """Applies a function of columns on each device, and sums the results over ROWS.
 
     Args:
-        function: as of `map_columns`, to [n, columns].
-        tables, beside: as of `map_columns`.
+        function: as in `map_columns`, to [n, columns].
+        tables, beside: as in `map_columns`.
 
     Returns:
         This device's rows of the sum, [ceil(n / r), d]. The sum over DATA is left to the caller.
@@ -71,7 +71,7 @@ def reduce_columns(function: Callable[..., jax.Array], tables: Arrays, beside: A
 
 
 def _cut_columns(tables: Arrays, beside: Arrays) -> tuple[Any, Any]:
-    """Cuts [..., d] into [parts, ..., ceil(d / r)], without a part that is padding alone."""
+    """Cuts [..., d] into [parts, ..., ceil(d / r)], without a part that is only padding."""
     n_shards = axis_size(ROWS)
 
     def cut(x: jax.Array) -> jax.Array:

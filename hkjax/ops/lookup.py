@@ -1,11 +1,10 @@
-"""Reading tables: their rows by id, weighted sums of rows, inner products with rows.
+"""Lookups in tables: rows by id, weighted sums of rows, inner products with rows.
 
-Each is a function of whole arrays. On a mesh of devices a table stands for this device's rows of it, while ids number
-all rows of the whole table (`hkjax.ops.collectives`). `table[ids]`, `table[:n]` and `jnp.sum(table)`
-would see this device's rows alone: use these functions instead.
+Each is a function of whole arrays. On a mesh of devices a table stands for this device's rows of it, while ids count
+all rows of the whole table (`hkjax.ops.collectives`). `table[ids]`, `table[:n]` and `jnp.sum(table)` would see only
+this device's rows: use these functions instead.
 """
 
-import chex
 import jax
 import jax.numpy as jnp
 
@@ -16,24 +15,25 @@ from hkjax.ops.columns import map_columns, sum_columns
 from hkjax.ops.lowerings import in_order
 from hkjax.ops.lowerings.table import by_platform
 from hkjax.ops.segment import segment_sum
+from hkjax.shapes import check_integers, check_rank, check_same_shape
 
 
 def num_local_rows(n: int) -> int:
-    """How many rows of a table of n rows this device holds: all n on one device."""
+    """Returns how many rows of a table of n rows this device holds: all n on one device."""
     return -(-n // axis_size(ROWS))
 
 
 def padded_size(n: int) -> int:
-    """n rounded up to a multiple of the devices that tables are divided among: n on one device."""
+    """Rounds n up to a multiple of the devices that tables are divided among: n on one device."""
     return num_local_rows(n) * axis_size(ROWS)
 
 
 def local_rows(x: jax.Array, fill: int = 0) -> jax.Array:
-    """This device's rows of an array [n, ...] that every device has whole.
+    """Returns this device's rows of an array [n, ...] that every device has whole.
 
     Args:
         x: [n, ...].
-        fill: what pads the rows past the last.
+        fill: the padding value of rows past the last.
 
     Returns:
         [num_local_rows(n), ...]; x itself on one device.
@@ -46,18 +46,18 @@ def local_rows(x: jax.Array, fill: int = 0) -> jax.Array:
 
 
 def leading_rows(table: jax.Array, n: int) -> jax.Array:
-    """The first n rows of a table [rows, d], as a table of its own."""
+    """Returns the first n rows of a table [rows, d], as a table of its own."""
     return map_columns(lambda table: local_rows(table[:n]), [table])
 
 
 def take_rows(table: jax.Array, ids: jax.Array) -> jax.Array:
-    """The rows of a table [rows, d] with the given ids [...], which must be in range: [..., d]."""
-    chex.assert_rank(table, 2)
-    chex.assert_type(ids, int)
+    """Reads the rows of a table [rows, d] with the given ids [...], which must be in range: [..., d]."""
+    check_rank("take_rows", 2, table=table)
+    check_integers("take_rows", ids=ids)
     n_shards = axis_size(ROWS)
     if n_shards == 1:
         return _take(table, ids)
-    # Each device reads the rows that it holds, for all devices' ids; the sum sends each row to whoever asked for it.
+    # Each device reads the rows that it holds, for all devices' ids; the sum sends each row to its reader.
     wanted = all_gather(ids.reshape(-1)) - jax.lax.axis_index(ROWS) * table.shape[0]
     held = (wanted >= 0) & (wanted < table.shape[0])
     rows = jnp.where(held[:, None], _take(table, jnp.clip(wanted, 0, table.shape[0] - 1)), 0)
@@ -65,7 +65,7 @@ def take_rows(table: jax.Array, ids: jax.Array) -> jax.Array:
 
 
 def _add_as_they_come(table: jax.Array, ids: jax.Array, rows: jax.Array) -> jax.Array:
-    """The transpose of reading a table's rows: adds up rows [n, d] by their ids [n], [rows of the table, d]."""
+    """Adds up rows [n, d] by their ids [n], as a table [rows, d]: the transpose of reading its rows."""
     return jnp.zeros_like(table).at[ids].add(rows)
 
 
@@ -78,16 +78,16 @@ _take = with_transpose(lambda table, ids: table[ids], _add_back)
 
 
 def take_whole(x: jax.Array, ids: jax.Array) -> jax.Array:
-    """The numbers or rows with the given ids [...] of an array [n] or [n, d] that every device has whole.
+    """Reads the entries with the given ids [...] of an array [n] or [n, d] that every device has whole.
 
-    Past its end, the last.
+    An id past the end reads the last entry.
     """
-    chex.assert_rank(x, {1, 2})
+    check_rank("take_whole", {1, 2}, x=x)
     return _take(x, jnp.minimum(ids, len(x) - 1))
 
 
 def bag(table: jax.Array, ids: jax.Array, weights: jax.Array, segments: jax.Array, n: int) -> jax.Array:
-    """Weighted sums of rows, one sum a segment: torch's EmbeddingBag.
+    """Computes weighted sums of rows, one for each segment: torch's EmbeddingBag.
 
     Args:
         table: [rows, d].
@@ -99,30 +99,32 @@ def bag(table: jax.Array, ids: jax.Array, weights: jax.Array, segments: jax.Arra
     Returns:
         [n, d].
     """
-    chex.assert_rank(table, 2)
-    chex.assert_equal_shape([ids, weights, segments])
-    # Columns of all rows are sent to every device: where members are few, their rows, of at most two devices' size.
+    check_rank("bag", 2, table=table)
+    check_same_shape("bag", ids=ids, weights=weights, segments=segments)
+    # `map_columns` sends all rows to every device. If members are few, only their rows, at most two shards, are sent.
     if axis_size(ROWS) > 1 and ids.size * axis_size(ROWS) <= 2 * table.shape[0]:
         return segment_sum(weights[:, None] * take_rows(table, ids), segments, n)
     return map_columns(lambda table: segment_sums(weights[:, None], table, segments, ids, n=n)[:, 0], [table])
 
 
 def segment_scores(vectors: jax.Array, table: jax.Array, ids: jax.Array, segments: jax.Array) -> jax.Array:
-    """Inner products of the members' rows with vectors of their segments.
+    """Computes inner products of the members' rows with vectors of their segments.
 
     Args:
         vectors: [segments, k, d].
-        table: [rows, k d], k rows of d numbers side by side.
+        table: [rows, k d], k rows of length d side by side.
         ids: int [members].
         segments: int [members], ascending.
 
     Returns:
-        [members, k], entry (i, j) the product of the j-th part of row ids[i] with vectors[segments[i], j].
+        [members, k]; entry (i, j) is the product of the j-th part of row ids[i] with vectors[segments[i], j].
     """
-    chex.assert_rank([vectors, table, ids, segments], [3, 2, 1, 1])
-    chex.assert_equal_shape([ids, segments])
+    check_rank("segment_scores", 3, vectors=vectors)
+    check_rank("segment_scores", 2, table=table)
+    check_rank("segment_scores", 1, ids=ids, segments=segments)
+    check_same_shape("segment_scores", ids=ids, segments=segments)
     _, k, d = vectors.shape
-    chex.assert_axis_dimension(table, 1, k * d)
+    assert table.shape[1] == k * d, f"segment_scores: table {list(table.shape)} for vectors {list(vectors.shape)}"
 
     def scores(table: jax.Array, vectors: jax.Array) -> jax.Array:
         return member_scores(vectors, table.reshape(len(table), k * table.shape[2]), segments, ids, n=ids.size)
@@ -131,5 +133,5 @@ def segment_scores(vectors: jax.Array, table: jax.Array, ids: jax.Array, segment
 
 
 def square_norm(table: jax.Array) -> jax.Array:
-    """The sum of all squared entries of a table [rows, d]."""
+    """Computes the sum of all squared entries of a table [rows, d]."""
     return psum(jnp.sum(table**2), ROWS)

@@ -1,4 +1,4 @@
-"""Messages alpha h + beta t + gamma r along edges, by coefficients that follow from inner products."""
+"""Messages alpha h + beta t + gamma r along edges, with coefficients that follow from inner products."""
 
 from collections.abc import Callable
 from typing import NamedTuple
@@ -22,7 +22,7 @@ class Gram(NamedTuple):
 
 
 class Coefficients(NamedTuple):
-    """Of vectors alpha h + beta t + gamma r; arrays of one shape."""
+    """Coefficients of vectors alpha h + beta t + gamma r; arrays of one shape."""
 
     alpha: jax.Array
     beta: jax.Array
@@ -34,25 +34,25 @@ CoefficientsOf = Callable[[Gram], Coefficients]
 
 
 def edge_coefficients(coefficients_of: CoefficientsOf, gram: Gram) -> Coefficients:
-    """Applies `coefficients_of` to many edges, arrays [edges]; the reverse pass computes what lies between again.
+    """Applies `coefficients_of` to many edges, arrays [edges]; the reverse pass computes the intermediates again.
 
-    The intermediates would take more memory, and more time to read, than their arithmetic takes.
+    Stored, they would take memory, and reading them more time than their arithmetic.
     """
     check_same_shape("edge_coefficients", **gram._asdict())
     return map_rows(jax.checkpoint(coefficients_of), gram)
 
 
 def row_messages(coefficients_of: CoefficientsOf, h: jax.Array, t: jax.Array, r: jax.Array) -> jax.Array:
-    """The messages of edges from the rows of their heads, tails and relations: arrays [edges, d]."""
+    """Computes the messages of edges from the rows of their heads, tails and relations: arrays [edges, d]."""
     return combine_rows(edge_coefficients(coefficients_of, row_gram(h, t, r)), h, t, r)
 
 
 def row_gram(h: jax.Array, t: jax.Array, r: jax.Array) -> Gram:
-    """The Gram matrices [edges] of rows [edges, d]."""
+    """Computes the Gram matrices [edges] of rows [edges, d]."""
     return Gram(*(row_dot(a, b) for a, b in ((h, h), (t, t), (r, r), (h, t), (h, r), (t, r))))
 
 
 def combine_rows(coefficients: Coefficients, h: jax.Array, t: jax.Array, r: jax.Array) -> jax.Array:
-    """alpha h + beta t + gamma r: [edges, d] from coefficients [edges] and rows [edges, d]."""
+    """Computes alpha h + beta t + gamma r: [edges, d] from coefficients [edges] and rows [edges, d]."""
     alpha, beta, gamma = (x[:, None] for x in coefficients)
     return alpha * h + beta * t + gamma * r

@@ -2,7 +2,6 @@
 
 from typing import Any, NamedTuple
 
-import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -12,16 +11,17 @@ from hkjax.ops.lowerings.threefry import random_bits
 from hkjax.ops.sampling import multiply_high
 from hkjax.ops.segment import Ragged, offsets
 from hkjax.ops.sparse import Edges
+from hkjax.shapes import check_integers, check_rank
 
 
 class Draw(NamedTuple):
-    """Neighbours of some nodes.
+    """Drawn neighbours of some nodes.
 
     Attributes:
-        ids: int32 [nodes, k]; any ids where none was drawn.
-        attr: what the edges to them carry, int32 [nodes, k], or None.
-        present: bool [nodes, k], where one was drawn.
-        expected: [nodes, 1], how many are drawn on average.
+        ids: int32 [nodes, k]; arbitrary where none was drawn.
+        attr: attributes of the edges to them, int32 [nodes, k], or None.
+        present: bool [nodes, k]; true where one was drawn.
+        expected: [nodes, 1], the expected number of drawn ones.
     """
 
     ids: jax.Array
@@ -30,11 +30,11 @@ class Draw(NamedTuple):
     expected: jax.Array
 
     def mean(self, values: jax.Array) -> jax.Array:
-        """The mean over what was drawn of values [nodes * k, d]: [nodes, d], 0 where nothing was."""
+        """Computes the mean over drawn neighbours of values [nodes * k, d]: [nodes, d], 0 where none was drawn."""
         return self._sum(values) / jnp.maximum(self.present.sum(axis=1, keepdims=True), 1)
 
     def unbiased_mean(self, values: jax.Array) -> jax.Array:
-        """An estimate of the mean over all neighbours from values [nodes * k, d]: [nodes, d], 0 without neighbours."""
+        """Estimates the mean over all neighbours from values [nodes * k, d]: [nodes, d], 0 without neighbours."""
         return self._sum(values) / jnp.where(self.expected > 0, self.expected, 1).astype(values.dtype)
 
     def _sum(self, values: jax.Array) -> jax.Array:
@@ -42,31 +42,31 @@ class Draw(NamedTuple):
 
 
 def make_neighbours(edges: Edges, n_rows: int) -> Ragged:
-    """The columns that each of n_rows rows has an edge to; shares their array with the edges."""
+    """Lists the columns that each of n_rows rows has an edge to; the edges share the array."""
     attr = None if edges.attr is None else _narrow(np.asarray(edges.attr))
     return Ragged(*_offsets_on_device(np.asarray(edges.rows), n_rows), edges.columns, attr)
 
 
 def make_neighbours_transposed(edges: Edges, n_columns: int) -> Ragged:
-    """The rows that have an edge to each of n_columns columns."""
+    """Lists the rows that have an edge to each of n_columns columns."""
     attr = None if edges.attr is None else _narrow(np.asarray(edges.attr)[np.asarray(edges.csc_order)])
     return Ragged(*_offsets_on_device(np.asarray(edges.columns), n_columns), edges.csc_rows, attr)
 
 
 def draw_neighbours(key: jax.Array, neighbours: Ragged, nodes: jax.Array, k: int, keep: float = 1.0) -> Draw:
-    """Draws at most k neighbours of each node, each with the probability min(keep, k / how many there are).
+    """Draws at most k of a node's m neighbours, each with probability min(keep, k / m).
 
-    A node's list is cut into parts of one length, k parts or as many as are 1 / keep long, and one neighbour of each
-    is drawn (stratified sampling). Probabilities are exact up to the number of neighbours / 2^32.
+    A node's list is cut into k equal parts or into parts of length 1 / keep, and one neighbour of each part is drawn
+    (stratified sampling). Probabilities are exact up to m / 2^32.
 
     Args:
-        key: PRNG key. Devices draw their own.
-        neighbours: of all nodes.
-        nodes: ids, int [n].
+        key: PRNG key; each device draws its own.
+        neighbours: lists of all nodes.
+        nodes: int [n].
         k: at least 1.
-        keep: in (0, 1]; where it is 1 and there are k neighbours or fewer, all are drawn.
+        keep: in (0, 1]; if it is 1, all of k or fewer neighbours are drawn.
     """
-    chex.assert_rank(nodes, 1)
+    check_rank("draw_neighbours", 1, nodes=nodes)
     length, i = neighbours.length[nodes][:, None], jnp.arange(k, dtype=jnp.int32)
     words = random_bits(device_key(key), (nodes.size, k))
     within = multiply_high(words, length.astype(jnp.uint32)).astype(jnp.int32)
@@ -84,11 +84,12 @@ def draw_neighbours(key: jax.Array, neighbours: Ragged, nodes: jax.Array, k: int
 
 
 def is_neighbour(neighbours: Ragged, nodes: jax.Array, ids: jax.Array) -> jax.Array:
-    """Whether each node has its ids as neighbours: bool [n, k] of nodes [n] and ids [n, k].
+    """Tests whether ids [n, k] are neighbours of their nodes [n]: bool [n, k].
 
-    By bisection; every node's neighbours must ascend.
+    Uses bisection: every node's neighbours must ascend.
     """
-    chex.assert_rank([nodes, ids], [1, 2])
+    check_rank("is_neighbour", 1, nodes=nodes)
+    check_rank("is_neighbour", 2, ids=ids)
     low = jnp.broadcast_to(neighbours.start[nodes][:, None], ids.shape)
     end = low + neighbours.length[nodes][:, None]
 
@@ -98,15 +99,15 @@ def is_neighbour(neighbours: Ragged, nodes: jax.Array, ids: jax.Array) -> jax.Ar
         passed = (low < high) & (neighbours.values.at[middle].get(mode="clip") < ids)
         return jnp.where(passed, middle + 1, low), jnp.where(passed, high, middle)
 
-    # As often as the longest list of these nodes asks for.
+    # The longest list of these nodes sets the number of rounds.
     found, _ = jax.lax.while_loop(lambda bounds: jnp.any(bounds[0] < bounds[1]), halve, (low, end))
     return (found < end) & (neighbours.values.at[found].get(mode="clip") == ids)
 
 
 def _narrow(attr: np.ndarray) -> jax.Array:
-    """In as few bytes as its numbers need: every device holds them for all edges."""
-    chex.assert_type(attr, int)
-    assert attr.min(initial=0) >= 0, f"edges carry numbers from 0 on, found {attr.min()}"
+    """Converts to the smallest integer type: every device holds the attributes of all edges."""
+    check_integers("make_neighbours", attr=attr)
+    assert attr.min(initial=0) >= 0, f"make_neighbours: attributes of edges must be at least 0, found {attr.min()}"
     return jax.device_put(attr.astype(np.min_scalar_type(attr.max(initial=0))))
 
 

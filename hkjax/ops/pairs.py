@@ -1,10 +1,9 @@
-"""Inner products of many pairs of rows, and sums of their gradients, without a copy of all rows where it can be."""
+"""Inner products of many pairs of rows, and sums of their gradients, without a copy of all rows where possible."""
 
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any
 
-import chex
 import jax
 import jax.numpy as jnp
 
@@ -18,30 +17,32 @@ from hkjax.ops.lowerings.threefry import random_bits, unpack_bits
 from hkjax.ops.rows import row_dot
 from hkjax.ops.sparse import PADDING_ROW, Edges, local_sddmm
 from hkjax.precision import sum_dtype
+from hkjax.shapes import check_prefix, check_rank, check_same_shape, check_suffix
 
 _BLOCK = 8
 
 
 def score_samples(rows: jax.Array, tables: Sequence[jax.Array], ids: jax.Array) -> list[jax.Array]:
-    """Inner products of each row with the rows of the same ids in some tables.
+    """Computes inner products of each row with sampled rows of some tables.
 
     Args:
         rows: [B, d].
         tables: arrays [N, d].
-        ids: int [B, K].
+        ids: int [B, K], the samples of each row, the same in all tables.
 
     Returns:
-        [B, K] of each table; float32 of rows and tables in bfloat16, whose gradients are sums in float32, rounded.
+        [B, K] of each table. For bfloat16, scores are float32, and gradients are rounded after sums in float32.
     """
-    chex.assert_rank([rows, ids, *tables], 2)
-    chex.assert_equal_shape_prefix([rows, ids], 1)
-    chex.assert_equal_shape_suffix([rows, *tables], 1)
-    chex.assert_equal_shape(tables)
+    named = {f"tables[{t}]": table for t, table in enumerate(tables)}
+    check_rank("score_samples", 2, rows=rows, ids=ids, **named)
+    check_prefix("score_samples", rows=rows, ids=ids)
+    check_suffix("score_samples", rows=rows, **named)
+    check_same_shape("score_samples", **named)
 
     def scores(*arrays: jax.Array) -> jax.Array:
         *tables, rows = arrays
         score = _score_small if len(tables[0]) <= one_hot.MOST_ROWS else _score
-        # Side by side, the rows of one id are read at once. The primitive is a form of one array, not of several.
+        # Side by side, the rows of one id are read at once, and the primitive needs only one array.
         return score(rows, jnp.concatenate(tables, axis=1), ids, n=ids.shape[0])
 
     found = sum_columns(scores, tables, [rows])
@@ -49,15 +50,15 @@ def score_samples(rows: jax.Array, tables: Sequence[jax.Array], ids: jax.Array) 
 
 
 def pair_gram(x: jax.Array, pairs: Edges) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """|a|^2, <a, b> and |b|^2 of the rows a and b of x [N, d] at the ends of each pair: three arrays [pairs]."""
-    chex.assert_rank(x, 2)
+    """Computes |a|^2, <a, b> and |b|^2 of the rows a, b of x [N, d] at the ends of each pair: three arrays [pairs]."""
+    check_rank("pair_gram", 2, x=x)
     ends = jnp.stack([pairs.rows, pairs.columns])
     aa, bb = take_whole(all_gather(jnp.sum(x**2, axis=-1)), ends)
     return aa, sum_columns(lambda x: local_sddmm(x, x, pairs), [x]), bb
 
 
 def half_pair_gram(key: jax.Array, x: jax.Array, pairs: Edges) -> tuple[jax.Array, jax.Array, jax.Array]:
-    """`pair_gram` over a random half of the dimensions: each counts with probability 1/2, drawn anew for each pair."""
+    """Computes `pair_gram` over about half of the dimensions: each pair draws its own, with probability 1/2 each."""
     d, n_pairs = x.shape[-1], pairs.rows.shape[0]
     bits = random_bits(device_key(key), (n_pairs, -(-d // 32)))
 
@@ -72,14 +73,14 @@ def half_pair_gram(key: jax.Array, x: jax.Array, pairs: Edges) -> tuple[jax.Arra
 def masked_gram(
     x: jax.Array, first: jax.Array, second: jax.Array, order: jax.Array, bits: jax.Array, dimensions: jax.Array
 ) -> jax.Array:
-    """|a|^2, <a, b> and |b|^2 of the rows a = x[first], b = x[second], over the dimensions whose bits are set.
+    """Computes |a|^2, <a, b> and |b|^2 of the rows a = x[first], b = x[second], over the dimensions whose bits are set.
 
     Args:
         x: columns of a table, with all its rows, [N, d].
         first, second: int [pairs]; the first ascend.
         order: int [pairs], the pairs in ascending order of the second.
-        bits: uint32 [pairs, words]; bit k of word w says whether dimension 32 w + k counts.
-        dimensions: int [d], which of the table's dimensions the columns are.
+        bits: uint32 [pairs, words]; bit k of word w is set if dimension 32 w + k counts.
+        dimensions: int [d], the columns' indices in the table.
 
     Returns:
         [pairs, 3].
@@ -113,7 +114,7 @@ def _row_sums(weights: jax.Array, table: jax.Array, ids: jax.Array, n: int) -> j
 
     tables = jnp.split(table, weights.shape[2], axis=1)
     total = jnp.zeros((n, tables[0].shape[1]), sum_dtype(weights.dtype, table.dtype))
-    # One table after the other, each of which may fit the cache.
+    # One table after the other: each may fit the cache.
     for t, each in enumerate(tables):
         total, _ = jax.lax.scan(partial(add, each), total, (_column_blocks(weights[..., t]), _column_blocks(ids)))
     return total
@@ -130,7 +131,7 @@ def _table_sums(weights: jax.Array, rows: jax.Array, ids: jax.Array, n: int) -> 
 
 
 def _make_form(name: str, of_small_tables: bool) -> tuple[Callable[..., jax.Array], ...]:
-    """The form's three derivatives, of which the first is the scores; only small tables are multiplied whole."""
+    """Makes the form's three derivatives, the scores first; only small tables are multiplied whole."""
 
     def offered(**ways: Callable[..., jax.Array]) -> dict[str, Callable[..., jax.Array]]:
         names = {"gathered": "gathered", "in_order": "in order", "one_hot": "one-hot products"}
@@ -150,14 +151,14 @@ _score_small, _small_row_sums, _small_table_sums = _make_form("score_small", Tru
 
 
 def _column_blocks(x: jax.Array) -> jax.Array:
-    """Columns of x [B, K] in blocks, [blocks, 8, B], padded with 0."""
+    """Cuts the columns of x [B, K] into blocks, [blocks, 8, B], padded with 0."""
     n, n_columns = x.shape
     return jnp.pad(x.T, ((0, -n_columns % _BLOCK), (0, 0))).reshape(-(-n_columns // _BLOCK), _BLOCK, n)
 
 
-# After the form's two come the pairs, as in `masked_gram`.
+# After the form's two arguments come the pairs, as in `masked_gram`.
 def _masked_products(x: jax.Array, y: jax.Array, *pairs: jax.Array, n: int) -> jax.Array:
-    """The symmetric bilinear form whose value at y = x is `masked_gram`."""
+    """Computes the symmetric bilinear form that equals `masked_gram` at y = x."""
     del n
     first, second, _, bits, dimensions = pairs
 

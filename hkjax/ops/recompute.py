@@ -1,7 +1,7 @@
-"""Rematerialisation: which values the reverse pass keeps, and which it computes again.
+"""Rematerialisation: the values that the reverse pass keeps, and those that it computes again.
 
-Operations mark what is costly to compute and cheap to keep: sums over edges, scalars of edges, squares of rows. A model
-only says that a function is to be recomputed.
+Operations mark values that are costly to compute and cheap to keep: sums over edges, scalars of edges, squares of rows.
+A model only chooses functions to recompute.
 """
 
 from collections.abc import Callable
@@ -28,5 +28,5 @@ def recompute(function: Callable[P, R]) -> Callable[P, R]:
 
 def scan_recomputed(step: Callable[[Any, Any], tuple[Any, Any]], carry: Any, xs: Any, length: int) -> tuple[Any, Any]:
     """Runs `jax.lax.scan`, and makes the reverse pass compute each step again, except what `keep` marked."""
-    # Inside a loop the compiler merges no expressions across iterations, so that nothing must prevent it.
+    # Inside a loop the compiler merges no expressions across iterations: nothing must prevent it.
     return jax.lax.scan(jax.checkpoint(step, prevent_cse=False, policy=_POLICY), carry, xs, length=length)

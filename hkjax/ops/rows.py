@@ -1,4 +1,4 @@
-"""Rows of numbers: inner products, lengths, and values that a compiler is to compute once."""
+"""Functions of rows: inner products, lengths, and values that a compiler should compute once."""
 
 import jax
 import jax.numpy as jnp
@@ -11,18 +11,18 @@ from hkjax.precision import sum_dtype
 
 
 def row_dot(a: jax.Array, b: jax.Array) -> jax.Array:
-    """Inner products along the last axis: [..., d] and [..., d] to [...]; of bfloat16, sums in float32."""
+    """Computes inner products along the last axis: [..., d] and [..., d] to [...]; bfloat16 is summed in float32."""
     dtype = sum_dtype(a.dtype, b.dtype)
     return _row_dot.bind(*jnp.broadcast_arrays(a.astype(dtype), b.astype(dtype)))
 
 
 def broadcast_rows(scales: jax.Array, d: int) -> jax.Array:
-    """Repeats a number d times along a last axis: [...] to [..., d]."""
+    """Repeats a scalar d times along a last axis: [...] to [..., d]."""
     return _repeat.bind(scales, d=d)
 
 
 def l2_normalize(x: jax.Array) -> jax.Array:
-    """Scales rows to length 1; rows of length below 1e-12 are divided by that instead. [..., d] -> [..., d]."""
+    """Scales rows to length 1; rows shorter than 1e-12 are divided by 1e-12 instead. [..., d] -> [..., d]."""
     square = keep(row_dot(x, x))
     long = square > 1e-24
     return x * broadcast_rows(1 / jnp.where(long, jnp.sqrt(jnp.where(long, square, 1)), 1e-12), x.shape[-1])

@@ -1,7 +1,7 @@
-"""Random draws on the device: negatives and dropout. Subsets of edges are `hkjax.ops.subset`.
+"""Random draws on the device: negatives and dropout. Subsets of edges are in `hkjax.ops.subset`.
 
-Negatives do not depend on the number of devices: the number of each example seeds its draws. Dropout is drawn by the
-devices that hold a table's rows.
+Negatives do not depend on the number of devices: the id of each example seeds its draws. The devices that hold a
+table's rows draw its dropout.
 """
 
 import jax
@@ -19,12 +19,12 @@ from hkjax.ops.segment import Ragged, make_ragged
 
 
 def make_histories(users: np.ndarray, items: np.ndarray, n_users: int) -> Ragged:
-    """The items of each user, on the device: int32 lists from int arrays [interactions]; items keep their order."""
+    """Groups items by user, on the device: int32 lists from int arrays [interactions]; items keep their order."""
     return jax.tree.map(lambda x: jax.device_put(x.astype(np.int32)), make_ragged(users, items, n_users))
 
 
 def make_exclusions(users: np.ndarray, items: np.ndarray, n_users: int, n_items: int) -> Ragged:
-    """The histories, each with ascending items, that `sample_negatives` avoids.
+    """Makes the histories, each with ascending items, that `sample_negatives` avoids.
 
     Raises:
         InputError: a user has every item, so that nothing is left to draw.
@@ -47,10 +47,9 @@ def sample_negatives(
 
     Args:
         key: PRNG key.
-        exclusions: items not to draw, of `make_exclusions`.
+        exclusions: items not to draw, from `make_exclusions`.
         users: int [B].
-        examples: int [B], numbers by which the draws differ, so that a device draws for its part of a batch what one
-            device would draw for the whole.
+        examples: int [B], ids that seed the draws: the draws of a row are the same however devices divide a batch.
         n_draws: draws per user, with replacement.
         n_items: number of items.
 
@@ -64,17 +63,17 @@ def sample_negatives(
 
 
 def draw_ids(key: jax.Array, n_draws: int, n: int) -> jax.Array:
-    """Draws numbers below n with replacement, uniformly up to n / 2^32: int32 [n_draws]. Devices draw their own."""
+    """Draws ids below n with replacement, uniformly up to n / 2^32: int32 [n_draws]. Each device draws its own."""
     return multiply_high(random_bits(device_key(key), (n_draws,)), jnp.uint32(n)).astype(jnp.int32)
 
 
 def draw_pool(key: jax.Array, n_draws: int, n: int) -> jax.Array:
-    """`draw_ids` for a whole batch: of n_draws numbers, each device draws the part that its rows share."""
+    """Draws n_draws ids for a whole batch by `draw_ids`: each device draws a part, which its rows share."""
     return draw_ids(key, -(-n_draws // n_devices()), n)
 
 
 def multiply_high(a: jax.Array, b: jax.Array) -> jax.Array:
-    """The high words of products: floor(a b / 2^32) of uint32 arrays."""
+    """Computes the high words of products: floor(a b / 2^32) of uint32 arrays."""
     a1, a0, b1, b0 = a >> 16, a & 0xFFFF, b >> 16, b & 0xFFFF
     middle = a1 * b0 + (a0 * b0 >> 16)
     return a1 * b1 + (middle >> 16) + (a0 * b1 + (middle & 0xFFFF) >> 16)
@@ -98,19 +97,19 @@ def dropout(key: jax.Array, x: jax.Array, rate: float) -> jax.Array:
     Args:
         key: PRNG key.
         x: [rows, d].
-        rate: in [0, 1), rounded to 1/65536: two entries share a word of random bits, so that half as many are drawn.
+        rate: in [0, 1), rounded to 1/65536: two entries share a random word, so that half as many are drawn.
 
     Returns:
         [rows, d].
     """
     threshold = min(round(rate * 65536), 65535)
     kept = _random_halves(rows_key(key), x.shape) >= threshold
-    # Both the result and the gradient are read several times, and each time their words would be computed again.
+    # Result and gradient are read several times; each time their random words would be computed again.
     return materialize(jnp.where(kept, materialize(x) / (1 - threshold / 65536), 0))
 
 
 def _random_halves(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
-    """Random integers below 2^16, uint32 [n, d]: in each row the words' low halves, then their high ones."""
+    """Draws integers below 2^16, uint32 [n, d]: in each row the words' low halves, then their high ones."""
     n_words = -(-shape[1] // 2)
 
     def of_words(data: jax.Array) -> jax.Array:

@@ -18,7 +18,7 @@ class Ragged(NamedTuple):
     Attributes:
         start, length: int32 [lists], where each list lies.
         values: [members].
-        attr: what members carry besides, such as ids of relations; [members], or None.
+        attr: an attribute of the members, such as relation ids; [members], or None.
     """
 
     start: Any
@@ -27,13 +27,13 @@ class Ragged(NamedTuple):
     attr: Any = None
 
     def of(self, k: int) -> tuple[Any, ...]:
-        """Values of list k and, if members carry something, that; on the host."""
+        """Returns the values of list k and, if there are any, their attributes; on the host."""
         place = slice(self.start[k], self.start[k] + self.length[k])
         return (self.values[place],) if self.attr is None else (self.values[place], self.attr[place])
 
 
 def make_ragged(owners: np.ndarray, values: np.ndarray, n: int, attr: np.ndarray | None = None) -> Ragged:
-    """Groups values by their owners on the host, in their order.
+    """Groups values by their owners on the host; values keep their order.
 
     Args:
         owners: int [members], the list that each value belongs to.
@@ -49,24 +49,24 @@ def make_ragged(owners: np.ndarray, values: np.ndarray, n: int, attr: np.ndarray
 
 
 def offsets(owners: np.ndarray, n: int) -> tuple[np.ndarray, np.ndarray]:
-    """Start and length of each of n lists, int32 [n], from the owner of each member."""
+    """Returns start and length of each of n lists, int32 [n], from the owner of each member."""
     length = np.bincount(owners, minlength=n)
     return (np.cumsum(length) - length).astype(np.int32), length.astype(np.int32)
 
 
 def sort_ids(ids: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Ids [members] in ascending order, and the members in that order, int32: equal ids keep theirs."""
+    """Returns ids [members] in ascending order, and the members in that order, int32; equal ids keep theirs."""
     in_order, members = jax.lax.sort_key_val(ids, jnp.arange(ids.size, dtype=jnp.int32))
     return in_order, members
 
 
 def segment_sum(x: jax.Array, segments: jax.Array, n_segments: int) -> jax.Array:
-    """Sums x [members, ...] by ascending segment numbers [members] into [n_segments, ...]."""
+    """Sums x [members, ...] by ascending segment ids [members] into [n_segments, ...]."""
     return jax.ops.segment_sum(x, segments, n_segments, indices_are_sorted=True)
 
 
 def segment_mean(x: jax.Array, segments: jax.Array, n_segments: int, where: jax.Array) -> jax.Array:
-    """Mean over the members of each segment.
+    """Computes the mean over the members of each segment.
 
     Args:
         x: [members, ...].
@@ -85,13 +85,13 @@ def segment_mean(x: jax.Array, segments: jax.Array, n_segments: int, where: jax.
 
 
 def segment_softmax(logits: jax.Array, segments: jax.Array, n_segments: int, where: jax.Array) -> jax.Array:
-    """Softmax over the members of each segment.
+    """Computes the softmax over the members of each segment.
 
     Args:
         logits: [members].
         segments: int [members], ascending.
         n_segments: number of segments.
-        where: bool [members]; members of which it is false get 0.
+        where: bool [members]; the result is 0 where it is false.
 
     Returns:
         [members], summing to 1 over each segment that has a member, and finite for all.

@@ -1,16 +1,15 @@
 """Products with a sparse matrix that has an entry for each edge (row, column) of a graph.
 
 `spmm` multiplies the matrix with a dense one, `spmm_transposed` its transpose, and `sddmm` takes a product of two
-dense matrices at the edges alone. All three come from one trilinear form (`hkjax.ops.autodiff.bilinear`). `spmm` and
-`spmm_transposed` add edges in ascending order of the output's rows: a scatter without order is slow on every backend.
+dense matrices only at the edges. All three come from one trilinear form (`hkjax.ops.autodiff.bilinear`). `spmm` and
+`spmm_transposed` add edges in ascending order of the output's rows: an unordered scatter is slow on every backend.
 
-Docstrings speak of whole arrays. On a mesh of devices, tables and edges are this device's part of them
+Docstrings describe whole arrays. On a mesh of devices, tables and edges are this device's part of them
 (`hkjax.ops.collectives`), while n_rows and n_columns count all rows.
 """
 
 from typing import Any, NamedTuple
 
-import chex
 import jax
 import jax.numpy as jnp
 import numpy as np
@@ -22,17 +21,18 @@ from hkjax.ops.lowerings.blocks import add_rows, map_rows
 from hkjax.ops.recompute import keep
 from hkjax.ops.rows import row_dot
 from hkjax.ops.segment import PADDING_ROW, segment_sum
+from hkjax.shapes import check_rank, check_same_shape, check_suffix
 
 
 class Edges(NamedTuple):
     """The edges (row, column) of a sparse matrix.
 
     Attributes:
-        rows: int32 [edges], ascending; an edge of row PADDING_ROW is padding, which counts nowhere.
+        rows: int32 [edges], ascending; an edge of row PADDING_ROW is padding and counts nowhere.
         columns: int32 [edges].
         csc_order: int32 [edges], the edges in ascending order of their columns.
         csc_rows, csc_columns: int32 [edges], the rows and columns in that order.
-        attr: what edges carry, such as the id of a relation or a weight; [edges], or None.
+        attr: an attribute of the edges, such as a relation id or a weight; [edges], or None.
     """
 
     rows: jax.Array
@@ -44,7 +44,7 @@ class Edges(NamedTuple):
 
 
 def make_edges(rows: np.ndarray, columns: np.ndarray, attr: np.ndarray | None = None) -> Edges:
-    """Sorts edges on the host, given as arrays [edges]."""
+    """Sorts edges, given as arrays [edges], on the host."""
     order = np.argsort(rows, kind="stable")
     carried = None if attr is None else np.asarray(attr)[order]
     return _with_csc_order(rows[order], columns[order], carried)
@@ -57,7 +57,7 @@ def shard_edges(edges: Edges, n: int) -> Edges:
 
 
 def spmm(weights: jax.Array, x: jax.Array, edges: Edges, n_rows: int) -> jax.Array:
-    """The matrix times x, y_i = sum over the edges (i, j) of w_e x_j.
+    """Multiplies the matrix with x: y_i = sum over the edges (i, j) of w_e x_j.
 
     Args:
         weights: the matrix's entries w, [edges], or [1] where all are the same.
@@ -68,15 +68,15 @@ def spmm(weights: jax.Array, x: jax.Array, edges: Edges, n_rows: int) -> jax.Arr
     Returns:
         [n_rows, d].
     """
-    chex.assert_rank([weights, x], [1, 2])
-    _assert_weights(weights, edges)
+    _check_weights("spmm", weights, edges)
+    check_rank("spmm", 2, x=x)
     return keep(psum(reduce_columns(lambda x: local_spmm(weights, x, edges, n_rows), [x]), DATA))
 
 
 def spmm_transposed(weights: jax.Array, y: jax.Array, edges: Edges, n_columns: int) -> jax.Array:
-    """The transpose times y, x_j = sum over the edges (i, j) of w_e y_i: [n_columns, d]; arguments as of `spmm`."""
-    chex.assert_rank([weights, y], [1, 2])
-    _assert_weights(weights, edges)
+    """Multiplies the transpose with y: x_j = sum over (i, j) of w_e y_i, [n_columns, d]; arguments as in `spmm`."""
+    _check_weights("spmm_transposed", weights, edges)
+    check_rank("spmm_transposed", 2, y=y)
 
     def sums(y: jax.Array) -> jax.Array:
         return _by_columns(weights, y, *edges[:5], n=n_columns)
@@ -85,42 +85,45 @@ def spmm_transposed(weights: jax.Array, y: jax.Array, edges: Edges, n_columns: i
 
 
 def sddmm(y: jax.Array, x: jax.Array, edges: Edges) -> jax.Array:
-    """The inner products <y_i, x_j> at the edges (i, j): [edges] from y [rows, d] and x [columns, d]."""
-    chex.assert_rank([y, x], 2)
-    chex.assert_equal_shape_suffix([y, x], 1)
+    """Computes the inner products <y_i, x_j> at the edges (i, j): [edges] from y [rows, d] and x [columns, d]."""
+    check_rank("sddmm", 2, y=y, x=x)
+    check_suffix("sddmm", y=y, x=x)
     return sum_columns(lambda y, x: local_sddmm(y, x, edges), [y, x])
 
 
 def take_columns(x: jax.Array, edges: Edges) -> jax.Array:
-    """The rows of x [columns, d] that the edges' columns name, [edges, d]; the transpose adds them in their order."""
+    """Reads rows of x [columns, d] by the edges' columns, [edges, d]; the transpose adds in the order of columns."""
     return _take(jnp.ones(1, x.dtype), x, *edges[1:5], n=edges.rows.shape[0])
 
 
 def add_columns(y: jax.Array, edges: Edges, n_columns: int) -> jax.Array:
-    """Adds each edge's row of y [edges, d] to that of its column: the transpose of `take_columns`, [n_columns, d]."""
+    """Adds up rows of y [edges, d] by the edges' columns, [n_columns, d]: the transpose of `take_columns`."""
     return _add(jnp.ones(1, y.dtype), y, *edges[1:5], n=n_columns)
 
 
 def edge_mean(values: jax.Array, edges: Edges) -> jax.Array:
-    """The mean of values [edges] over all edges; 0 if there are none."""
-    chex.assert_equal_shape([values, edges.rows])
+    """Computes the mean of values [edges] over all edges; 0 if there are none."""
+    check_same_shape("edge_mean", values=values, edges=edges.rows)
     real = edges.rows != PADDING_ROW
     total, count = (psum(jnp.sum(x), DATA, ROWS) for x in (jnp.where(real, values, 0), real))
     return total / jnp.maximum(count, 1)
 
 
 def local_spmm(weights: jax.Array, x: jax.Array, edges: Edges, n_rows: int) -> jax.Array:
-    """`spmm` without collectives: this device's edges, and x with all its rows [columns, d]."""
+    """Computes `spmm` without collectives, of this device's edges and of x with all its rows [columns, d]."""
     return _by_rows(weights, x, *edges[:5], n=n_rows)
 
 
 def local_sddmm(y: jax.Array, x: jax.Array, edges: Edges) -> jax.Array:
-    """`sddmm` without collectives: y and x with all their rows."""
+    """Computes `sddmm` without collectives, of y and x with all their rows."""
     return _by_weights(y, x, *edges[:5], n=edges.rows.shape[0])
 
 
-def _assert_weights(weights: jax.Array, edges: Edges) -> None:
-    chex.assert_equal_shape([edges.rows, edges.columns, *([] if weights.shape == (1,) else [weights])])
+def _check_weights(function: str, weights: jax.Array, edges: Edges) -> None:
+    check_rank(function, 1, weights=weights)
+    check_same_shape(function, rows=edges.rows, columns=edges.columns)
+    if weights.shape != (1,):
+        check_same_shape(function, weights=weights, edges=edges.rows)
 
 
 def _with_csc_order(rows: np.ndarray, columns: np.ndarray, attr: np.ndarray | None) -> Edges:
@@ -136,12 +139,12 @@ def _with_csc_order(rows: np.ndarray, columns: np.ndarray, attr: np.ndarray | No
 
 
 def _cut(values: jax.Array, n: int, fill: int) -> np.ndarray:
-    """[edges] to [n, ceil(edges / n)], padded."""
+    """Cuts [edges] into [n, ceil(edges / n)], padded."""
     host = np.asarray(values)
     return np.pad(host, (0, -host.size % n), constant_values=fill).reshape(n, -1)
 
 
-# After the form's two come the arrays of `Edges` up to attr.
+# After the form's two arguments come the arrays of `Edges` before attr.
 def _products(y: jax.Array, x: jax.Array, rows: jax.Array, columns: jax.Array, *csc: jax.Array, n: int) -> jax.Array:
     del csc
     products = map_rows(lambda ends: row_dot(y[ends[0]], x[ends[1]]), (rows, columns))
@@ -187,6 +190,6 @@ def _added(w: jax.Array, y: jax.Array, columns: jax.Array, *csc: jax.Array, n: i
     return w * segment_sum(y[csc_order], csc_columns, n)
 
 
-# A form with one weight for all edges, of rows that each have one edge.
+# A form with one weight for all edges, and one edge for each row.
 _, _take, _add = bilinear_primitives("take", _taken_sum, _taken, _added)
 _by_weights, _by_rows, _by_columns = bilinear_primitives("sparse", _products, _row_sums, _column_sums)

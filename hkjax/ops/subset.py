@@ -1,7 +1,7 @@
 """Random subsets of edges, of an exact size.
 
-Every edge has a random word, and those with the smallest words are kept. As the word follows from the key and the
-edge's number alone, an edge is known to be kept wherever it stands, in the order of rows or of columns.
+Every edge has a random word, and the edges with the smallest words are kept. The word depends only on the key and the
+edge's index. So the order of rows and the order of columns keep the same edges.
 """
 
 from typing import Any
@@ -26,8 +26,8 @@ def subsample_edges(key: jax.Array, edges: Edges, fraction: float) -> Edges:
         fraction: in (0, 1].
 
     Returns:
-        round(fraction * edges) of them, at least one; every such subset is equally likely. On a mesh, so many of
-        each device's part.
+        round(fraction * edges) of them, at least one; every such subset is equally likely. On a mesh, this
+        fraction of each device's part.
     """
     n_edges = edges.rows.shape[0]
     size = max(1, round(n_edges * fraction))
@@ -35,13 +35,13 @@ def subsample_edges(key: jax.Array, edges: Edges, fraction: float) -> Edges:
 
 
 def select_edges(edges: Edges, kept: jax.Array, csc_kept: jax.Array, size: int) -> Edges:
-    """The edges that are kept.
+    """Selects the edges that are kept.
 
     Args:
         edges: the edges.
         kept: bool [edges].
         csc_kept: the same in the order of columns.
-        size: how many are kept.
+        size: the number of kept edges.
     """
     rows, columns, attr = compact((edges.rows, edges.columns, edges.attr), kept, size)
     csc_order, csc_rows, csc_columns = compact((edges.csc_order, edges.csc_rows, edges.csc_columns), csc_kept, size)
@@ -50,29 +50,29 @@ def select_edges(edges: Edges, kept: jax.Array, csc_kept: jax.Array, size: int) 
 
 
 def random_subset(key: jax.Array, order: jax.Array, size: int) -> tuple[jax.Array, jax.Array]:
-    """A random subset of the numbers below n; uniform, unless keys are of unsafe_rbg.
+    """Draws a random subset of the indices below n; uniform, unless keys are of unsafe_rbg.
 
     Args:
         key: PRNG key.
-        order: int [n], the numbers in some order.
-        size: how many are in the subset.
+        order: int [n], the indices in some order.
+        size: the number of indices in the subset.
 
     Returns:
-        Which numbers are in it, bool [n], and the same in that order.
+        bool [n], true for the indices in the subset, and the same in that order.
     """
     n = order.size
     numbers = jnp.arange(n)
     words, words_in_order = folded_words(key, numbers), folded_words(key, order)
 
     bound = _bound.bind(words, size=size)
-    tied = words == bound  # Of numbers that tie, the first are in the subset.
+    tied = words == bound  # Of tied indices, the first are in the subset.
     first = tied & (jnp.cumsum(tied) <= size - jnp.sum(words < bound))
     end = jnp.max(jnp.where(first, numbers + 1, 0), initial=0)
     return (words < bound) | first, (words_in_order < bound) | ((words_in_order == bound) & (order < end))
 
 
 def _bound_by_bits(words: jax.Array, size: int) -> jax.Array:
-    """The largest bound below which there are at most `size` words; the highest bit of all is found first."""
+    """Finds the largest bound with at most `size` words below it, from its highest bit to its lowest."""
 
     def refine(i: jax.Array, bound: jax.Array) -> jax.Array:
         raised = bound | (jnp.uint32(1 << 31) >> i)
@@ -82,12 +82,12 @@ def _bound_by_bits(words: jax.Array, size: int) -> jax.Array:
 
 
 def compact(arrays: Any, kept: jax.Array, size: int) -> Any:
-    """The first entries of arrays that are kept, in their order.
+    """Returns the first kept entries of arrays, in their order.
 
     Args:
         arrays: pytree of arrays [n].
         kept: bool [n].
-        size: how many to return; at least so many are kept.
+        size: the number of entries to return; at least as many are kept.
 
     Returns:
         Arrays [size].

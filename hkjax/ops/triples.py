@@ -27,14 +27,14 @@ from hkjax.shapes import check_rank, check_same_shape, check_suffix
 def mean_message(
     coefficients_of: CoefficientsOf, entity: jax.Array, relation: jax.Array, graph: Edges, hold_rows: bool = True
 ) -> jax.Array:
-    """The mean over each head's edges of the messages whose coefficients follow from inner products.
+    """Computes the mean message over each head's edges, by coefficients that follow from inner products.
 
     Args:
         coefficients_of: maps each edge by itself, arrays [edges] to arrays [edges].
         entity: [entities, d].
         relation: [relations, d].
         graph: the triples.
-        hold_rows: whether arrays [edges, d] may be held where that is faster; not for a graph as a whole.
+        hold_rows: whether arrays [edges, d] may be held where that is faster; not for a whole graph.
 
     Returns:
         [entities, d], 0 for an entity that heads no edge.
@@ -51,16 +51,16 @@ def mean_message(
         return sum_weighted(coefficients, entity, relation, graph)
 
     ways = {"edge scalars": by_edge_scalars}
-    if hold_rows and axis_size(ROWS) == 1:  # With divided tables no device has whole rows.
+    if hold_rows and axis_size(ROWS) == 1:  # With divided tables no device has all rows.
         ways["edge rows"] = partial(edge_rows.sum_messages, coefficients_of)
     total, count = by_platform("mean_message", ways, entity, relation, graph)
-    # Constant and kept, or the reverse pass would add up all messages again.
+    # Constant and kept: otherwise the reverse pass would add up all messages again.
     count = keep(jax.lax.stop_gradient(jnp.maximum(count, 1)))
     return keep(total / count[:, None])
 
 
 def edge_gram(entity: jax.Array, relation: jax.Array, graph: Edges) -> Gram:
-    """The Gram matrix of every edge's head, tail and relation.
+    """Computes the Gram matrix of every edge's head, tail and relation.
 
     Args:
         entity: [entities, d].
@@ -85,7 +85,7 @@ def edge_gram(entity: jax.Array, relation: jax.Array, graph: Edges) -> Gram:
 def sum_weighted(
     coefficients: Coefficients, entity: jax.Array, relation: jax.Array, graph: Edges
 ) -> tuple[jax.Array, jax.Array]:
-    """The sum of alpha h + beta t + gamma r over the edges of each head, [entities, d], and their count, [entities].
+    """Sums alpha h + beta t + gamma r over the edges of each head, [entities, d], and counts them, [entities].
 
     Args:
         coefficients: arrays [edges].
@@ -105,11 +105,11 @@ def sum_weighted(
 
 
 def _entries(matrix: jax.Array, numbers: jax.Array, nodes: jax.Array, relation: jax.Array) -> jax.Array:
-    """The entries of a matrix [nodes, relations] at edges, from some consecutive columns of it.
+    """Reads the entries of a matrix [nodes, relations] at edges, from some consecutive columns of it.
 
     Args:
         matrix: its columns numbers[0], numbers[0] + 1, ...; columns past the last relation are padding.
-        numbers: int [columns].
+        numbers: int [columns], the columns' indices.
         nodes: int [..., edges].
         relation: int [edges].
 
@@ -121,7 +121,7 @@ def _entries(matrix: jax.Array, numbers: jax.Array, nodes: jax.Array, relation: 
 
 
 def _sums(numbers: jax.Array, values: jax.Array, rows: jax.Array, relation: jax.Array, n_rows: int) -> jax.Array:
-    """Sums values [edges] by row and relation: [n_rows, columns], `numbers` as of `_entries`; padding adds nothing."""
+    """Sums values [edges] by row and relation: [n_rows, columns], `numbers` as in `_entries`; padding adds nothing."""
     column, here = _column(relation, numbers)
     return jnp.zeros((n_rows, numbers.size), values.dtype).at[rows, column].add(jnp.where(here, values, 0))
 

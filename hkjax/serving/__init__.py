@@ -1,1 +1,1 @@
-"""Recommendations without training: exports."""
+"""Serving of trained models: recommendations, reasons, exports."""

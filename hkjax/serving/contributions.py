@@ -1,7 +1,7 @@
-"""What history items and attributes contribute to scores, for many pairs of users and items at once.
+"""Contributions of history items and attributes to scores, for many pairs of users and items at once.
 
-What a history item contributes is the derivative of the score by how often the item counts in the history: to first
-order, what the score loses without it. What an attribute contributes is said by the model (`FoldIn.score_attributes`).
+A history item's contribution is the derivative of the score by the item's weight in the history: to first order, the
+loss of the score without it. The model defines an attribute's contribution (`FoldIn.score_attributes`).
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -17,7 +17,7 @@ from hkjax.models.base import FoldIn, Recommender, Representation
 from hkjax.ops.segment import Ragged, make_ragged
 from hkjax.transfer import to_host
 
-# History items, or facts, that are read at once.
+# History items, or facts, per block.
 _POSITIONS_PER_BLOCK = 1 << 15
 
 
@@ -41,15 +41,15 @@ def history_contributions(
     items: np.ndarray,
     histories: Sequence[np.ndarray],
 ) -> list[np.ndarray]:
-    """What each history item contributes to the score of each pair.
+    """Computes the contribution of each history item to the score of each pair.
 
     Args:
-        recommender: it has `fold_in`.
-        prepared: of `FoldIn.prepare`.
+        recommender: a model with `fold_in`.
+        prepared: the result of `FoldIn.prepare`.
         representation: of the trained users.
-        users: numbers of trained users [P]; None for new ones.
-        items: numbers of the items [P].
-        histories: of each pair's user.
+        users: indices of trained users [P]; None for new ones.
+        items: indices of the items [P].
+        histories: the history of each pair's user.
 
     Returns:
         For each pair float [length of the history].
@@ -74,14 +74,14 @@ def attribute_contributions(
     items: np.ndarray,
     facts: Ragged,
 ) -> list[np.ndarray]:
-    """What each fact of the items contributes: for each pair float [facts of the item].
+    """Computes each fact's contribution: for each pair float [facts of the item].
 
     Args:
-        fold_in: it has `attributes`.
-        prepared: of `FoldIn.prepare`.
+        fold_in: it has `score_attributes`.
+        prepared: the result of `FoldIn.prepare`.
         representation: of the users.
-        users, items: their numbers [P].
-        facts: of `item_facts`.
+        users, items: their indices [P].
+        facts: the result of `item_facts`.
     """
     results = [np.zeros(0)] * len(items)
     for rows, block, room in _buckets(facts.length[items]):
@@ -111,7 +111,7 @@ def _derivative(
     ids: jax.Array | None,
     items: jax.Array,
 ) -> jax.Array:
-    """The derivative of each pair's score by its history's weights, [B, m]."""
+    """Computes the derivative of each pair's score by its history's weights, [B, m]."""
 
     def total(weights: jax.Array) -> jax.Array:
         folded = users_of(prepared, representation, histories, weights, ids)
@@ -126,7 +126,7 @@ def _attributes(attributes: Callable[..., jax.Array], *arguments: Any) -> jax.Ar
 
 
 def _buckets(lengths: np.ndarray) -> Iterator[tuple[np.ndarray, int, int]]:
-    """Rows of similar length, how many are read at once, and the room for each; sizes are powers of 2."""
+    """Yields rows of similar length, the count per block, and the room for each; sizes are powers of 2."""
     room = np.where(lengths > 0, 1 << np.ceil(np.log2(np.maximum(lengths, 1))).astype(int), 1)
     for size in np.unique(room):
         rows = np.flatnonzero(room == size)
@@ -136,7 +136,7 @@ def _buckets(lengths: np.ndarray) -> Iterator[tuple[np.ndarray, int, int]]:
 
 
 def _padded(arrays: Sequence[np.ndarray], block: int, room: int) -> tuple[np.ndarray, np.ndarray]:
-    """The arrays as int32 [block, room], and 1 where there is an entry, 0 otherwise."""
+    """Pads the arrays to int32 [block, room]; also returns a mask, 1 for entries and 0 for padding."""
     values, mask = np.zeros((block, room), np.int32), np.zeros((block, room), np.float32)
     for k, array in enumerate(arrays):
         values[k, : len(array)] = array

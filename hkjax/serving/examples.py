@@ -9,7 +9,7 @@ _N_USERS, _TOP_K, _N_LIKED = 3, 5, 5
 
 
 def example_lines(model: TrainedModel) -> list[str]:
-    """Markdown of three users, with a short, a middling and a long history, and their five best items with reasons."""
+    """Returns Markdown of three users (short, middling, long history) and their five best items with reasons."""
     histories = user_histories(model.data)
     lengths = np.array([len(history) for history in histories])
     with_history = np.flatnonzero(lengths > 0)

@@ -25,24 +25,24 @@ _FILES |= {"names.json", "seen.npz", "server.py", "__pycache__"}
 def export_scores(
     recommender: Recommender, params: Params, representation: Representation, data: Dataset, folder: Path
 ) -> None:
-    """Writes what a server needs to rank all items for any users, on CPUs, GPUs and TPUs.
+    """Writes the files that a server needs to rank all items for any users, on CPUs, GPUs and TPUs.
 
     Args:
         recommender, params: the model.
-        representation: what its `encode` returned.
-        data: the data set, for the ids' names and for what users met.
+        representation: the result of its `encode`.
+        data: the data set, for the names of ids and the items seen.
         folder: receives
 
             - score_all_items.stablehlo, by jax.export a function of (arrays, users int32 [B]) to scores [B, items]
-              for any B, nan for users that there are not, and score_all_items.npz, those arrays;
+              for any B, nan for unknown users; and score_all_items.npz, those arrays;
             - score_histories.stablehlo and .npz, if the model can fold users in: (arrays, items int32 [B, m],
-              weights float32 [B, m]) to scores [B, items], for users of whom only a history is known;
-            - names.json, the users' and the items' ids in the order of their numbers, and the items' titles;
-            - seen.npz, the items that each user met: those of user u are items[start[u] : start[u + 1]];
+              weights float32 [B, m]) to scores [B, items], for users with only a history;
+            - names.json, the users' and the items' ids in the order of their indices, and the items' titles;
+            - seen.npz, the items that each user interacted with: those of user u are items[start[u] : start[u + 1]];
             - server.py, which uses all of them, and needs neither hkjax nor flax.
 
     Raises:
-        InputError: the folder holds something else.
+        InputError: the folder holds other files.
     """
     if folder.exists() and {path.name for path in folder.iterdir()} - _FILES:
         raise InputError(f"{folder}: holds something else than an export; choose another folder")

@@ -1,6 +1,6 @@
-"""Why a model scores an item as it does, in sentences: the history items and attributes that contribute most.
+"""Reasons for a model's scores, in sentences: the history items and attributes that contribute most.
 
-That they do is measured by deleting them, in benchmarks/faithfulness.py.
+benchmarks/faithfulness.py measures their effect by deleting them.
 """
 
 from collections.abc import Iterable, Sequence
@@ -18,7 +18,7 @@ from hkjax.serving.trained import TrainedModel
 from hkjax.transfer import to_host
 
 _N_NAMED = 3
-# What so many of the items have is no reason for one of them.
+# An attribute of more than this share of the items is no reason for one.
 _COMMON = 0.5
 
 
@@ -28,7 +28,7 @@ class Fact(NamedTuple):
     Attributes:
         relation: n_relations + r is relation r in reverse.
         entity: the attribute.
-        shared_by: the named history items that have it, too.
+        shared_by: the named history items that also have it.
         contribution: to the score, in the model's own measure.
     """
 
@@ -39,13 +39,13 @@ class Fact(NamedTuple):
 
 
 class Reason(NamedTuple):
-    """Why the model scores one item as it does for one user; at most three of each kind, strongest first.
+    """Reasons for one item's score for one user; at most three of each kind, strongest first.
 
     Attributes:
-        history: numbers of history items.
+        history: indices of history items.
         contributions: theirs, in units of the score.
         facts: the attributes that the item shares with them.
-        sentence: what a person reads.
+        sentence: the reasons as text.
     """
 
     history: np.ndarray
@@ -61,14 +61,14 @@ def explain_pairs(
     histories: Sequence[np.ndarray],
     prepared: Any = None,
 ) -> list[Reason]:
-    """Explains why the model scores items as it does.
+    """Explains the model's scores of items.
 
     Args:
-        model: of `load_model`; its recommender has `fold_in`.
-        users: numbers of the users [P]; None for a new person, whose history all pairs share.
-        items: numbers of the items [P].
+        model: the result of `load_model`; its recommender has `fold_in`.
+        users: indices of the users [P]; None for a new person: all pairs then share one history.
+        items: indices of the items [P].
         histories: the positive train items of each pair's user.
-        prepared: of `FoldIn.prepare`, if it is at hand.
+        prepared: the result of `FoldIn.prepare`, if there is one.
     """
     r = model.recommender
     assert r.fold_in is not None
@@ -84,7 +84,7 @@ def explain_pairs(
 
 
 def reason_rows(data: Dataset, users: Sequence[int], items: Sequence[int], reasons: Sequence[Reason]) -> pa.Table:
-    """Reasons as a table, one row a reason.
+    """Converts reasons to a table, one row per reason.
 
     Returns:
         Columns user, item (ids), kind (`history` or `attribute`), relation (empty for `history`), name (of the
@@ -106,9 +106,9 @@ def reason_rows(data: Dataset, users: Sequence[int], items: Sequence[int], reaso
 
 
 def co_user_rows(model: TrainedModel, user: int, item: int) -> pa.Table:
-    """The other users of an item who contribute most to its score for a user, as rows of `reason_rows`.
+    """Returns the other users of an item who contribute most to its score for a user, as rows of `reason_rows`.
 
-    They are for who looks into the model, and stand in no sentence. Without a row where the model does not say.
+    They serve to inspect the model, and are in no sentence. No rows if the model does not define them.
     """
     r, names = model.recommender, model.data.names
     best: list[tuple[str, float]] = []
@@ -137,7 +137,7 @@ def _shared_facts(
     named: Sequence[np.ndarray],
     histories: Sequence[np.ndarray],
 ) -> list[list[Fact]]:
-    """The facts that each item shares with the named history items and that contribute, the most first."""
+    """Returns the contributing facts that each item shares with the named history items, strongest first."""
     data, fold_in = model.data, model.recommender.fold_in
     if fold_in is None or fold_in.score_attributes is None or not len(data.triples):
         return [[] for _ in items]
@@ -164,7 +164,7 @@ def _shared_facts(
             if weight > 0 and not common[e] and (e, r) in sharing
         ]
         best = sorted(shared, key=lambda fact: fact.contribution)
-        # A relation and its inverse may say the same of an entity.
+        # A relation and its inverse may state the same of an entity.
         of_entity = {fact.entity: fact for fact in best}
         results.append(sorted(of_entity.values(), key=lambda fact: -fact.contribution)[:_N_NAMED])
     return results
@@ -177,7 +177,7 @@ def _sentences(
     contributions: Sequence[np.ndarray],
     facts: Sequence[Sequence[Fact]],
 ) -> list[str]:
-    """For instance: author Ann Lee, as The Sea and The Hill; 12 of 40 who liked The Moor liked it, too."""
+    """Writes sentences such as: author Ann Lee, as The Sea and The Hill; 12 of 40 who liked The Moor also liked it."""
     entities, relations = data.names.entities, data.names.relations
     positives = data.train.positives()
     audience = group_by(positives.users, positives.items, data.n_items)
@@ -191,14 +191,14 @@ def _sentences(
         for other, weight in zip(history.tolist(), weights, strict=True):
             if other not in told and (weight > 0 or len(history) == 1):
                 both = len(np.intersect1d(audience[other], audience[item], assume_unique=True))
-                liked = f"{both} of {len(audience[other])} who liked {_quoted(entities[other])} liked it, too"
+                liked = f"{both} of {len(audience[other])} who liked {_quoted(entities[other])} also liked it"
                 parts.append(liked if both else f"close to {_quoted(entities[other])}")
         sentences.append("; ".join(parts) or ("close to the whole history" if len(history) else "popular"))
     return sentences
 
 
 def _quoted(name: str) -> str:
-    """The name, in quotes if it holds what separates names."""
+    """Returns the name, in quotes if it holds a separator."""
     return f"'{name}'" if "," in name or ";" in name else name
 
 

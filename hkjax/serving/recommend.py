@@ -1,4 +1,4 @@
-"""Recommendations by name: the best items for users, for a person of whom only some items are known, for an item."""
+"""Recommendations by name: the best items for users, for a new person with some known items, for an item."""
 
 from collections.abc import Callable, Iterator, Sequence
 
@@ -24,20 +24,20 @@ def recommend(
     reasons: bool = True,
     progress: Callable[[int], None] = lambda done: None,
 ) -> pa.Table:
-    """The best items of each user.
+    """Returns the best items of each user.
 
     Args:
-        model: of `load_model`.
-        users: their ids. One that is not in the data gets the most popular items, without a score.
+        model: the result of `load_model`.
+        users: their ids. An unknown user gets the most popular items, without a score.
         top_k: items per user; fewer where fewer are left.
         candidates: ids of the items to choose among; none for all.
         exclude: ids of items to leave out.
-        include_seen: whether to recommend what the user met in any part.
+        include_seen: whether to recommend items of the user's interactions in any part.
         reasons: whether to fill the column `because`.
         progress: called with the number of users done.
 
     Returns:
-        Columns user, rank (from 1 on), item, name, score, because; by users in their order, then by rank.
+        Columns user, rank (from 1), item, name, score, because; by users in their order, then by rank.
 
     Raises:
         InputError: an unknown item, or no user.
@@ -70,15 +70,15 @@ def recommend_like(
     include_seen: bool = False,
     reasons: bool = True,
 ) -> pa.Table:
-    """The best items for a person who is in no file and liked the given items; the model folds the history in.
+    """Returns the best items for a new person who liked the given items; the model folds the history in.
 
     Args:
-        model: of `load_model`.
+        model: the result of `load_model`.
         liked: ids of items.
-        top_k, candidates, exclude, include_seen, reasons: as in `recommend`; what was liked is seen.
+        top_k, candidates, exclude, include_seen, reasons: as in `recommend`; liked items count as seen.
 
     Returns:
-        As `recommend`; the user is called `new`.
+        The columns of `recommend`; the user is `new`.
 
     Raises:
         InputError: an unknown item, or a model that can't score new users.
@@ -104,13 +104,13 @@ def recommend_like(
 
 
 def similar(model: TrainedModel, item: str, top_k: int = 10, reasons: bool = True) -> pa.Table:
-    """What the model recommends to someone who liked this item alone; as `recommend_like`, the user being the item."""
+    """Returns the table of `recommend_like` for someone who liked only this item; its `user` is the item."""
     table = recommend_like(model, [item], top_k, reasons=reasons)
     return table.set_column(0, "user", pa.array([item] * len(table)))
 
 
 def item_numbers(data: Dataset, ids: Sequence[str]) -> np.ndarray:
-    """The numbers of item ids.
+    """Returns the indices of item ids.
 
     Raises:
         InputError: one is unknown; the nearest known one is named.
@@ -123,7 +123,7 @@ def item_numbers(data: Dataset, ids: Sequence[str]) -> np.ndarray:
 
 
 def allowed_items(data: Dataset, candidates: Sequence[str], exclude: Sequence[str]) -> np.ndarray:
-    """Which items may be recommended, bool [items]."""
+    """Returns the mask of items that may be recommended, bool [items]."""
     allowed = np.full(data.n_items, not len(candidates))
     allowed[item_numbers(data, candidates)] = True
     allowed[item_numbers(data, exclude)] = False
@@ -138,7 +138,7 @@ def _most_popular(data: Dataset, allowed: np.ndarray, top_k: int) -> tuple[np.nd
 
 
 def _reasons(model: TrainedModel, known: np.ndarray, items: Sequence[np.ndarray]) -> list[list[str]]:
-    """A sentence for each user's items."""
+    """Returns a sentence for each item of each user."""
     histories = user_histories(model.data)
     counts = _positives(model.data)
     pairs = [(user, item) for user, row in zip(known, items, strict=True) if user >= 0 for item in row]
@@ -154,7 +154,7 @@ def _reasons(model: TrainedModel, known: np.ndarray, items: Sequence[np.ndarray]
 
 
 def _positives(data: Dataset) -> np.ndarray:
-    """How many users like each item, in any part."""
+    """Counts the users who like each item, in any part."""
     items = [part.positives().items for part in (data.train, data.validation, data.test)]
     return np.bincount(np.concatenate(items), minlength=data.n_items)
 

@@ -1,4 +1,4 @@
-"""Recommends from an exported folder: needs jax, flatbuffers and numpy alone.
+"""Recommends from an exported folder: needs only jax, flatbuffers and numpy.
 
 python server.py USER [USER ...]            the best unseen items of users
 python server.py --like ITEM [ITEM ...]     the best items for someone who liked these
@@ -15,10 +15,10 @@ import numpy as np
 class Server:
     """An exported model.
 
-    Batches are padded to powers of 2, so that a few sizes are compiled, whatever comes.
+    Batches are padded to powers of 2, so that only a few sizes are compiled.
 
     Args:
-        folder: what `hkjax export` wrote.
+        folder: written by `hkjax export`.
     """
 
     def __init__(self, folder: Path):
@@ -37,7 +37,7 @@ class Server:
             self._seen, self._start = seen["items"], seen["start"]
 
     def recommend(self, users: list[str], top_k: int = 10, include_seen: bool = False) -> list[list[tuple[str, float]]]:
-        """The best items of each user, with their scores; without those that the user met, unless asked for.
+        """Returns the best items of each user, with scores; without seen items unless `include_seen`.
 
         Raises:
             KeyError: a user is unknown.
@@ -50,7 +50,7 @@ class Server:
         return self._best(scores, top_k)
 
     def recommend_like(self, items: list[str], top_k: int = 10) -> list[tuple[str, float]]:
-        """The best items for someone who is in no data and liked the given ones.
+        """Returns the best items for a new person who liked the given ones.
 
         Raises:
             KeyError: an item is unknown, or the model can't score new users.
@@ -65,7 +65,7 @@ class Server:
         return self._best(scores, top_k)[0]
 
     def title(self, item: str) -> str:
-        """What a person calls an item."""
+        """Returns an item's readable name."""
         return self._titles[self._items[item]]
 
     def _best(self, scores: np.ndarray, top_k: int) -> list[list[tuple[str, float]]]:
@@ -88,7 +88,7 @@ def _pad(x: np.ndarray, fill: float) -> np.ndarray:
 
 
 def main(arguments: list[str]) -> None:
-    """Prints recommendations, an item on each line."""
+    """Prints recommendations, one item per line."""
     like = arguments[:1] == ["--like"]
     ids = arguments[like:]
     if not ids:

@@ -22,19 +22,19 @@ def top_items(
     top_k: int,
     progress: Callable[[int], None] = lambda done: None,
 ) -> tuple[np.ndarray, np.ndarray]:
-    """The best items of users, in blocks on the device.
+    """Finds the best items of users, in blocks on the device.
 
     Args:
         recommender, representation: the model.
-        users: ascending numbers [users].
-        seen: rows whose items are left out for their user.
+        users: ascending indices [users].
+        seen: rows to leave out for their user.
         allowed: bool [items].
         top_k: items per user.
         progress: called with the number of users done.
 
     Returns:
-        Scores, descending, and items: [users, min(top_k, items)] each; -inf where no item is left whose score is
-        finite.
+        Scores, descending, and items: [users, min(top_k, items)] each; -inf where no item with a finite score is
+        left.
     """
     k = min(top_k, len(allowed))
     if not len(users):

@@ -1,4 +1,4 @@
-"""A trained model, ready to answer."""
+"""Trained models, and the histories of their users."""
 
 from typing import NamedTuple
 
@@ -14,9 +14,9 @@ class TrainedModel(NamedTuple):
     """A trained model, ready to recommend.
 
     Attributes:
-        data: the data set; its names are how users and items are called.
+        data: the data set, with the names of users and items.
         recommender, params: the model.
-        representation: what `encode` makes of the parameters.
+        representation: the result of `encode`.
     """
 
     data: Dataset
@@ -31,6 +31,6 @@ def load_model(data: Dataset, recommender: Recommender, params: Params) -> Train
 
 
 def user_histories(data: Dataset) -> list[np.ndarray]:
-    """The positive train items of every user."""
+    """Returns the positive train items of every user."""
     positives = data.train.positives()
     return group_by(positives.items, positives.users, data.n_users)

@@ -80,11 +80,11 @@ def check_meshes(
         AssertionError: a value differs; the message names it and the mesh.
     """
     with jax.enable_x64(True):
-        alone = None if own_draws else _two_steps(make_trainer(recommender, optax.sgd(1.0)), recommender)
+        single = None if own_draws else _two_steps(make_trainer(recommender, optax.sgd(1.0)), recommender)
         for mesh in meshes:
             trainer = make_trainer(recommender, optax.sgd(1.0), mesh, parallel)
-            if alone is not None:
-                _compare_steps(_two_steps(trainer, recommender), alone, f"on the mesh {mesh}: ")
+            if single is not None:
+                _compare_steps(_two_steps(trainer, recommender), single, f"on the mesh {mesh}: ")
             if mesh[1] > 1:
                 _compare_representations(trainer, recommender, f"on the mesh {mesh}: ")
 
@@ -105,8 +105,8 @@ def _two_steps(trainer: Trainer, recommender: Recommender) -> _TwoSteps:
     return _TwoSteps(before, _without_padding(trainer.params(state), whole), state.metric_sums)
 
 
-def _compare_steps(found: _TwoSteps, alone: _TwoSteps, where: str) -> None:
-    for name, total in alone.metric_sums.items():
+def _compare_steps(found: _TwoSteps, single: _TwoSteps, where: str) -> None:
+    for name, total in single.metric_sums.items():
         np.testing.assert_allclose(found.metric_sums[name], total, rtol=_tolerance(total), err_msg=where + name)
 
     def compare(path: Any, before: Any, start: Any, expected: Any, after: Any) -> None:
@@ -117,7 +117,7 @@ def _compare_steps(found: _TwoSteps, alone: _TwoSteps, where: str) -> None:
         rtol = _tolerance(change)
         np.testing.assert_allclose(after - start, change, rtol=rtol, atol=rtol * scale, err_msg=message)
 
-    jax.tree_util.tree_map_with_path(compare, alone.before, found.before, alone.after, found.after)
+    jax.tree_util.tree_map_with_path(compare, single.before, found.before, single.after, found.after)
 
 
 def _tolerance(x: Any) -> float:

@@ -22,7 +22,7 @@ def connect(coordinator: str | None, num_processes: int | None, process_id: int 
 
     Args:
         coordinator: HOST:PORT of process 0; `auto` asks the cluster (TPU, Slurm, Open MPI, Kubernetes) for
-            all three values; without one, this process trains alone.
+            all three values; without one, this process trains by itself.
         num_processes, process_id: the number of processes, and the index of this one, from 0.
 
     Raises:
@@ -78,7 +78,7 @@ def lost_peers() -> Iterator[None]:
             raise
         raise PeerError(
             f"another process was lost ({str(chain[-1]).splitlines()[0]}); start all again with the same commands: "
-            "they go on from the last checkpoint"
+            "they resume from the last checkpoint"
         ) from error
 
 

@@ -23,13 +23,13 @@ from hkjax.training.state import TrainState
 from hkjax.training.trainer import Trainer
 
 _SECONDS_PER_CALL = 2.0
-# A loss that is no number at a thousandth of the learning rate has another cause.
+# A loss that is not finite at a thousandth of the learning rate has another cause.
 _MOST_HALVINGS = 10
 
 
 @dataclasses.dataclass(frozen=True)
 class TrainingConfig(Checked):
-    """How long to train, and in which batches.
+    """Length and batches of training.
 
     Attributes:
         batch_size: examples per step.
@@ -37,10 +37,10 @@ class TrainingConfig(Checked):
         patience: number of epochs without a better validation metric after which training stops.
         monitor: the validation metric that decides, higher is better: `auc`, or one of the ranking
             metrics such as `recall@20` or `ndcg@20`.
-        on_divergence: what to do once the loss, the metric or a parameter is no longer finite: `stop`, or `rollback`
-            to the last checkpoint (or the start) and go on with half the learning rate, up to ten times.
-        initialize_from: a work directory whose best parameters to start from, for all users, items and entities
-            that are also here; empty for a fresh start.
+        on_divergence: the action once the loss, the metric or a parameter is no longer finite: `stop`, or `rollback`
+            to the last checkpoint (or the start) and continue with half the learning rate, up to ten times.
+        initialize_from: a work directory: start from its best parameters for all users, items and entities that
+            are also here; empty for a fresh start.
     """
 
     batch_size: Count = 256
@@ -61,8 +61,8 @@ def fit(
 ) -> list[dict[str, Any]]:
     """Trains until the validation metric stops rising, resuming where the work directory left off.
 
-    Step k draws its randomness from the seed and k alone, and epoch e its order from the seed and e. So a
-    run that was interrupted and resumed ends with the parameters of one that was not.
+    Step k draws its randomness only from the seed and k, and epoch e its order only from the seed and e. So an
+    interrupted and resumed run ends with the parameters of an uninterrupted one.
 
     Args:
         trainer: the training steps of the model.
@@ -79,7 +79,7 @@ def fit(
 
     Raises:
         TerminationError: SIGTERM came; the state was saved at the step where every process stopped.
-        DivergenceError: the loss, the monitored metric or a parameter is no longer finite; what was saved before stays.
+        DivergenceError: the loss, the monitored metric or a parameter is no longer finite; earlier checkpoints stay.
         PeerError: another process was lost.
     """
     init_key, order_key, step_key = jax.random.split(jax.random.key(seed), 3)
@@ -109,15 +109,15 @@ def fit(
 
 
 class _Run(NamedTuple):
-    """What the epochs of a run read and write besides the state.
+    """Everything that the epochs of a run read and write besides the state.
 
     Attributes:
         trainer, validate, training: as in `fit`.
-        order_key, step_key: for the order of an epoch, and for what a step draws.
+        order_key, step_key: for the order of an epoch, and for the draws of a step.
         log: the records of the epochs.
         checkpoints: its `best_so_far` decides when training ends.
         save: (state, monitored metrics) saves a checkpoint.
-        termination: whether a signal came.
+        termination: the signal to stop, if one came.
     """
 
     trainer: Trainer
@@ -132,10 +132,10 @@ class _Run(NamedTuple):
 
 
 def _run_epochs(run: _Run, state: TrainState) -> list[dict[str, Any]]:
-    """Trains from the state on, and returns all records."""
+    """Trains from the given state, and returns all records."""
     trainer, training, log = run.trainer, run.training, run.log
     steps_per_epoch, batch_size = trainer.recommender.batches.steps_per_epoch, trainer.recommender.batches.batch_size
-    # The state says how far training is; a record that was lost changes nothing but the history.
+    # Progress follows from the state; a lost record changes only the history.
     epoch = int(state.step) // steps_per_epoch
     log.warn_of_missing(epoch)
 
@@ -175,7 +175,7 @@ def _run_epochs(run: _Run, state: TrainState) -> list[dict[str, Any]]:
 
 
 def _run_epoch(run: _Run, state: TrainState, order: jax.Array, bar: EpochBar) -> TrainState:
-    """Runs the rest of the epoch, in calls of about two seconds each so that the bar moves, or until it is to stop."""
+    """Runs the rest of the epoch, or until termination, in calls of about two seconds so that the bar moves."""
     total = run.trainer.recommender.batches.steps_per_epoch
     done, n_steps = int(state.step) % total, 1
     while done < total:
@@ -195,7 +195,7 @@ def _run_epoch(run: _Run, state: TrainState, order: jax.Array, bar: EpochBar) ->
 
 
 def _farewell(state: TrainState, termination: Termination) -> TerminationError:
-    message = f"step {int(state.step)} is saved, and the same command goes on from there"
+    message = f"step {int(state.step)} is saved, and the same command resumes there"
     return TerminationError(f"stopped by {termination.signal.name}: {message}", 128 + termination.signal)
 
 
@@ -211,7 +211,7 @@ def _all_finite(tree: Any) -> jax.Array:
 
 
 def _refuse_lost_checkpoints(workdir: Path) -> None:
-    # Of a run that was killed, two records may be ahead of the first checkpoint, which is written meanwhile.
+    # A killed run may have two records ahead of its first checkpoint, which is written in the background.
     n_records = len(read_records(workdir))
     if n_records > 2 or (workdir / "damaged").exists():
         raise InputError(

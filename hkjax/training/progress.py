@@ -100,7 +100,7 @@ def read_records(workdir: Path) -> list[dict[str, Any]]:
             right = False
         if not right:
             raise InputError(
-                f"{path}:{number}: not a record of an epoch as it was written; delete the line, and training goes on "
+                f"{path}:{number}: not a record of an epoch as it was written; delete the line, and training resumes "
                 "without it"
             )
         records.append(record)

@@ -65,7 +65,7 @@ def workdir(tmp_path_factory):
             ("train", "--interactions=met.csv", "--model=hakg", "--workdir=run", "--columns=user"),
             "expected ROLE:COLUMN",
         ),
-        (("inspect",), "name a table of who met what: --interactions=FILE"),
+        (("inspect",), "name a table of interactions: --interactions=FILE"),
         (("inspect", "--interactions=met.csv", "--write_config=met.csv"), "met.csv: exists already"),
         (("recommend", "--workdir=run"), "name one of --users"),
         (("recommend", "--workdir=run", "--users=1", "--all_users"), "name one of --users"),

@@ -6,7 +6,6 @@ import pytest
 
 from hkjax.data.config import DataConfig
 from hkjax.data.dataset import continue_split, fingerprint
-from hkjax.data.negatives import draw_negatives
 from hkjax.data.prepared import load_dataset, save_dataset
 from hkjax.data.read import dataset_from_tables
 from hkjax.errors import InputError
@@ -149,24 +148,6 @@ def test_names_come_from_a_table():
     names = {"key": ["3", "cast", "x"], "called": ["Three", "has actor", "X"]}
     data = dataset_from_tables(MET, triples=[{"h": [3], "r": ["cast"], "t": ["x"]}], names=names)
     assert (data.names.entities[3], data.names.entities[10], data.names.relations) == ("Three", "X", ["has actor"])
-
-
-def test_drawn_negatives_are_unseen_and_different():
-    data = build({name: column[:-7] for name, column in MET.items()}, items={"id": np.arange(30), "g": ["a"] * 30})
-    drawn = draw_negatives(data, seed=1)
-    negatives = [getattr(drawn, part).select(getattr(drawn, part).labels == 0) for part in PARTS]
-    for part, own in zip(PARTS, negatives, strict=True):
-        np.testing.assert_array_equal(np.sort(own.users), np.sort(getattr(data, part).users))
-    pairs = rows(*negatives)
-    assert len(set(pairs)) == len(pairs)
-    assert not set(pairs) & set(rows(data.seen(*PARTS)))
-
-
-def test_a_user_who_met_nearly_everything_gets_as_many_negatives_as_there_are():
-    data = build({"user": USERS, "item": ITEMS}, items={"id": np.arange(13), "g": ["a"] * 13})
-    drawn = draw_negatives(data, seed=1)
-    negatives = [part.select(part.labels == 0) for part in (drawn.train, drawn.validation, drawn.test)]
-    assert rows(*negatives) == [(u, i) for u in range(6) for i in (10, 11, 12)]
 
 
 def test_times_are_read_in_every_unit_and_zone():

@@ -54,6 +54,6 @@ def test_a_description_counts_and_says_what_will_hurt():
         "1 of 5 items have no knowledge",
         "1 users have one positive",
         "the column 'one' has the same value for all its items",
-        "sequel: one item alone has it",
+        "sequel: only one item has it",
     ):
         assert any(sentence in problem for problem in found.problems), found.problems

@@ -97,7 +97,7 @@ def broken_promise(result: Result, options: dict[str, Any]) -> str | None:
 
 def is_notice(line: str) -> bool:
     """Whether a line is one of those that hkjax writes to stderr."""
-    notices = ("are unknown and get popular items", "this is of ", "; moved to ", "; read anew from ", "stopped by ")
+    notices = ("are unknown and get popular items", "this is of ", "; moved to ", "; read again from ", "stopped by ")
     return line.startswith("error: ") or any(notice in line for notice in notices)
 
 

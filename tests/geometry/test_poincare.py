@@ -9,6 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from hkjax.geometry import cones
 from hkjax.geometry import poincare as ball
 from hkjax.testing import check_finite, check_gradients
 
@@ -162,3 +163,22 @@ def test_on_a_diameter_addition_is_that_of_velocities(c, x, y):
         # In exact arithmetic: where x is nearly -y, rounding them changes all of their sum.
         u, v = Fraction(x), Fraction(y)
         np.testing.assert_allclose(total[0], float((u + v) / (1 + Fraction(c) * u * v)), rtol=1e-9, atol=1e-15)
+
+
+@pytest.mark.parametrize("c", [0, -1.0, np.array([1.0, 0.0]), float("nan")])
+def test_a_curvature_that_is_not_positive_is_refused(c):
+    x = jnp.zeros((2, 3))
+    for call in (
+        lambda: ball.distance(x, x, c),
+        lambda: ball.exp_map_zero(x, c=c),
+        lambda: ball.project(x, c, 1e-3),
+        lambda: cones.half_aperture(x, 0.1, c),
+    ):
+        with pytest.raises(ValueError, match=r"\w+: c must be positive, as the curvature is -c; found"):
+            call()
+
+
+def test_a_traced_curvature_is_taken_as_it_is():
+    distance = jax.jit(lambda c: ball.distance(jnp.zeros(3), jnp.full(3, 0.1), c))
+    assert jnp.isfinite(distance(2.0))
+    assert not jnp.isfinite(distance(-1.0))

@@ -10,13 +10,10 @@ from pathlib import Path
 
 import jax
 import jax.numpy as jnp
-import numpy as np
-import optax
 import pytest
 
 from hkjax.data.synthetic import SyntheticConfig
 from hkjax.errors import InputError
-from hkjax.evaluation.evaluate import make_validator
 from hkjax.experiment import Experiment
 from hkjax.models.hkrm.config import HKRMConfig
 from hkjax.models.hkrm.model import hkrm
@@ -24,48 +21,11 @@ from hkjax.runs import load_workdir, train_experiment
 from hkjax.training.loop import TrainingConfig, fit
 from hkjax.training.progress import read_records
 from hkjax.training.saving.checkpoint import Checkpoints
-from hkjax.training.state import OptimizerConfig, create_state, make_optimizer
+from hkjax.training.state import make_optimizer
 from hkjax.training.trainer import make_trainer
+from tests.training.small_runs import OPTIMIZER, assert_equal, compiled, latest, run
 
 ROOT = Path(__file__).parents[2]
-OPTIMIZER = OptimizerConfig(learning_rate=0.01)
-
-
-@pytest.fixture(scope="module")
-def recommender(tiny_data):
-    return hkrm(HKRMConfig(dim=8, l2=1e-6), tiny_data, batch_size=32)
-
-
-# By the loss of the recommender: what is compiled once serves all runs.
-COMPILED = {}
-
-
-def compiled(recommender, data):
-    """The recommender's trainer and validator."""
-    if recommender.loss not in COMPILED:
-        optimizer = make_optimizer(OPTIMIZER, recommender.batches.steps_per_epoch)
-        COMPILED[recommender.loss] = make_trainer(recommender, optimizer), make_validator(recommender, data, "auc")
-    return COMPILED[recommender.loss]
-
-
-def run(recommender, data, workdir, epochs, patience=100):
-    workdir.mkdir(exist_ok=True)
-    return fit(*compiled(recommender, data), TrainingConfig(32, epochs, patience), 0, workdir)
-
-
-def latest(recommender, workdir):
-    state = jax.eval_shape(lambda k: create_state(recommender, make_optimizer(OPTIMIZER, 1), k), jax.random.key(0))
-    checkpoints = Checkpoints(workdir / "checkpoints", "auc")
-    return checkpoints.restore(checkpoints.latest, state)
-
-
-def latest_params(recommender, workdir):
-    checkpoints = Checkpoints(workdir / "checkpoints", "auc")
-    return checkpoints.restore_params(checkpoints.latest, jax.eval_shape(recommender.init, jax.random.key(0)))
-
-
-def assert_equal(a, b):
-    jax.tree.map(np.testing.assert_array_equal, a, b)
 
 
 def test_the_loss_falls_and_records_are_written(recommender, tiny_data, tmp_path):
@@ -146,59 +106,6 @@ def test_garbage_among_the_records_is_refused_with_its_line(recommender, tiny_da
     path.write_text(path.read_text() + "garbage\n")
     with pytest.raises(InputError, match=r"metrics.jsonl:3: not a record"):
         run(recommender, tiny_data, tmp_path, 3)
-
-
-def test_a_loss_that_is_no_number_ends_training_and_keeps_what_was_saved(recommender, tiny_data, tmp_path):
-    run(recommender, tiny_data, tmp_path, 2)
-    before = latest(recommender, tmp_path)
-
-    def loss(params, inputs, batch, key):
-        value, metrics = recommender.loss(params, inputs, batch, key)
-        return value * jnp.nan, {name: metric * jnp.nan for name, metric in metrics.items()}
-
-    with pytest.raises(InputError, match=r"training diverged by step \d+: .* is nan"):
-        run(recommender._replace(loss=loss), tiny_data, tmp_path, 4)
-    assert_equal(before, latest(recommender, tmp_path))
-    assert len(read_records(tmp_path)) == 2
-
-
-@pytest.fixture(scope="module")
-def usual(recommender):
-    return make_trainer(recommender, optax.sgd(0.01))
-
-
-@pytest.mark.parametrize("n_steps", [0, 23])
-def test_rollback_goes_on_from_the_last_checkpoint_with_half_the_rate(
-    n_steps, usual, recommender, tiny_data, tmp_path, capsys
-):
-    # The rate is as usual for so many steps, and then beyond all bounds.
-    schedule = optax.join_schedules([optax.constant_schedule(0.01), optax.constant_schedule(1e30)], [n_steps])
-    diverging, halvings = make_trainer(recommender, optax.sgd(schedule)), []
-
-    def fit_with(trainer, name, slower=None, epochs=4):
-        training = TrainingConfig(32, epochs, 9, on_divergence="rollback")
-        return fit(trainer, compiled(recommender, tiny_data)[1], training, 0, tmp_path / name, slower)
-
-    for name in ("usual", "diverging"):
-        (tmp_path / name).mkdir()
-
-    def slower(n):
-        halvings.append(n)
-        return usual if n == 2 else diverging
-
-    fit_with(usual, "usual")
-    capsys.readouterr()
-    records = fit_with(diverging, "diverging", slower)
-    lines = [line for line in capsys.readouterr().out.splitlines() if "diverged" in line]
-    assert halvings == [1, 2]
-    assert [line.rsplit("; ", 1)[1].rsplit(" ", 1)[1] for line in lines] == ["2", "4"]
-    assert ("back to the start" in lines[0]) == (n_steps == 0)
-    assert [record["epoch"] for record in records] == [1, 2, 3, 4]
-    ends = [latest_params(recommender, tmp_path / name) for name in ("usual", "diverging")]
-    assert_equal(*ends)
-    # A run that goes on knows how often its rate was halved.
-    fit_with(diverging, "diverging", slower, epochs=5)
-    assert halvings == [1, 2, 2]
 
 
 def test_training_stops_once_the_metric_no_longer_rises(recommender, tiny_data, tmp_path):

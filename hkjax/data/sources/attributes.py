@@ -1,4 +1,4 @@
-"""From the columns of an items table to the values of attribute fields: lists, texts, numbers, dates."""
+"""Attribute fields from the columns of an items table: lists, texts, numbers, dates."""
 
 import itertools
 import re
@@ -14,24 +14,24 @@ from hkjax.data.sources.vocabulary import Column, encode
 from hkjax.errors import InputError
 
 _MISSING = pa.array(["", "nan", "none", "null", "n/a", "\\n"])
-# As many different numbers may stand for themselves; more are cut into ranges.
+# Up to this count, different numbers are values; more are cut into ranges.
 _MOST_NUMBERS = 20
 _N_RANGES = 5
-# A text column of which so many values are numbers is one of numbers.
+# A text column with this share of numbers is read as numbers.
 _NUMERIC = 0.95
-# Columns of numbers that count nothing.
+# Columns of codes: never cut into ranges.
 _CODES = r"(id|code|zip|number|no)$"
 
 
 def attributes(
     table: Table, id_column: str, name_column: str | None, separator: str
 ) -> tuple[list[Attributes], list[str]]:
-    """The attribute fields of an items table: one per column beside the id and the name.
+    """Returns the attribute fields of an items table: one per column besides the id and the name.
 
     Args:
-        table: one row an item.
+        table: one row per item.
         id_column, name_column: those two columns.
-        separator: of the values of a multi-valued text column.
+        separator: separates the values of a multi-valued text column.
 
     Returns:
         The fields, and a warning for each column that gives none.
@@ -70,7 +70,7 @@ def attributes(
 
 
 def _values(column: pa.ChunkedArray, name: str, separator: str) -> tuple[np.ndarray, pa.Array]:
-    """The rows that have a value, and the values; a row with several values occurs several times."""
+    """Returns the rows that have a value, and the values; a row with several values occurs several times."""
     kind = column.type
     if pa.types.is_list(kind):
         rows = pc.list_parent_indices(column).to_numpy().astype(np.int64)
@@ -104,7 +104,7 @@ def _values(column: pa.ChunkedArray, name: str, separator: str) -> tuple[np.ndar
 
 
 def _present(rows: np.ndarray, text: pa.ChunkedArray | pa.Array) -> tuple[np.ndarray, pa.Array]:
-    """Trims texts, and drops what says that there is none."""
+    """Trims texts, and drops those for a missing value."""
     if isinstance(text, pa.ChunkedArray):
         text = pa.concat_arrays([pa.array([], text.type), *text.chunks])
     text = pc.utf8_trim_whitespace(pc.fill_null(text, ""))
@@ -127,7 +127,7 @@ def _numbers(rows: np.ndarray, column: pa.ChunkedArray | pa.Array, name: str) ->
     if len(distinct) <= _MOST_NUMBERS or re.search(_CODES, normalize(name)):
         return rows, pa.array([f"{value:.10g}" for value in values], pa.string())
     edges = np.unique(np.quantile(values, np.linspace(0, 1, _N_RANGES + 1)))
-    # As many digits as it takes for the edges to differ.
+    # The fewest digits by which the edges differ.
     digits = next(n for n in range(4, 18) if len({f"{edge:.{n}g}" for edge in edges}) == len(edges))
     names = [f"{low:.{digits}g} to {high:.{digits}g}" for low, high in itertools.pairwise(edges)]
     place = np.clip(np.searchsorted(edges, values, side="right") - 1, 0, len(names) - 1)
@@ -141,7 +141,7 @@ def _decades(rows: np.ndarray, years: pa.ChunkedArray | pa.Array) -> tuple[np.nd
 
 
 def item_names(table: Table, name_column: str) -> pa.Array:
-    """The items' names, [rows]; the empty string for one that has none."""
+    """Returns the items' names, [rows]; the empty string for none."""
     column = table.column(name_column)
     if pa.types.is_list(column.type):
         column = pc.binary_join(column, " ")

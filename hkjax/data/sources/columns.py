@@ -1,4 +1,4 @@
-"""Which column of a table is which: by its usual names, or as configured; and its values, checked."""
+"""Columns of a table by role: found by usual names, or as configured; and their values, checked."""
 
 import re
 from collections.abc import Mapping, Sequence
@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 from hkjax.data.sources.tables import Table, first_true
 from hkjax.errors import InputError
 
-# Lower case, without separators. The earlier a name, the sooner it is taken where several columns fit.
+# Lower case, without separators. Where several columns fit, the earlier name is taken.
 _NAMES = {
     "user": """userid user uid userno customerid customer memberid member reviewerid reviewer visitorid visitor
         accountid account playerid readerid listenerid""",
@@ -27,7 +27,7 @@ _NAMES = {
     "id": "id entityid entity key",
 }
 USUAL_NAMES: Mapping[str, Sequence[str]] = {role: names.split() for role, names in _NAMES.items()}
-# Columns of counts and weights, of which more is not a better opinion.
+# Columns of counts and weights: more is not a better opinion.
 COUNTS = frozenset({"weight", "count", "plays", "playcount", "listens"})
 
 
@@ -36,21 +36,21 @@ _ZONED = r"^(?P<local>.*\d\d:\d\d(?::\d\d(?:\.\d+)?)?)\s*(?P<zone>Z|UTC|[+-]\d\d
 
 
 def normalize(name: str) -> str:
-    """A column name in lower case, without separators."""
+    """Returns a column name in lower case, without separators."""
     return re.sub(r"[^a-z0-9]", "", name.lower())
 
 
 def find_column(table: Table, role: str, columns: Mapping[str, str] = {}, also: Sequence[str] = ()) -> str | None:
-    """The column of a role; None where no column fits.
+    """Finds the column of a role; None where no column fits.
 
     Args:
         table: the table.
         role: a key of `USUAL_NAMES`.
-        columns: columns by role, as configured; they go before the usual names.
+        columns: columns by role, as configured; they take precedence over the usual names.
         also: further roles whose names count.
 
     Raises:
-        InputError: the configured column is not there, or several columns fit equally well.
+        InputError: the configured column is missing, or several columns fit equally well.
     """
     names = table.data.column_names
     if role in columns:
@@ -61,7 +61,7 @@ def find_column(table: Table, role: str, columns: Mapping[str, str] = {}, also: 
         return columns[role]
     usual = [name for each in (role, *also) for name in USUAL_NAMES[each]]
     fitting = sorted((name for name in names if normalize(name) in usual), key=lambda x: usual.index(normalize(x)))
-    # movie_id beside movie is an id beside a name; user beside customer_id are two things.
+    # movie_id and movie are an id and a name of one thing; user and customer_id are two things.
     ids = [name for name in fitting if normalize(name).endswith("id")]
     nouns = {normalize(name).removesuffix("id").removesuffix("no") for name in fitting} - {""}
     chosen = ids if ids and len(nouns) <= 1 else fitting
@@ -74,7 +74,7 @@ def find_column(table: Table, role: str, columns: Mapping[str, str] = {}, also: 
 
 
 def require_column(table: Table, role: str, columns: Mapping[str, str] = {}, also: Sequence[str] = ()) -> str:
-    """As `find_column`, but a missing column is an InputError that names those that are there."""
+    """Finds a column by `find_column`; a missing one is an InputError that lists the existing ones."""
     name = find_column(table, role, columns, also)
     if name is None:
         raise InputError(
@@ -86,7 +86,7 @@ def require_column(table: Table, role: str, columns: Mapping[str, str] = {}, als
 
 
 def ids(table: Table, name: str) -> pa.ChunkedArray:
-    """A column of ids: strings or whole numbers, none of them missing.
+    """Returns a column of ids: strings or whole numbers, none of them missing.
 
     Raises:
         InputError: a value is missing, or the column holds something else.
@@ -111,7 +111,7 @@ def ids(table: Table, name: str) -> pa.ChunkedArray:
 
 
 def _complete(table: Table, name: str) -> pa.ChunkedArray:
-    """A column, of which no value is missing."""
+    """Returns a column; a missing value is an InputError."""
     column = table.column(name)
     if len(column) and column.null_count == len(column):
         raise InputError(f"{table.name}: the column {name!r} is empty")
@@ -121,7 +121,7 @@ def _complete(table: Table, name: str) -> pa.ChunkedArray:
 
 
 def numbers(table: Table, name: str) -> np.ndarray:
-    """A column of numbers, float64 [rows].
+    """Returns a column of numbers, float64 [rows].
 
     Raises:
         InputError: a value is missing or is no number.
@@ -145,7 +145,7 @@ def numbers(table: Table, name: str) -> np.ndarray:
 
 
 def times(table: Table, name: str) -> np.ndarray:
-    """A column of times as microseconds since 1970, int64 [rows].
+    """Returns a column of times as microseconds since 1970, int64 [rows].
 
     Numbers are seconds, or milli-, micro- or nanoseconds by their size; texts are ISO 8601 dates and times.
 
@@ -195,7 +195,7 @@ def _iso_times(table: Table, name: str, text: pa.ChunkedArray) -> np.ndarray:
 
 
 def parse_date(text: str) -> int:
-    """A configured date as microseconds since 1970."""
+    """Converts a configured date to microseconds since 1970."""
     table = Table(pa.table({"date": [text]}), ())
     try:
         return int(pc.utf8_trim_whitespace(table.column("date")).cast(pa.timestamp("us")).cast(pa.int64())[0].as_py())

@@ -1,4 +1,4 @@
-"""What the sources of a data set say, before it is numbered: interactions, facts and names, by their own ids."""
+"""Content of a data set's sources before numbering: interactions, facts and names, by their own ids."""
 
 from collections.abc import Mapping
 from typing import NamedTuple
@@ -10,13 +10,13 @@ from hkjax.data.sources.vocabulary import Column
 
 
 class Events(NamedTuple):
-    """Rows of who met what, in the order of their source.
+    """Rows of interactions, in the order of their source.
 
     Attributes:
         user, item: their ids.
-        rating: float64 [rows], what the user thought of the item; None where the source does not say.
-        time: int64 [rows], microseconds since 1970; None where the source does not say.
-        name: of the source, for messages.
+        rating: float64 [rows], the user's rating of the item; None where the source has none.
+        time: int64 [rows], microseconds since 1970; None where the source has none.
+        name: name of the source, for messages.
     """
 
     user: Column
@@ -35,7 +35,7 @@ class Facts(NamedTuple):
 
 
 class Attributes(NamedTuple):
-    """The values of one attribute field: item[k] has value[k]. Values are no ids: no field shares them with another."""
+    """The values of one attribute field: item[k] has value[k]. Values are not ids: fields share none."""
 
     field: str
     item: Column
@@ -43,26 +43,26 @@ class Attributes(NamedTuple):
 
 
 class IdNames(NamedTuple):
-    """Names of ids: ids[k] is called names[k]; arrays of strings."""
+    """Names of ids: ids[k] has the name names[k]; arrays of strings."""
 
     ids: pa.Array
     names: pa.Array
 
 
 class Content(NamedTuple):
-    """All that the sources of a data set say.
+    """All content of a data set's sources.
 
     Attributes:
         interactions: to be split.
-        validation, test: given apart as those parts; None where they are not.
-        catalogue: ids of items, beside those that somebody met.
+        validation, test: given separately as those parts; None where they are not.
+        catalogue: ids of items, besides those of the interactions.
         facts, attributes: the knowledge.
-        names: by kind; those of `user` and `item` replace the ids, those of `entity` (items are entities) and
-            `relation` say how a person calls them.
+        names: by kind. Those of `user` and `item` replace the ids; those of `entity` (items are entities) and
+            `relation` are readable names.
         rates: the ratings are opinions or labels; otherwise they are counts or weights, and every row is a positive.
-        draws_negatives: rows of label 0 were drawn, and nobody met them.
-        warnings: what reading noticed, one sentence each.
-        items_name: where the catalogue comes from, for messages.
+        draws_negatives: rows of label 0 were drawn; they are no interactions.
+        warnings: remarks made on reading, one sentence each.
+        items_name: source of the catalogue, for messages.
     """
 
     interactions: Events

@@ -1,4 +1,4 @@
-"""Reading one file of a table: text, JSON lines or Parquet; and what to say where it can't be read."""
+"""Reading one file of a table: text, JSON lines or Parquet; and messages where it can't be read."""
 
 import csv
 import json
@@ -26,7 +26,7 @@ _NUMBER = r"-?[\d.:]+"
 
 
 def suffix_of(path: Path) -> str:
-    """The suffix that says a file's format, without that of a compression."""
+    """Returns the suffix of a file's format, without that of a compression."""
     suffixes = [suffix.lower() for suffix in path.suffixes]
     if suffixes and suffixes[-1] in _COMPRESSED:
         suffixes.pop()
@@ -38,8 +38,8 @@ def read_file(path: Path, header: Sequence[str], default_header: Sequence[str] =
 
     Args:
         path: the file.
-        header: names of a text's columns, if it has no header row.
-        default_header: the same, if its first row is all numbers.
+        header: column names of a text file without a header row.
+        default_header: the same, for a file that begins with a row of numbers.
 
     Raises:
         InputError: the format is unknown, or the file is broken.
@@ -80,7 +80,7 @@ def _read_text(path: Path, header: Sequence[str]) -> pa.Table:
     )
 
     def read(use_threads: bool) -> pa.Table:
-        # skip_rows counts the header, whose names may carry RecBole's types.
+        # skip_rows skips the header: its names may carry RecBole's types.
         options = pa.csv.ReadOptions(
             use_threads=use_threads, block_size=_BLOCK_BYTES, column_names=names, skip_rows=0 if header else 1
         )
@@ -89,11 +89,11 @@ def _read_text(path: Path, header: Sequence[str]) -> pa.Table:
     try:
         return read(use_threads=True)
     except pa.ArrowInvalid:
-        return read(use_threads=False)  # Fails again, and then its message has the row.
+        return read(use_threads=False)  # Fails again, with the row in its message.
 
 
 def text_columns(path: Path, header: Sequence[str] = ()) -> tuple[list[str], str]:
-    """The column names of a text file, without RecBole's types, and its delimiter."""
+    """Returns the column names of a text file, without RecBole's types, and its delimiter."""
     try:
         with pa.input_stream(str(path), compression="detect") as stream:
             start = stream.read(_PROBE_BYTES)
@@ -119,7 +119,7 @@ def text_columns(path: Path, header: Sequence[str] = ()) -> tuple[list[str], str
 
 
 def has_no_header(path: Path) -> bool:
-    """Whether a text file begins with a row of numbers."""
+    """Returns whether a text file begins with a row of numbers."""
     if suffix_of(path) not in _TEXT:
         return False
     try:
@@ -133,7 +133,7 @@ def has_no_header(path: Path) -> bool:
 
 
 def _split_sequences(path: Path, table: pa.Table) -> pa.Table:
-    """Splits at blanks what a header of RecBole calls a sequence, such as class:token_seq."""
+    """Splits the sequence columns of a RecBole header, such as class:token_seq, at blanks."""
     with pa.input_stream(str(path), compression="detect") as stream:
         header = stream.read(_PROBE_BYTES).decode("utf-8-sig", "replace").splitlines()[0]
     for index, name in enumerate(re.split(r"\t", header)):
@@ -158,7 +158,7 @@ def _read_json(path: Path) -> pa.Table:
 
 
 def _explain_json(path: Path) -> str | None:
-    """The first line that is no JSON object or has other types than those before; Arrow's rows are no lines."""
+    """Describes the first line that is no JSON object or changes a type; Arrow counts rows, not lines."""
     kinds: dict[str, str] = {}
     with pa.input_stream(str(path), compression="detect") as stream:
         lines = stream.read().split(b"\n")
@@ -181,14 +181,14 @@ def _explain_json(path: Path) -> str | None:
 
 
 def first_line(path: Path, no_header: bool) -> int | None:
-    """The line of a file's first row; None where the format has no lines."""
+    """Returns the line of a file's first row; None where the format has no lines."""
     if suffix_of(path) in _PARQUET:
         return None
     return 2 if suffix_of(path) in _TEXT and not no_header else 1
 
 
 def _explain(path: Path, error: Exception) -> str:
-    """One line on why a file can't be read, with its row where Arrow knows it."""
+    """Explains in one line why a file can't be read, with the row where Arrow reports it."""
     text = first_sentence(error)
     row = re.search(r"[Rr]ow #?(\d+)", text)
     place = f"{path}:{row[1]}" if row else str(path)
@@ -204,5 +204,5 @@ def _explain(path: Path, error: Exception) -> str:
 
 
 def first_sentence(error: Exception) -> str:
-    """The first line of an error's message, cut to a readable length."""
+    """Returns the first line of an error's message, cut to a readable length."""
     return str(error).splitlines()[0].split(" Detail:")[0][:200]

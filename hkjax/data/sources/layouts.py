@@ -1,4 +1,4 @@
-"""The folder layouts of RippleNet and KGAT: integer ids, and an item's number is its entity's.
+"""The folder layouts of RippleNet and KGAT: integer ids; an item and its entity have the same id.
 
 Every value is checked, in whole arrays.
 """
@@ -25,10 +25,10 @@ FILES = (
 
 
 def read_layout(config: DataConfig) -> Content:
-    """Reads the folder of a configuration whose format is `ripplenet` or `kgat`.
+    """Reads the folder of a configuration with the format `ripplenet` or `kgat`.
 
-    The catalogue is every item that somebody met or that item_list.txt names, and every entity with a smaller number
-    than one of those. A number that occurs nowhere is nothing.
+    The catalogue holds every item of the interactions and of item_list.txt, and every entity with a smaller id than
+    one of those. Ids that never occur are skipped.
 
     Raises:
         InputError: a missing file, a malformed row, an id out of range or far beyond the others, a test part without
@@ -70,7 +70,7 @@ def read_layout(config: DataConfig) -> Content:
 
 
 def _check_sizes(folder: Path, layout: str, tables: list[np.ndarray]) -> None:
-    """Refuses a test part without a row, and an item's id so large that entities would count as items for it."""
+    """Refuses a test part without a row, and an item id so large that entities would count as items."""
     if layout == "kgat" and len(tables) > 1 and not tables[1].size:
         raise InputError(
             f"{folder}/test.txt: holds no item; delete the file for a test part that is cut from train.txt"
@@ -127,7 +127,7 @@ def read_adjacency(path: Path) -> np.ndarray:
     """Reads KGAT's `user item item ...` lines as pairs.
 
     Returns:
-        int64 array [pairs, 2] of (user, item). A user alone on a line contributes no pair.
+        int64 array [pairs, 2] of (user, item). A line with only a user gives no pair.
     """
     values, lines = _read_integers(path)
     first = np.flatnonzero(np.diff(lines, prepend=0))
@@ -151,7 +151,7 @@ def read_names(path: Path) -> dict[int, str] | None:
     titles = header.split()
     if titles and titles[-1].isdecimal():
         raise InputError(f"{path}:1: expected a header such as 'org_id remap_id', found {header.strip()!r}")
-    # KGAT's lists may have further columns; a name may hold blanks where it has none.
+    # KGAT's lists may have further columns. Names may hold blanks in lists without.
     column = titles.index("remap_id") if "remap_id" in titles and len(titles) > 2 else None
     for number, line in enumerate(lines, start=2):
         if not line.strip():
@@ -174,7 +174,7 @@ def _read_text(path: Path) -> str:
     if content[:2] in (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE) or b"\0" in content[:200]:
         raise InputError(f"{path}: not UTF-8; convert it, for instance by iconv -f utf-16 -t utf-8")
     try:
-        # Only these end a line: other characters that Unicode counts as ends may stand in a name.
+        # Only these end a line: names may hold other characters that Unicode counts as line ends.
         return content.decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
     except UnicodeDecodeError as error:
         place = content[: error.start].count(b"\n") + 1
@@ -186,7 +186,7 @@ def _read_integers(path: Path) -> tuple[np.ndarray, np.ndarray]:
     if not path.is_file():
         raise InputError(f"{path}: no such file")
     content = path.read_bytes().removeprefix(codecs.BOM_UTF8)
-    if b"\n" not in content:  # As old Macs wrote it.
+    if b"\n" not in content:  # Line ends of old Macs.
         content = content.replace(b"\r", b"\n")
     text = np.frombuffer(content, np.uint8)
     is_newline = text == ord("\n")
@@ -220,7 +220,7 @@ def _read_npy(path: Path, columns: str) -> np.ndarray:
             raise ValueError("an archive of several")
     except OSError:
         raise
-    except Exception as error:  # NumPy parses the header as Python, and raises what that does.
+    except Exception as error:  # NumPy parses the header as Python: many types of error.
         reason = (str(error).splitlines() or [type(error).__name__])[0][:100]
         raise InputError(f"{path}: not a whole .npy file of numbers: {reason}") from error
     width = len(columns.split())

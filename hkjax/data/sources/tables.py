@@ -1,12 +1,12 @@
-"""Reading a table, whatever form it has: files of several formats, folders of parts, data frames.
+"""Reading a table in any form: files of several formats, folders of parts, data frames.
 
-A source is the path of a file, of a folder of part files, or a glob, or several of them separated by commas; or, in
-Python, a data frame that speaks Arrow's PyCapsule protocol (pandas, polars, duckdb, pyarrow), or a mapping of column
-names to arrays.
+A source is the path of a file or of a folder of part files, or a glob, or several of them separated by commas. In
+Python it may also be a data frame with Arrow's PyCapsule protocol (pandas, polars, duckdb, pyarrow), or a mapping of
+column names to arrays.
 
 | suffix | format |
 |---|---|
-| .csv .tsv .txt .data | text with a header row; separated by comma, semicolon, tab, bar or space, as that row is |
+| .csv .tsv .txt .data | text with a header row; separated by comma, semicolon, tab, bar or space, as in that row |
 | .inter .item .kg .link | RecBole's atomic files: tabs, and a header of name:type |
 | .jsonl .ndjson .json | one JSON object per line |
 | .parquet .pq | Parquet |
@@ -34,8 +34,8 @@ class Part(NamedTuple):
     """One file of a table.
 
     Attributes:
-        name: of the file, or what a data frame is called.
-        first_row: the number of its first row in the table.
+        name: path of the file, or name of a data frame.
+        first_row: index of its first row in the table.
         first_line: the line of that row in the file; None where the format has no lines.
     """
 
@@ -57,15 +57,15 @@ class Table(NamedTuple):
 
     @property
     def name(self) -> str:
-        """What messages call the table: its first file."""
+        """The table's name in messages: its first file."""
         return self.parts[0].name
 
     def column(self, name: str) -> pa.ChunkedArray:
-        """A column by its name."""
+        """Returns a column by its name."""
         return self.data.column(name)
 
     def where(self, row: int) -> str:
-        """The file of a row and its line there, or its row where the file has no lines; both from 1 on."""
+        """Returns a row's file and its line there, or its row where the file has no lines; both count from 1."""
         part = [part for part in self.parts if part.first_row <= row][-1]
         number = row - part.first_row
         return (
@@ -79,10 +79,10 @@ def read_table(
     """Reads a whole source.
 
     Args:
-        source: see above.
-        header: names of a text's columns, if it has no header row.
+        source: see the module.
+        header: column names of text files without a header row.
         what: the table's name in messages, where it has no file.
-        default_header: names of a text's columns, if its first row is all numbers.
+        default_header: column names of text files that begin with a row of numbers.
 
     Raises:
         InputError: there is no such file, the file is broken, or the parts have different columns.
@@ -116,7 +116,7 @@ def read_table(
 
 
 def list_files(source: str | Path) -> list[Path]:
-    """The files of a path, a folder or a glob, in the order of their names; of several, separated by commas.
+    """Lists the files of a path, a folder or a glob, by name; or of several of them, separated by commas.
 
     Raises:
         InputError: there is none, or a folder holds files of several formats.
@@ -144,7 +144,7 @@ def list_files(source: str | Path) -> list[Path]:
 
 
 def plain_types(table: pa.Table) -> pa.Table:
-    """The table with one type each for texts, lists and half-precision numbers, however they are stored."""
+    """Converts every storage type of texts, lists and half-precision floats to one type each."""
     for index, field in enumerate(table.schema):
         column = _plain_type(table.column(index))
         if column.type != field.type:
@@ -185,5 +185,5 @@ def _from_memory(source: Any, what: str) -> pa.Table:
 
 
 def first_true(mask: pa.ChunkedArray) -> int:
-    """The first row of which a column of booleans is true."""
+    """Returns the first row where a column of booleans is true."""
     return pc.index(mask, True).as_py()

@@ -24,8 +24,8 @@ _N_TRIPLE = (
     r"\s*(?P<tail><[^<>\"{}|^`\x00-\x20]*>|_:\S+|\"(?:[^\"\\]|\\.)*\"(?:@[A-Za-z0-9-]+|\^\^<[^<>]*>)?)\s*\.\s*(?:#.*)?$"
 )
 _ROLES = ("head", "relation", "tail")
-# Relations that name their head, by the last part of their IRI.
 _ESCAPES = {"t": "\t", "b": "\b", "n": "\n", "r": "\r", "f": "\f"}
+# Relations that name their head, by the last part of their IRI.
 _NAMING = {"label", "preflabel", "name"}
 
 
@@ -37,7 +37,7 @@ def read_triples(source: Any, columns: Mapping[str, str] = {}) -> tuple[Facts, I
         columns: columns by role, as configured.
 
     Returns:
-        The triples; and the names that label triples (rdfs:label and the like) give, which are no facts.
+        The triples; and the names from label triples (rdfs:label and the like), which are no facts.
 
     Raises:
         InputError: a row is no triple.
@@ -60,7 +60,7 @@ def read_triples(source: Any, columns: Mapping[str, str] = {}) -> tuple[Facts, I
 
 
 def read_links(source: Any, columns: Mapping[str, str] = {}) -> IdNames:
-    """Reads a table of (item, entity): which entity of a graph is which item. RecBole's .link is one.
+    """Reads a table of (item, entity) that maps items to entities of a graph, such as RecBole's .link.
 
     Returns:
         The item of each entity, as its name.
@@ -74,12 +74,12 @@ def read_links(source: Any, columns: Mapping[str, str] = {}) -> IdNames:
 
 
 def link_items(ids: pa.Array, links: IdNames) -> pa.Array:
-    """Entity ids, with the item's id in place of each entity that is an item."""
+    """Replaces the ids of linked entities by their items' ids."""
     return pc.coalesce(links.names.take(pc.index_in(ids, links.ids)), ids)
 
 
 def link_facts(facts: Facts, links: IdNames) -> Facts:
-    """Triples in which items have their own ids."""
+    """Replaces the linked entities of triples by their items."""
 
     def link(column: Column) -> Column:
         linked = encode(link_items(column.values, links))
@@ -106,7 +106,7 @@ def read_names(source: Any) -> IdNames:
 
 
 def readable(identifier: str) -> str:
-    """An id as a person reads it: of an IRI its last part, anything else as it is."""
+    """Returns an id in readable form: of an IRI its last part, anything else unchanged."""
     if "://" not in identifier:
         return identifier
     last = identifier.rstrip("/#").replace("#", "/").rpartition("/")[2]
@@ -153,7 +153,7 @@ def _read_lines(file: Path) -> pa.ChunkedArray:
 
 
 def _explain(file: Path, error: Exception) -> str:
-    """Why a file of lines can't be read; with the line, if it is no UTF-8."""
+    """Explains why a file of lines can't be read, with the line if it is not UTF-8."""
     try:
         with pa.input_stream(str(file), compression="detect") as stream:
             lines = stream.read().split(b"\n")
@@ -168,7 +168,7 @@ def _explain(file: Path, error: Exception) -> str:
 
 
 def _plain_terms(terms: pa.ChunkedArray) -> pa.ChunkedArray:
-    """IRIs without brackets; literals without quotes, language and type."""
+    """Strips brackets from IRIs, and quotes, language and type from literals."""
     terms = pc.replace_substring_regex(terms, r"^<(.*)>$", r"\1")
     terms = pc.replace_substring_regex(terms, r'^"((?:[^"\\]|\\.)*)"(?:@[A-Za-z0-9-]+|\^\^<[^<>]*>)?$', r"\1")
     if not pc.any(pc.match_substring(terms, "\\")).as_py():

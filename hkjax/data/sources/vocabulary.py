@@ -1,4 +1,4 @@
-"""Numbering ids: from strings or whole numbers of several columns to 0, 1, 2, ..."""
+"""Numbering of ids: from strings or whole numbers of several columns to 0, 1, 2, ..."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -13,7 +13,7 @@ class Column(NamedTuple):
 
     Attributes:
         values: the distinct ids as strings.
-        indices: int64 [rows], the place of each row's id among them.
+        indices: int64 [rows], the index of each row's id in `values`.
     """
 
     values: pa.Array
@@ -33,10 +33,10 @@ def encode(column: pa.ChunkedArray | pa.Array) -> Column:
 
 
 def union(columns: Sequence[pa.Array], without: pa.Array | None = None) -> pa.Array:
-    """The distinct ids of several arrays of strings, in order, but for those of `without`.
+    """Returns the distinct ids of several arrays of strings, in order, except those of `without`.
 
-    Whole numbers are ordered by their value if all ids are such, and other ids by their bytes. So the numbering depends
-    on the ids alone, and not on the order or the format of the files.
+    If all ids are whole numbers, they are ordered by value; otherwise by bytes. So the numbering depends only on the
+    ids, and not on the order or the format of the files.
     """
     distinct = pc.unique(pa.concat_arrays([pa.array([], pa.string()), *columns]))
     if without is not None:
@@ -47,6 +47,6 @@ def union(columns: Sequence[pa.Array], without: pa.Array | None = None) -> pa.Ar
 
 
 def number(column: Column, ids: pa.Array) -> np.ndarray:
-    """The place of each row's id among `ids`, int64 [rows]; -1 for one that is not there."""
+    """Returns the index of each row's id in `ids`, int64 [rows]; -1 for a missing one."""
     places = pc.fill_null(pc.index_in(column.values, ids), -1).to_numpy(zero_copy_only=False).astype(np.int64)
     return places[column.indices] if len(places) else np.zeros(0, np.int64)

@@ -15,42 +15,42 @@ class HAKGConfig(Checked):
         name: this model's name in a configuration.
         dim: embedding size d.
         layers: rounds of propagation L; the result is the sum of layers 0 to L.
-        message: of an edge (h, r, t). `slides`: log_{e_h}(e_t (+) e_r). `official`:
+        message: the message of an edge (h, r, t). `slides`: log_{e_h}(e_t (+) e_r). `official`:
             log_h(project(exp_h(e_t) (+) exp_h(e_r))). `euclidean`: t + r - h, the ablation without
             hyperbolic geometry; the angle loss, if any, stays that of the ball.
-        ball_eps: distance of the official projection from the boundary; their code has 4e-3 in
-            float32 and 1e-5 in float64.
-        item_aggregation: of the users of an item, on the collaborative side. `mean` (slides) or
+        ball_eps: distance of the official projection from the boundary; the official code has
+            4e-3 in float32 and 1e-5 in float64.
+        item_aggregation: aggregation of an item's users, on the collaborative side. `mean` (slides) or
             `sum` (official).
         dual_items: keep an item's collaborative embedding apart from its entity's. Without it,
-            items are their entities alone.
+            items are only their entities.
         gate: fuse both by g * c + (1 - g) * e with g = sigmoid(W1 c + W2 e), of the previous layer
-            and in the tangent space, since a gated mixture of ball points may leave the ball.
+            and in the tangent space: a gated mixture of ball points may leave the ball.
             Without it, by their mean.
         normalize_layers: scale each layer's rows to length 1 (official).
         message_dropout: dropout rate of the entries of each layer (official: 0.1).
-        sampling: what a step propagates. `full`: the whole graph. `neighbours`: the batch alone, with some
-            neighbours of each node (see `hkjax.models.hakg.sampled`), for graphs that a step can't walk whole.
-            Evaluation walks it whole in either case.
+        sampling: the part that a step propagates. `full`: the whole graph. `neighbours`: only the batch, with some
+            neighbours of each node (see `hkjax.models.hakg.sampled`), for graphs too large for a step.
+            Evaluation always propagates the whole graph.
         edge_keep, interaction_keep: the fraction of the knowledge graph's edges, and of interactions, that a
             step keeps (official: 0.5). Sums over interactions are divided by it.
-        fan_outs: where `sampling` is `neighbours`, how many are drawn at most of each node around the batch,
-            around these, and so on; one number for each of the layers.
-        negative_pool: where `sampling` is `neighbours`, how many items are drawn of which each row draws its negatives.
-        angle_weight: of the angle loss, a mean over pairs of an item and an attribute.
+        fan_outs: the most neighbours drawn of each node of the batch, of each of these, and so on, where `sampling`
+            is `neighbours`; one count for each layer.
+        negative_pool: the number of items drawn as a pool for the negatives, where `sampling` is `neighbours`.
+        angle_weight: weight of the angle loss, a mean over pairs of an item and an attribute.
         angle_pairs: `attribute_apex` (slides): the item in the cone of its attribute. `both`
             (official): also the reverse.
-        angle_space: what the angles are taken of. `ball`: exp_0 of the layer-0 embeddings.
+        angle_space: vectors whose angles are taken. `ball`: exp_0 of the layer-0 embeddings.
             `parameter` (official): the embeddings themselves.
         angle: `exact`, or `clipped` as in the official code (see `cones.clipped_angle_of`).
         angle_mask: take each pair's angle over a fresh random half of the dimensions (official).
         aperture: K of the half-aperture.
-        negatives: drawn items per row.
-        margin: of the negatives in the ranking loss.
-        score: `sum_of_cosines`, cos(u, e_i) + cos(u, c_i), which is what the loss trains, or
+        negatives: negatives drawn for each row.
+        margin: margin of the negatives in the ranking loss.
+        score: `sum_of_cosines`, cos(u, e_i) + cos(u, c_i), as in the loss, or
             `cosine_of_sum` (official), cos(u, e_i + c_i).
-        matmul_dtype: what the dense products of the gate and of the ranking loss are taken of. `bfloat16`
-            rounds their factors, on CPUs, too; their sums and all of the ball's arithmetic stay float32.
+        matmul_dtype: type of the factors of dense products in the gate and the ranking loss. `bfloat16`
+            rounds them, also on CPUs; sums and all of the ball's arithmetic stay float32.
     """
 
     name: Literal["hakg"] = "hakg"
@@ -80,7 +80,7 @@ class HAKGConfig(Checked):
     matmul_dtype: MatmulDtype = "float32"
 
 
-# What turns the defaults into the official code's model.
+# Choices that turn the defaults into the official code's model.
 OFFICIAL: dict[str, Any] = {
     "message": "official",
     "item_aggregation": "sum",

@@ -1,4 +1,4 @@
-"""What HAKG's report shows of its geometry: where items and attributes lie in the Poincare ball."""
+"""HAKG's geometry in reports: the places of items and attributes in the Poincare ball."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -13,7 +13,7 @@ from hkjax.transfer import to_host
 
 
 def hakg_insight(recommender: Recommender, representation: HAKGRepresentation, data: Dataset) -> Insight:
-    """The items' distances to the origin and, in two dimensions, the Poincare disk."""
+    """Draws the items' distances to the origin and, in two dimensions, the Poincare disk."""
     del recommender
     points = to_host(representation.entity_points)[: data.n_entities]
     popularity = np.bincount(data.train.positives().items, minlength=data.n_items)
@@ -25,12 +25,12 @@ def hakg_insight(recommender: Recommender, representation: HAKGRepresentation, d
 
 
 def hierarchy(points: np.ndarray, data: Dataset, most: int = 8) -> list[str]:
-    """Which attributes lie nearest to the origin, the general ones, and which farthest: sentences with names.
+    """Names the attributes nearest to the origin, the general ones, and those farthest from it, in sentences.
 
     Args:
-        points: of all entities [entities, d].
+        points: all entities in the ball, [entities, d].
         data: the data set.
-        most: how many of each to name, among the attributes of at least ten triples.
+        most: the number of each to name, among the attributes of at least ten triples.
     """
     degree = np.bincount(data.triples[:, [0, 2]].ravel(), minlength=data.n_entities)[data.n_items :]
     common = data.n_items + np.flatnonzero(degree >= 10)
@@ -46,7 +46,7 @@ def hierarchy(points: np.ndarray, data: Dataset, most: int = 8) -> list[str]:
 
 
 def distance_by_popularity(distance: np.ndarray, popularity: np.ndarray) -> Picture:
-    """The items' hyperbolic distance to the origin [items] against their number of positives [items]."""
+    """Draws the items' hyperbolic distance to the origin [items] against their number of positives [items]."""
     bins = np.floor(2 * np.log2(1 + popularity)).astype(int)
     groups = [bins == k for k in np.unique(bins)]
 
@@ -66,17 +66,17 @@ def distance_by_popularity(distance: np.ndarray, popularity: np.ndarray) -> Pict
 def poincare_disk(
     points: np.ndarray, n_items: int, links: np.ndarray, names: Sequence[str], most: int = 2000, n_labels: int = 12
 ) -> Picture:
-    """Items and attributes in the Poincare disk, with some of the links between them, and names of the most linked.
+    """Draws items and attributes in the Poincare disk, some of their links, and names of the most linked attributes.
 
-    Where no point comes near the boundary, the picture shows the middle of the disk alone.
+    Where no point comes near the boundary, the picture shows only the middle of the disk.
 
     Args:
         points: [entities, 2], items first.
         n_items: number of items.
         links: int [links, 2], pairs of entities.
-        names: of the entities.
+        names: the entities' names.
         most: the largest number of links to draw, evenly chosen.
-        n_labels: how many attributes to name.
+        n_labels: the number of attributes to name.
     """
     degree = np.bincount(links.ravel(), minlength=len(points))
     named = n_items + np.argsort(-degree[n_items:], kind="stable")[:n_labels]

@@ -67,7 +67,7 @@ def message_weights(config: HAKGConfig, degree: jax.Array | int, lengths: jax.Ar
 
 
 class Prepared(NamedTuple):
-    """What fold-in needs of every layer, L of them.
+    """The arrays that fold-in reads, from each of L layers.
 
     Attributes:
         user: the trained users' own embeddings, layer 0, [users, d].

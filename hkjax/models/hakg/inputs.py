@@ -20,8 +20,8 @@ class Neighbourhoods(NamedTuple):
     """Adjacency lists, for sampling neighbours.
 
     Attributes:
-        tails: of each entity, and by which relation.
-        users: of each item.
+        tails: tails of each entity, with their relations.
+        users: users of each item.
     """
 
     tails: Ragged
@@ -29,7 +29,7 @@ class Neighbourhoods(NamedTuple):
 
 
 class HAKGInputs(NamedTuple):
-    """The arrays that HAKG reads and nobody trains.
+    """The arrays that HAKG reads and does not train.
 
     Attributes:
         graph: heads (rows), tails (columns) and relations (attr) of the knowledge graph, every triple in
@@ -38,8 +38,8 @@ class HAKGInputs(NamedTuple):
         user_degree: positive items of each user in train, at least 1, [users].
         item_degree: users of each item in train, at least 1, [items].
         pairs: apex (rows) and other entity (columns) of every pair of the angle loss.
-        exclusions: the positive items of each user, ascending, which are not negatives.
-        neighbourhoods: where neighbours are sampled, the same graph and interactions by entity and item; else None.
+        exclusions: the positive items of each user, ascending; they are no negatives.
+        neighbourhoods: the same graph and interactions by entity and item, where neighbours are sampled; else None.
     """
 
     graph: Edges
@@ -55,8 +55,8 @@ class KeptEdges(NamedTuple):
     """The edges and interactions that a training step keeps.
 
     Attributes:
-        inputs: the inputs, with these edges and interactions alone.
-        scale: the number of all interactions by that of the kept ones; it rescales sums over those.
+        inputs: the inputs, with only these edges and interactions.
+        scale: the number of all interactions divided by that of the kept ones; it rescales sums over these.
     """
 
     inputs: HAKGInputs
@@ -64,7 +64,7 @@ class KeptEdges(NamedTuple):
 
 
 def subsample(config: HAKGConfig, inputs: HAKGInputs, key: jax.Array) -> KeptEdges:
-    """Keeps the fractions `edge_keep` and `interaction_keep`, drawn anew for each key."""
+    """Keeps random fractions `edge_keep` and `interaction_keep` of edges and interactions."""
     graph_key, interactions_key = jax.random.split(key)
     graph = subsample_edges(graph_key, inputs.graph, config.edge_keep)
     interactions = subsample_edges(interactions_key, inputs.interactions, config.interaction_keep)
@@ -76,15 +76,15 @@ def make_inputs(config: HAKGConfig, data: Dataset) -> HAKGInputs:
     """Builds the inputs on the host.
 
     Raises:
-        InputError: no triple, a user has every item as a positive, or there is not one fan-out for each layer.
+        InputError: there is no triple, a user has every item as a positive, or there is not one fan-out for each layer.
     """
     if config.sampling == "neighbours" and (len(config.fan_outs) != config.layers or min(config.fan_outs) < 1):
         raise InputError(
-            f"fan_outs: expected {config.layers} numbers of at least 1 (model.layers), found {config.fan_outs}"
+            f"fan_outs: expected {config.layers} counts of at least 1, as model.layers, found {config.fan_outs}"
         )
     positives = data.train.positives()
     if not len(data.triples):
-        raise InputError("HAKG needs a knowledge graph: there is no triple (--items and --triples name some)")
+        raise InputError("HAKG needs a knowledge graph: found no triple (pass --items or --triples)")
     head, relation, tail = data.triples.T
     heads, tails = np.concatenate([head, tail]), np.concatenate([tail, head])
     relations = np.concatenate([relation, relation + data.n_relations]).astype(np.int32)
@@ -108,14 +108,14 @@ def make_inputs(config: HAKGConfig, data: Dataset) -> HAKGInputs:
 
 
 def fewer_negatives(config: HAKGConfig, data: Dataset) -> dict[str, Any]:
-    """Returns `model.negatives` for a person's tables: at most half of the items."""
+    """Returns `model.negatives` for a user's own tables: at most half of the items."""
     return {"model.negatives": max(1, min(config.negatives, data.n_items // 2))}
 
 
 def _angle_pairs(
     config: HAKGConfig, heads: np.ndarray, tails: np.ndarray, n_items: int
 ) -> tuple[np.ndarray, np.ndarray]:
-    """Apex and other end of every edge between an item and an attribute, which is an entity that is no item."""
+    """Returns apex and other end of every edge between an item and an attribute, an entity that is no item."""
     mixed = (heads < n_items) != (tails < n_items)
     if config.angle_pairs == "attribute_apex":
         mixed &= heads >= n_items

@@ -1,7 +1,7 @@
 """The message of an edge by its coefficients: the fast form of the messages in `equations.py`.
 
 For tangent vectors h, t, r at 0 of an edge's head, tail and relation the message is alpha h + beta t + gamma r. The
-coefficients follow from the six inner products of h, t and r (`hkjax.geometry.gram`), so that no array of the size
+coefficients follow from the six inner products of h, t and r (`hkjax.geometry.gram`), so no array of the size
 [edges, d] is needed.
 """
 

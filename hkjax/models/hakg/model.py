@@ -2,8 +2,8 @@
 
 After "Hierarchy-Aware Knowledge Gated Network for Recommendation" (Du et al., SIGIR 2022, arXiv 2204.04959), its slides
 and its official code; `equations.py` has the formulas. Users, entities and items are kept as tangent vectors at 0 of
-the Poincare ball of curvature -1; a point of the ball is their exponential. Aggregation at 0, exp_0(mean(log_0(.))), is
-then a plain mean of tangent vectors. Only the messages of the graph's edges and the angle loss compute on the ball.
+the Poincare ball of curvature -1; their exponentials are points of the ball. Aggregation at 0, exp_0(mean(log_0(.))),
+is then a plain mean of tangent vectors. Only the messages of the graph's edges and the angle loss compute on the ball.
 """
 
 from collections.abc import Callable
@@ -46,7 +46,7 @@ def hakg(config: HAKGConfig, data: Dataset, batch_size: int) -> Recommender[Para
         batch_size: positive rows per training step.
 
     Raises:
-        InputError: no triple, or a user has every item as a positive.
+        InputError: there is no triple, or a user has every item as a positive.
 
     Example:
         >>> data = hkjax.synthetic_dataset(hkjax.SyntheticConfig(n_users=40), hkjax.DataConfig(), seed=0)

@@ -15,7 +15,7 @@ Gates = tuple[jax.Array, jax.Array] | None
 
 
 class HAKGParameters(NamedTuple):
-    """What is trained; embedding size d. Embeddings are tangent vectors at 0 of the Poincare ball.
+    """The trained arrays; embedding size d. Embeddings are tangent vectors at 0 of the Poincare ball.
 
     Attributes:
         user: [users, d].
@@ -33,7 +33,7 @@ class HAKGParameters(NamedTuple):
 
 
 class HAKG(nn.Module):
-    """Draws and names the parameters; computes nothing.
+    """A module that draws and names the parameters; it computes nothing.
 
     Attributes:
         config: the choices.
@@ -48,9 +48,9 @@ class HAKG(nn.Module):
 
     @nn.compact
     def __call__(self) -> HAKGParameters:
-        """The parameters, as `apply` is given them or as `init` draws them."""
+        """Returns the parameters, given to `apply` or drawn by `init`."""
         c, xavier = self.config, nn.initializers.xavier_uniform()
-        # Users and entities are one matrix to the initialisation, as in the official code.
+        # Users and entities are initialised as one matrix, as in the official code.
         both = _uniform((6 / (self.n_users + self.n_entities + c.dim)) ** 0.5)
         user = self.param("user", both, (num_local_rows(self.n_users), c.dim))
         entity = self.param("entity", both, (num_local_rows(self.n_entities), c.dim))

@@ -15,7 +15,7 @@ from hkjax.ops.rows import l2_normalize
 
 
 class HAKGRepresentation(NamedTuple):
-    """What ranking and pictures need, computed once.
+    """Arrays for ranking and pictures, computed once.
 
     Attributes:
         user: unit rows [users, d].

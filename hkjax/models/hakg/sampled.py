@@ -1,10 +1,9 @@
-"""HAKG's losses on neighbours drawn at random, whose cost follows from the batch and not from the graph.
+"""HAKG's losses on neighbours drawn at random: their cost depends on the batch and not on the graph.
 
-Every mean over a node's neighbours becomes an estimate from some of them: around a node of the batch at most
-`fan_outs[0]` neighbours, around each of these `fan_outs[1]`, and so on; of few neighbours, a part such as a step of the
-whole graph keeps. Given the layer before, means over interactions are unbiased; through what is not linear in it
-(messages, gates, normalisation) a bias remains. Negatives come from a pool. The angle loss is that of as many random
-pairs as rows.
+Every mean over a node's neighbours is estimated from some of them: at most `fan_outs[0]` of a node of the batch,
+`fan_outs[1]` of each of these, and so on. Of few neighbours the fraction is drawn that a step on the whole graph keeps.
+Given the previous layer, means over interactions are unbiased; through functions that are not linear in it (messages,
+gates, normalisation) a bias remains. Negatives come from a pool. The angle loss is over as many random pairs as rows.
 """
 
 from collections.abc import Sequence
@@ -30,18 +29,18 @@ from hkjax.ops.rows import row_dot
 from hkjax.ops.sampling import draw_ids, draw_pool
 from hkjax.ops.segment import PADDING_ROW
 
-# Of nodes [n]: layers 0, 1, ..., each [n, d].
+# Layers 0, 1, ... of nodes [n], each [n, d].
 Layers = list[jax.Array]
 NoLayers = list[None]
 
 
 class Walks(NamedTuple):
-    """Random walks from nodes, and what they make of these.
+    """Random walks from nodes, and the layers that they give.
 
     Attributes:
         config: the choices.
-        parameters: what is trained.
-        inputs: adjacency lists among them.
+        parameters: the trained arrays.
+        inputs: the model's inputs, with adjacency lists.
     """
 
     config: HAKGConfig
@@ -55,7 +54,7 @@ class Walks(NamedTuple):
         return self.inputs.neighbourhoods
 
     def users(self, key: jax.Array, users: jax.Array, fan_outs: Sequence[int]) -> Layers:
-        """Layers 0 to len(fan_outs) of users [n]."""
+        """Computes layers 0 to len(fan_outs) of users [n]."""
         start = take_rows(self.parameters.user, users)
         if not fan_outs:
             return [start]
@@ -70,7 +69,7 @@ class Walks(NamedTuple):
     def items(
         self, key: jax.Array, items: jax.Array, fan_outs: Sequence[int]
     ) -> tuple[Layers, Sequence[jax.Array | None]]:
-        """Layers of items [n] as entities and as collaborative embeddings; without dual items, None of these."""
+        """Computes layers of items [n], as entities and as collaborative embeddings, None without dual items."""
         entity_key, draw_key, walk_key, layers_key = jax.random.split(key, 4)
         entity = self.entities(entity_key, items, fan_outs)
         if self.parameters.item is None:
@@ -85,7 +84,7 @@ class Walks(NamedTuple):
         return entity, [start, *self._finish(layers_key, met)]
 
     def entities(self, key: jax.Array, entities: jax.Array, fan_outs: Sequence[int]) -> Layers:
-        """Layers of entities [n]."""
+        """Computes layers of entities [n]."""
         layers = [take_rows(self.parameters.entity, entities)]
         if not fan_outs:
             return layers
@@ -99,7 +98,7 @@ class Walks(NamedTuple):
         return layers
 
     def _finish(self, key: jax.Array, layers: Layers) -> Layers:
-        """Dropout and normalisation, as the configuration says."""
+        """Applies dropout and normalisation, as configured."""
         return list(map(partial(dropout_and_normalize, self.config), layers, jax.random.split(key, len(layers))))
 
 
@@ -116,10 +115,10 @@ def sampled_losses(
 
 @jax.named_scope("ranking loss")
 def ranking_loss(config: HAKGConfig, walks: Walks, batch: Batch, key: jax.Array) -> jax.Array:
-    """The contrastive loss of the rows' positive items against `config.negatives` items of a pool.
+    """Computes the contrastive loss of the rows' positive items against `config.negatives` items of a pool.
 
-    The pool's `config.negative_pool` items are drawn for all rows, since each needs a walk; each row draws its own
-    negatives among them and counts those that its user did not meet.
+    All rows share the pool's `config.negative_pool` items, since each needs a walk. Each row draws its own negatives
+    from it; items that its user interacted with do not count.
     """
     pool_key, negatives_key, users_key, items_key = jax.random.split(key, 4)
     users, n_rows = batch["user"], batch["user"].size
@@ -138,7 +137,7 @@ def ranking_loss(config: HAKGConfig, walks: Walks, batch: Batch, key: jax.Array)
 
 @jax.named_scope("angle loss")
 def angle_loss(config: HAKGConfig, p: HAKGParameters, inputs: HAKGInputs, n: int, key: jax.Array) -> jax.Array:
-    """The mean angle loss of n random pairs."""
+    """Computes the mean angle loss of n random pairs."""
     draw_key, mask_key = jax.random.split(key)
     if not inputs.pairs.rows.size:
         return jnp.zeros(())

@@ -1,1 +1,1 @@
-"""HKRM: which attribute fields matter to a user, and which to an item."""
+"""HKRM: the attribute fields that matter to a user, and to an item."""

@@ -25,14 +25,13 @@ class HKRMConfig(Checked):
         leave_one_out: take the target out of its own query in training. Without it q_s contains
             e_t in training and never in test.
         divergence: L_a of eq. 9. `kl`: KL(P(A|q), P^(A|t)), over the fields that the target has.
-            `cross_entropy`: what eq. 9 prints once it omits the entropy as a constant, though it
-            is none.
-        levels: `both`; `item` (HKRM-Item) or `attribute` (HKRM-Attr) score by one level alone.
+            `cross_entropy`: eq. 9 as printed; it omits the entropy as a constant, though it is none.
+        levels: `both`; `item` (HKRM-Item) or `attribute` (HKRM-Attr) score by one level only.
         divergence_weight: lambda1 of eq. 13; 0 is HKRM-woKL.
         sampling: which values a step sums (eq. 3). `full`: those of all items. `neighbours`: those of the batch's items
-            and histories, some of each drawn anew for every step (see `hkjax.models.hkrm.values`), for data with too
-            many items to sum in each. Evaluation sums all in either case.
-        fan_out: where `sampling` is `neighbours`, how many values are drawn at most of each item.
+            and histories, some of each drawn again for every step (see `hkjax.models.hkrm.values`), for data with too
+            many items for a step. Evaluation always sums all.
+        fan_out: the most values drawn of each item, where `sampling` is `neighbours`.
         l2: lambda2 of eq. 13, on the tables of entities, relations and, if there are any, item biases.
         item_bias: add a learned b_t to eq. 10 (not in the paper).
     """

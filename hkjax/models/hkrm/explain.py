@@ -1,4 +1,4 @@
-"""HKRM's explanations: which fields matter to a user, and which to an item (the paper's Figure 5)."""
+"""HKRM's explanations: the fields that matter to a user, and to an item (the paper's Figure 5)."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -15,11 +15,11 @@ from hkjax.transfer import to_host
 
 
 class Explanation(NamedTuple):
-    """Why a user might like an item.
+    """An explanation of an item's score for a user.
 
     Attributes:
         user, item: their ids.
-        label: of the row that is explained; -1 where there is none.
+        label: label of the explained row; -1 where there is none.
         fields: the attribute fields' names, n.
         preference: P(A|q) of the user, float [n].
         importance: P^(A|t) of the item, float [n].
@@ -41,7 +41,7 @@ class Explanation(NamedTuple):
 
 
 def hkrm_insight(recommender: Recommender, representation: HKRMRepresentation, data: Dataset) -> Insight:
-    """A pair of explanations, and on generated data how often the user's true field is found."""
+    """Explains a typical pair and, on generated data, counts how often the user's true field is found."""
     logits = to_host(recommender.score_pairs(representation, *map(jnp.asarray, data.test[:2])))
     pair = typical_pair(representation, data, logits)
     pictures = [] if pair is None else [preference_heat_map(pair, data)]
@@ -54,7 +54,7 @@ def hkrm_insight(recommender: Recommender, representation: HKRMRepresentation, d
 
 
 def mean_fields(representation: HKRMRepresentation, data: Dataset, history: np.ndarray) -> list[str]:
-    """Which fields matter on average, to users with a history [users] and to items, as sentences."""
+    """Lists the fields that matter on average, to users with a history [users] and to items, as sentences."""
     preference = to_host(representation.preference)[: data.n_users][history > 0]
     importance = to_host(representation.importance)[: data.n_items]
     lines = []
@@ -67,7 +67,7 @@ def mean_fields(representation: HKRMRepresentation, data: Dataset, history: np.n
 
 
 def explain_pair(representation: HKRMRepresentation, data: Dataset, user: int, item: int) -> Picture:
-    """The heat map of one user and one item."""
+    """Draws the heat map of one user and one item."""
     return preference_heat_map([explain(representation, data, user, item, label=-1)], data)
 
 
@@ -85,9 +85,9 @@ def typical_pair(
 ) -> tuple[Explanation, Explanation] | None:
     """Explains a positive and a negative test item of one user.
 
-    The user is the one with the longest history among those whose positive and negative test items the
-    model tells apart (score above 0 and below 0), or, if there is none, among those who have both;
-    the items are those of the highest and the lowest score. None where no user has both.
+    The user has the longest history among those with a positive item scored above 0 and a negative one below 0. If
+    there is none, among those who have both. The items have the highest and the lowest score. None where no user has
+    both.
 
     Args:
         representation: the model's, from `encode`.
@@ -111,7 +111,7 @@ def typical_pair(
 
 
 def field_recovery(representation: HKRMRepresentation, true_field: np.ndarray, history: np.ndarray) -> float:
-    """The fraction of users with a history whose largest preference is the field that they truly prefer.
+    """Computes the fraction of users with a history whose largest preference is their true field.
 
     Args:
         representation: the model's, from `encode`.
@@ -123,9 +123,9 @@ def field_recovery(representation: HKRMRepresentation, true_field: np.ndarray, h
 
 
 def preference_heat_map(pair: Sequence[Explanation], data: Dataset) -> Picture:
-    """User preference against item attribute importance for each explanation (the paper's Figure 5).
+    """Draws user preference against item attribute importance for each explanation (the paper's Figure 5).
 
-    Colours say how many times as large a product is as if all fields mattered alike, 1/n^2, on a logarithmic scale.
+    Colours show each product relative to that of uniform fields, 1/n^2, on a logarithmic scale.
     """
     n = len(pair[0].fields)
     reach = max(1.0, *(float(np.abs(_contrast(x)).max()) for x in pair))
@@ -141,13 +141,13 @@ def preference_heat_map(pair: Sequence[Explanation], data: Dataset) -> Picture:
 
 
 def _contrast(explanation: Explanation) -> np.ndarray:
-    """log2 of the agreement by that of uniform fields, at least -4: [n, n]."""
+    """Computes log2 of the agreement relative to that of uniform fields, at least -4: [n, n]."""
     n = len(explanation.fields)
     return np.log2(np.maximum(explanation.agreement * n * n, 1 / 16))
 
 
 def field_values(data: Dataset, item: int) -> dict[str, str]:
-    """The names of an item's values in each field, at most two."""
+    """Returns the names of an item's values in each field, at most two."""
     fields = attribute_fields(data.triples, data.n_items, data.fields, data.names.relations)
     found: dict[str, list[str]] = {name: [] for name in fields.names}
     for row in np.flatnonzero(fields.item == item):

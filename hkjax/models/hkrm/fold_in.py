@@ -1,6 +1,6 @@
 """HKRM for users and items that were never trained.
 
-HKRM knows a user only by the history, so that a new user's vector is computed by the model's own equations.
+HKRM knows a user only by the history, so the model's own equations give a new user's vector.
 """
 
 from collections.abc import Callable
@@ -21,7 +21,7 @@ from hkjax.regression import ridge_regression
 
 
 class Prepared(NamedTuple):
-    """What fold-in needs.
+    """Arrays that fold-in reads.
 
     Attributes:
         parameters: the model's.
@@ -54,7 +54,7 @@ def encode_users(
 ) -> HKRMRepresentation:
     """Implements `FoldIn.encode_users` by `equations.py`.
 
-    With `query_weight="interaction"`, whose weights new users lack, all items weigh the same.
+    With `query_weight="interaction"` all items weigh the same: new users lack these weights.
     """
     del ids
     p = prepared.parameters

@@ -17,15 +17,15 @@ from hkjax.ops.sparse import Edges, make_edges
 
 
 class HKRMInputs(NamedTuple):
-    """The arrays that HKRM reads and nobody trains.
+    """The arrays that HKRM reads and does not train.
 
     Attributes:
         values: the entities that sum to each o_j: rows are item * n + field, columns are rows
             of the entity table.
         field_mask: bool [items, n], whether the item has a value in the field.
         histories: the positive items of each user in train.
-        all_users_layout: where the history of every user lies.
-        values_by_item: where a step draws values, each item's, with their fields; else None.
+        all_users_layout: layout of the histories of all users.
+        values_by_item: each item's values and their fields, where a step draws values; else None.
     """
 
     values: Edges

@@ -1,7 +1,7 @@
-"""HKRM as a Recommender: which attribute fields matter to a user, and which to an item.
+"""HKRM as a Recommender: the attribute fields that matter to a user, and to an item.
 
 After "A Hierarchical Knowledge-based Joint Learning Framework for Recommendation" (Sun, Ni, Yang; CNCI 2020, DOI
-10.23977/CNCI2020076); `equations.py` has the formulas and the letters. A query is a user's positive items in train.
+10.23977/CNCI2020076); `equations.py` defines the formulas and the letters. A query is a user's positive items in train.
 """
 
 from collections.abc import Callable

@@ -18,7 +18,7 @@ class Affine(NamedTuple):
 
 
 class HKRMParameters(NamedTuple):
-    """What is trained; n fields, embedding size d.
+    """The trained arrays; n fields, embedding size d.
 
     Attributes:
         entity: embeddings of the items, then of the fields' values, [items + values, d].
@@ -39,7 +39,7 @@ class HKRMParameters(NamedTuple):
 
 
 class HKRM(nn.Module):
-    """Draws and names the parameters; computes nothing.
+    """A module that draws and names the parameters; it computes nothing.
 
     Attributes:
         config: the choices.
@@ -56,7 +56,7 @@ class HKRM(nn.Module):
 
     @nn.compact
     def __call__(self) -> HKRMParameters:
-        """The parameters, as `apply` is given them or as `init` draws them."""
+        """Returns the parameters, given to `apply` or drawn by `init`."""
         c, xavier, zeros = self.config, nn.initializers.xavier_uniform(), nn.initializers.zeros
         matrix = () if c.relation == "diagonal" else (c.dim,)
         n_weights = {"item": self.n_items, "interaction": self.n_positives, "uniform": 0}[c.query_weight]

@@ -14,7 +14,7 @@ from hkjax.ops.lookup import local_rows
 
 
 class HKRMRepresentation(NamedTuple):
-    """What ranking and explaining need, computed once.
+    """Arrays for ranking and explaining, computed once.
 
     Attributes:
         user, item: [users, d] and [items, d]; eq. 10 is their inner product, plus the bias.
@@ -31,7 +31,7 @@ class HKRMRepresentation(NamedTuple):
 
 
 def encode(config: HKRMConfig, p: HKRMParameters, inputs: HKRMInputs) -> HKRMRepresentation:
-    """The representation of all users and items."""
+    """Computes the representation of all users and items."""
     values = all_values(p, inputs)
     users, items = (local_rows(jnp.arange(n)) for n in (inputs.histories.start.size, inputs.field_mask.shape[0]))
     history = read_history(inputs, users, inputs.all_users_layout, jnp.full_like(users, -1))

@@ -1,6 +1,6 @@
 """HKRM's two sides, queries and targets, each at the item level and the attribute level, for many rows at once.
 
-`equations.py` has the definitions, and the letters. Here the histories of a batch lie end to end, so that eq. 2 and 4
+`equations.py` defines the formulas and the letters. Here the histories of a batch lie end to end, so that eq. 2 and 4
 are softmaxes over segments.
 """
 
@@ -30,10 +30,10 @@ class History(NamedTuple):
 
     Attributes:
         row: int [positions], ascending, the row that a position belongs to.
-        interaction: int [positions], the number of the interaction.
+        interaction: int [positions], the index of the interaction.
         item: int [positions].
-        kept: bool [positions], false for padding and for what is excluded.
-        n_kept: items kept of each row, m of eq. 2, [B].
+        kept: bool [positions], false for padding and for excluded items.
+        n_kept: the number of kept items of each row, m of eq. 2, [B].
     """
 
     row: jax.Array
@@ -44,7 +44,7 @@ class History(NamedTuple):
 
 
 def read_history(inputs: HKRMInputs, users: jax.Array, layout: RaggedLayout, excluded: jax.Array) -> History:
-    """The histories of the users [B], each without its item of `excluded` [B]; -1 excludes none."""
+    """Reads the histories of the users [B], each without its item of `excluded` [B]; -1 excludes none."""
     histories, user = inputs.histories, users[layout.row]
     interaction = jnp.minimum(histories.start[user] + layout.position, histories.values.shape[0] - 1)
     item = histories.values[interaction]
@@ -53,7 +53,7 @@ def read_history(inputs: HKRMInputs, users: jax.Array, layout: RaggedLayout, exc
 
 
 def query_weights(config: HKRMConfig, p: HKRMParameters, history: History) -> jax.Array:
-    """w of eq. 2: the softmax of p_i / m over each history, [positions]."""
+    """Computes w of eq. 2: the softmax of p_i / m over each history, [positions]."""
     reciprocal = (1 / jnp.maximum(history.n_kept, 1).astype(p.entity.dtype))[history.row]
     if p.query_weight is None:
         return jnp.where(history.kept, reciprocal, 0)
@@ -62,7 +62,7 @@ def query_weights(config: HKRMConfig, p: HKRMParameters, history: History) -> ja
 
 
 def field_probabilities(config: HKRMConfig, logits: jax.Array, mask: jax.Array, history: History) -> jax.Array:
-    """P(A|q) of eq. 4, [B, n], from the logits and the field mask of each position, [positions, n]."""
+    """Computes P(A|q) of eq. 4, [B, n], from the logits and the field mask of each position, [positions, n]."""
     n_rows = history.n_kept.shape[0]
     if config.pooling == "mean":
         pooled = segment_mean(proximity_softmax(logits, mask), history.row, n_rows, history.kept)
@@ -71,7 +71,7 @@ def field_probabilities(config: HKRMConfig, logits: jax.Array, mask: jax.Array, 
         where = (mask & history.kept[:, None]).reshape(-1)
         joint = segment_softmax(logits.reshape(-1), row, n_rows, where)
         pooled = segment_sum(joint.reshape(logits.shape), history.row, n_rows)
-    # Nothing to pool: the history is empty or, under `joint`, has no field. All fields count alike.
+    # Nothing to pool: the history is empty or, under `joint`, has no field. All fields are equally likely.
     return jnp.where(pooled.sum(-1, keepdims=True) == 0, 1 / logits.shape[1], pooled)
 
 
@@ -88,7 +88,7 @@ class Side(NamedTuple):
 
 
 def softmax_mask(config: HKRMConfig, inputs: HKRMInputs, items: jax.Array) -> jax.Array:
-    """The fields [..., n] that take part in the softmaxes of the items [...]."""
+    """Returns the fields [..., n] that take part in the softmaxes of the items [...]."""
     mask = inputs.field_mask[items]
     return mask if config.missing_fields == "mask" else jnp.ones_like(mask)
 
@@ -97,7 +97,7 @@ def softmax_mask(config: HKRMConfig, inputs: HKRMInputs, items: jax.Array) -> ja
 def target(
     config: HKRMConfig, p: HKRMParameters, inputs: HKRMInputs, values: Values, items: jax.Array
 ) -> tuple[Side, jax.Array]:
-    """The side of the items [B] (eq. 1 and 5), and log P^(A|t) [B, n]."""
+    """Computes the side of the items [B] (eq. 1 and 5), and log P^(A|t) [B, n]."""
     vector = take_rows(p.entity, items)
     logits = jax.vmap(proximity_logits, (0, None, 0))(values.of_items(items), p.relation, vector)
     mask = softmax_mask(config, inputs, items)
@@ -106,7 +106,7 @@ def target(
 
 @jax.named_scope("query")
 def query(config: HKRMConfig, p: HKRMParameters, inputs: HKRMInputs, values: Values, history: History) -> Side:
-    """The side of the histories, q_s (eq. 1) and P(A|q) (eq. 4)."""
+    """Computes the side of the histories, q_s (eq. 1) and P(A|q) (eq. 4)."""
     n_rows = history.n_kept.shape[0]
     vector = bag(p.entity, history.item, query_weights(config, p, history), history.row, n_rows)
     vector = jnp.where(history.n_kept[:, None] > 0, vector, p.empty_query)

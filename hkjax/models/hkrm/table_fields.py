@@ -1,4 +1,4 @@
-"""HKRM's attribute fields where a person gives tables and names none."""
+"""HKRM's attribute fields for tables, where none are named."""
 
 from typing import Any
 
@@ -9,15 +9,15 @@ from hkjax.data.fields import attribute_fields
 from hkjax.errors import InputError
 from hkjax.models.hkrm.config import HKRMConfig
 
-# A relation is a field if this share of the items has it; and there are at most so many fields.
+# A relation can be a field if this share of the items has it; this many relations can be fields.
 _LEAST_COVERAGE = 0.02
 _MOST_FIELDS = 8
 
 
 def choose_fields(config: HKRMConfig, data: Dataset) -> dict[str, Any]:
-    """Chooses the attribute fields: those of the data, then relations that many items have and whose values they share.
+    """Chooses the attribute fields: those of the data, then relations that many items have, with shared values.
 
-    A relation whose values equal those of a chosen one, such as an inverse, is left out.
+    A relation with the values of a chosen one, such as an inverse, is left out.
 
     Returns:
         `data.fields`, and an item bias.
@@ -45,6 +45,6 @@ def choose_fields(config: HKRMConfig, data: Dataset) -> dict[str, Any]:
 
 
 def _pairs(data: Dataset, relation: str) -> bytes:
-    """All (item, value) of a relation, by which equal relations are recognised."""
+    """Returns all (item, value) of a relation as bytes, to recognise equal relations."""
     fields = attribute_fields(data.triples, data.n_items, {relation: (relation,)}, data.names.relations)
     return np.column_stack([fields.item, fields.entities[fields.value]]).tobytes()

@@ -1,8 +1,8 @@
 """o_j of eq. 3: the sums of the embeddings of items' values, field by field.
 
-Either all are summed, once a step, or those of a batch's items are estimated from some of their values, drawn anew for
-each step, whose cost then does not depend on the number of values. Estimates of o_j are unbiased; through the softmaxes
-of eq. 4 and 5 a bias remains.
+Either all are summed, once a step, or those of a batch's items are estimated from some of their values. These are drawn
+again for each step; its cost then does not depend on the number of values. Estimates of o_j are unbiased; through the
+softmaxes of eq. 4 and 5 a bias remains.
 """
 
 from typing import NamedTuple, TypeAlias
@@ -20,7 +20,7 @@ from hkjax.ops.sparse import spmm
 
 
 class AllValues(NamedTuple):
-    """Of all items.
+    """o of all items.
 
     Attributes:
         table: o of every item, [items, n d].
@@ -31,16 +31,16 @@ class AllValues(NamedTuple):
     n_fields: int
 
     def of_items(self, items: jax.Array) -> jax.Array:
-        """o of items [B]: [B, n, d]."""
+        """Reads o of items [B]: [B, n, d]."""
         return take_rows(self.table, items).reshape(len(items), self.n_fields, -1)
 
     def segment_scores(self, vectors: jax.Array, items: jax.Array, segments: jax.Array) -> jax.Array:
-        """o_j . vectors[segments, j] of items [m], in segments int [m]: [m, n] from vectors [B, n, d]."""
+        """Computes o_j . vectors[segments, j] of items [m], in segments int [m]: [m, n] from vectors [B, n, d]."""
         return segment_scores(vectors, self.table, items, segments)
 
 
 class DrawnValues(NamedTuple):
-    """Of any items, from at most `fan_out` values each.
+    """Estimates of o of any items, from at most `fan_out` values each.
 
     Attributes:
         key: PRNG key.
@@ -57,16 +57,16 @@ class DrawnValues(NamedTuple):
     fan_out: int
 
     def of_items(self, items: jax.Array) -> jax.Array:
-        """An unbiased estimate of o of items [B]: [B, n, d]; o itself where an item has `fan_out` values or fewer."""
+        """Estimates o of items [B] without bias: [B, n, d]; o itself where an item has `fan_out` values or fewer."""
         draw = draw_neighbours(self.key, self.by_item, items, self.fan_out)
-        # Every value of an item is as likely to be drawn.
+        # All values of an item are equally likely to be drawn.
         scale = self.by_item.length[items][:, None] / jnp.maximum(draw.expected, 1)
         weight = jnp.where(draw.present, scale, 0).astype(self.entity.dtype)
         by_field = jax.nn.one_hot(draw.attr, self.n_fields, dtype=weight.dtype) * weight[:, :, None]
         return jnp.einsum("bkn,bkd->bnd", by_field, take_rows(self.entity, draw.ids))
 
     def segment_scores(self, vectors: jax.Array, items: jax.Array, segments: jax.Array) -> jax.Array:
-        """As of `AllValues`."""
+        """Estimates the scores that `AllValues` computes."""
         return (self.of_items(items) * vectors.at[segments].get(indices_are_sorted=True)).sum(-1)
 
 
@@ -82,7 +82,7 @@ def all_values(p: HKRMParameters, inputs: HKRMInputs) -> AllValues:
 
 
 def step_values(config: HKRMConfig, p: HKRMParameters, inputs: HKRMInputs, key: jax.Array) -> tuple[Values, Values]:
-    """What a training step knows of o: of the queries' items, and of the targets."""
+    """Returns a training step's values, of the queries' items and of the targets."""
     if inputs.values_by_item is None:
         values = all_values(p, inputs)
         return values, values

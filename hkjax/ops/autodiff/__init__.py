@@ -1,1 +1,1 @@
-"""Operations with several lowerings and right derivatives of either mode and any order."""
+"""Operations with several lowerings and correct derivatives of either mode and any order."""

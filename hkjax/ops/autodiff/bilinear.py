@@ -7,9 +7,9 @@ Its three partial derivatives,
     by y, from w and x    the product of the matrix with x (spmm),
     by x, from w and y    the product of its transpose with y,
 
-are bilinear, and the transposes of each are the other two. Defined as primitives that know this, they have
-derivatives of either mode and any order, without the unordered scatters and the copies of all edges' rows that
-automatic differentiation would make of their loops.
+are bilinear, and the transposes of each are the other two. As primitives with these transposes they have derivatives
+of either mode and any order. Automatic differentiation of their loops would make unordered scatters, and copies of all
+edges' rows.
 """
 
 from collections.abc import Callable
@@ -35,11 +35,11 @@ def bilinear_primitives(
     """Makes primitives of the three partial derivatives of a trilinear form.
 
     Args:
-        name: of the form, for listings of programs.
+        name: the form's name in listings of programs.
         by_weights, by_rows, by_columns: (a, b, *layout, n) -> array with leading axis n, or several such functions by
             name as in `make_primitive`. a and b are the form's other two arguments, in the order weights, rows,
-            columns; layout are integer arrays that say where its edges are.
-        operation: the form's name in `hkjax.ops.lowerings.table`, if that is another.
+            columns; layout are integer arrays that define its edges.
+        operation: the form's name in `hkjax.ops.lowerings.table`, if it differs.
 
     Returns:
         The three primitives in that order, called in the same way, n by keyword.
@@ -64,7 +64,7 @@ def _define_derivatives(primitive: Primitive, left: Function, right: Function) -
 
     Args:
         primitive: the function.
-        left, right: its transposes with respect to a and to b, functions of the cotangent and the other one.
+        left, right: its transposes with respect to a and to b, functions of the cotangent and the other argument.
     """
 
     def jvp(primals: Any, tangents: Any, *, n: int) -> tuple[jax.Array, jax.Array]:

@@ -1,4 +1,4 @@
-"""Functions as JAX primitives, traced where a program is lowered and for its platform alone."""
+"""Functions as JAX primitives, traced when a program is lowered and only for its platform."""
 
 from collections.abc import Callable
 from functools import partial
@@ -14,7 +14,7 @@ Function = Callable[..., jax.Array]
 
 
 class Operation(Primitive):
-    """A primitive that knows its ways.
+    """A primitive that holds its ways.
 
     Attributes:
         ways: functions by name, the definition first.
@@ -26,14 +26,14 @@ class Operation(Primitive):
 
 
 def make_primitive(name: str, ways: Ways | Function, *, static: str = "", operation: str = "") -> Operation:
-    """A primitive that runs a function of arrays; its derivatives are left to the caller.
+    """Makes a primitive that runs a function of arrays; its derivatives are left to the caller.
 
     Args:
-        name: for listings of programs.
-        ways: the function, from arrays to one; or several by name, the definition first, of which
+        name: its name in listings of programs.
+        ways: the function, from arrays to one array; or several by name, the definition first:
             `hkjax.ops.lowerings.table` chooses one for each platform.
-        static: the name of its parameter that is no array, if there is one; given by keyword.
-        operation: its name in the table, if that is another.
+        static: the name of its parameter that is no array, if any; passed by keyword.
+        operation: its name in the table, if it differs.
     """
     others = {} if callable(ways) else on_platforms(operation or name, ways)
     ways = {"definition": ways} if callable(ways) else ways

@@ -1,7 +1,7 @@
-"""Functions with a reverse pass of their own that keep forward mode and derivatives of any order.
+"""Functions with a custom reverse pass that keep forward mode and derivatives of any order.
 
 `jax.custom_vjp` gives up forward mode, and `jax.custom_derivatives.linear_call` second derivatives. Here the tangent of
-a function is a primitive, whose transpose is the reverse pass.
+a function is a primitive, and the primitive's transpose is the reverse pass.
 """
 
 from collections.abc import Callable
@@ -21,8 +21,8 @@ def with_transpose(function: Function, reverse: Reverse) -> Function:
     """Gives a function a reverse pass.
 
     Args:
-        function: (x, constants) -> array, of pytrees of floats and of any arrays; closes over no traced value.
-        reverse: (x, constants, cotangent) -> cotangent of x; differentiable, too. Derivatives by constants are those
+        function: (x, constants) -> array, of a pytree of floats and one of any arrays; closes over no traced value.
+        reverse: (x, constants, cotangent) -> cotangent of x; also differentiable. Derivatives by constants are those
             of the function.
     """
 

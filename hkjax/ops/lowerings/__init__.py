@@ -1,1 +1,1 @@
-"""The forms of operations that one platform prefers, and the loops and generators they share."""
+"""Forms of operations that one platform prefers, and the loops and generators that they share."""

@@ -1,7 +1,7 @@
 """Loops over blocks of rows that fit a cache.
 
-A CPU waits for memory in these products and sums, so it takes one block at a time, whose rows stay in the cache. Other
-devices hide the wait by having many rows in flight, so they take far larger blocks, which only bound their memory.
+A CPU waits for memory in these products and sums, so it takes one small block at a time: its rows stay in the cache.
+Other devices hide the wait by having many rows in flight. Their far larger blocks only bound the memory.
 """
 
 from collections.abc import Callable
@@ -22,8 +22,8 @@ def map_rows(function: Callable[[Any], Any], rows: Any, width: int = 1, at_once:
     Args:
         function: takes any number of rows, rows of zeros included.
         rows: pytree of arrays [n, ...].
-        width: how many times larger than usual a row is.
-        at_once: whether all rows may be taken at once, since one kernel maps them and holds nothing else.
+        width: the size of a row, in usual ones.
+        at_once: whether all rows may be taken at once: one kernel maps them and holds nothing else.
     """
 
     n, few = jax.tree.leaves(rows)[0].shape[0], max(1, SIZE // width)
@@ -51,9 +51,9 @@ def add_rows(function: Callable[[jax.Array, Any], jax.Array], total: jax.Array, 
 
     Args:
         function: (total, rows) -> total; takes any number of rows.
-        total: what to add to.
+        total: the initial total.
         rows: pytree of arrays [n, ...].
-        fills: for each array of `rows` the number that pads it; rows of these numbers must add nothing.
+        fills: the padding value of each array of `rows`; rows of padding must add nothing.
     """
 
     n = jax.tree.leaves(rows)[0].shape[0]
@@ -71,7 +71,7 @@ def add_rows(function: Callable[[jax.Array, Any], jax.Array], total: jax.Array, 
 
 
 def _cut_blocks(x: jax.Array, size: int, fill: int) -> jax.Array:
-    """[n, ...] to [blocks, size, ...], padded."""
+    """Cuts [n, ...] into [blocks, size, ...], padded."""
     n, *rest = x.shape
     padding = [(0, -n % size), *[(0, 0)] * len(rest)]
     return jnp.pad(x, padding, constant_values=fill).reshape(-(-n // size), size, *rest)

@@ -19,14 +19,14 @@ from hkjax.ops.sparse import Edges, add_columns, take_columns
 def sum_messages(
     coefficients_of: CoefficientsOf, entity: jax.Array, relation: jax.Array, graph: Edges
 ) -> tuple[jax.Array, jax.Array]:
-    """The sum of the messages of each head, [entities, d], and their count, [entities].
+    """Sums the messages of each head, [entities, d], and counts them, [entities].
 
     Arguments as in `hkjax.ops.triples.mean_message`; the tables have all their rows on this device.
     """
     scalar: Any = jax.ShapeDtypeStruct(graph.rows.shape, jnp.result_type(entity, relation))
     closed = jax.make_jaxpr(partial(edge_coefficients, coefficients_of))(Gram(*[scalar] * 6))
 
-    # What the function closes over may be traced, and is a constant of the sum like any other.
+    # Values that the function closes over may be traced: they are constants of the sum like any others.
     def with_consts(function: Callable[..., Any]) -> Callable[..., Any]:
         def wrapped(tables: Any, constants: Any, *cotangent: jax.Array) -> Any:
             graph, consts = constants
@@ -41,7 +41,7 @@ def sum_messages(
 
 
 def _sum_of_rows(coefficients_of: CoefficientsOf, tables: tuple[jax.Array, jax.Array], graph: Edges) -> jax.Array:
-    """The sum of each head's messages and, as the last column, their count: [entities, d + 1]."""
+    """Sums each head's messages and, as the last column, counts them: [entities, d + 1]."""
     entity, relation = tables
     h, t, r = _take_heads(entity, graph), take_columns(entity, graph), take_whole(relation, graph.attr)
     messages = _messages(coefficients_of, h, t, r)
@@ -54,7 +54,7 @@ def _sum_of_rows_reverse(
 ) -> tuple[jax.Array, jax.Array]:
     entity, relation = tables
     n, d = entity.shape
-    # A head's row and its sum's cotangent are gathered as one row, for one index; on a TPU it fills the lanes.
+    # A head's row and its sum's cotangent are gathered as one row, by one index. On a TPU the row fills the lanes.
     both = _take_heads(jnp.concatenate([entity, cotangent[:, :d]], axis=1), graph)
     h, t, r = both[:, :d], take_columns(entity, graph), take_whole(relation, graph.attr)
     g = jnp.where((graph.rows < n)[:, None], both[:, d:], 0)

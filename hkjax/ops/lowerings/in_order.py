@@ -1,6 +1,6 @@
-"""Sums in the order of what they sum into, so that no scatter is without order.
+"""Sums in the order of their targets, so that every scatter is ordered.
 
-Where GPUs add without order, additions to one row wait for each other, and rounding differs from run to run.
+In unordered scatters of GPUs, additions to one row wait for each other, and rounding differs from run to run.
 """
 
 import jax
@@ -11,7 +11,7 @@ from hkjax.ops.lowerings.threefry import unpack_bits
 from hkjax.ops.segment import PADDING_ROW, segment_sum, sort_ids
 from hkjax.precision import sum_dtype
 
-# How many members of a segment are added to one row, where there are many.
+# Long segments are added in pieces of at most this many members.
 _PIECE = 256
 
 
@@ -22,21 +22,21 @@ def add_by_id(table: jax.Array, ids: jax.Array, rows: jax.Array) -> jax.Array:
 
 
 def segment_sum_by_pieces(x: jax.Array, segments: jax.Array, n_segments: int) -> jax.Array:
-    """Equals `segment_sum`. Adds few long segments by pieces: a GPU's threads would wait to add to the same rows."""
+    """Equals `segment_sum`. Adds few long segments in pieces: a GPU's threads would wait to add to the same rows."""
     n = segments.shape[0]
     if n <= _PIECE * n_segments:
         return segment_sum(x, segments, n_segments)
     begins = (jnp.arange(n) % _PIECE == 0) | (segments != jnp.roll(segments, 1))
     piece, n_pieces = jnp.cumsum(begins, dtype=jnp.int32) - 1, n_segments + -(-n // _PIECE)
     first = jnp.searchsorted(piece, jnp.arange(n_pieces, dtype=jnp.int32), method="scan_unrolled")
-    of_piece = segments.at[first].get(mode="clip")  # Past the last there are empty ones.
+    of_piece = segments.at[first].get(mode="clip")  # Pieces past the last are empty.
     return segment_sum(segment_sum(x, piece, n_pieces), of_piece, n_segments)
 
 
 def row_sums(weights: jax.Array, table: jax.Array, ids: jax.Array, n: int) -> jax.Array:
     """Sums weights [B, K, T] times the sampled rows of T tables [N, T d] by row: [n, d].
 
-    All samples' rows are summed at once, [B K, T d], which a GPU's compiler does not hold.
+    All samples' rows, [B K, T d], are summed at once; a GPU's compiler does not store them.
     """
     n_tables, d = weights.shape[2], table.shape[1] // weights.shape[2]
     of_samples = table[ids.reshape(-1)].reshape(ids.size, n_tables, d) * weights.reshape(ids.size, n_tables, 1)
@@ -52,7 +52,7 @@ def table_sums(weights: jax.Array, rows: jax.Array, ids: jax.Array, n: int) -> j
 
 
 def masked_sums(weights: jax.Array, y: jax.Array, *pairs: jax.Array, n: int) -> jax.Array:
-    """Adds the masked rows of pairs at their first ends, then at their second in the order of those: [n, d]."""
+    """Adds the masked rows of pairs at their first ends, then at their second ends, each in order: [n, d]."""
     first, second, order, bits, dimensions = pairs
 
     def add(total: jax.Array, block: tuple[jax.Array, ...]) -> jax.Array:
@@ -68,5 +68,5 @@ def masked_sums(weights: jax.Array, y: jax.Array, *pairs: jax.Array, n: int) -> 
 
 
 def _side_by_side(weights: jax.Array, rows: jax.Array) -> jax.Array:
-    """The products of numbers [..., T] with rows [..., d], each row's one after another: [..., T d]."""
+    """Multiplies weights [..., T] with rows [..., d]; a row's products lie side by side: [..., T d]."""
     return jnp.concatenate([weights[..., t : t + 1] * rows for t in range(weights.shape[-1])], axis=-1)

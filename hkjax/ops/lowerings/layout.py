@@ -1,22 +1,22 @@
-"""How tables lie in memory."""
+"""Layouts of tables in memory."""
 
 import jax
 from jax.experimental.layout import Layout, with_layout_constraint
 
 from hkjax.ops.lowerings.table import by_platform
 
-# A TPU pads rows to so many numbers. By columns it pads d to a multiple of 8, and the number of rows to one of 128.
+# A TPU pads rows to this many entries. By columns it pads d to a multiple of 8, and the number of rows to one of 128.
 _LANES = 128
-# A TPU pads a row of a part to 512 bytes. That takes fewer cycles, but with more rows than these, which take a quarter
-# of a v5e's memory, too much of it.
+# A TPU pads a row of a part to 512 bytes. That takes fewer cycles, but more memory: with this many rows a quarter of a
+# v5e's. More rows would take too much.
 MOST_PADDED_ROWS = 1 << 23
 
 
 def laid_by_columns(table: jax.Array) -> jax.Array:
-    """A table [rows, d] itself, which a TPU lays out by columns if d is below 128; any other array as it is.
+    """Returns a table [rows, d] itself, which a TPU lays out by columns if d is below 128; any other array as it is.
 
-    By rows such a table takes as much as with 128 numbers a row. A program is given tables by columns, but sums of rows
-    are laid out by rows, and so would all be that is computed from them.
+    By rows such a table takes as much memory as with 128 entries a row. A program gets its tables by columns. But sums
+    of rows are laid out by rows, and everything computed from them would inherit that layout.
     """
     if table.ndim != 2 or table.shape[1] >= _LANES:
         return table
@@ -25,7 +25,7 @@ def laid_by_columns(table: jax.Array) -> jax.Array:
 
 
 def lay_part(part: jax.Array, n_rows: int) -> jax.Array:
-    """Some columns [n_rows, columns] of a divided table, or a device's rows of them; many rows are laid by columns."""
+    """Lays out columns [n_rows, columns] of a divided table, or a device's rows of them: many rows by columns."""
     return laid_by_columns(part) if n_rows > MOST_PADDED_ROWS else part
 
 

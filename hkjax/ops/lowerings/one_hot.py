@@ -1,8 +1,8 @@
 """Lookups as products with one-hot rows, without a gather or scatter: for machines with a matrix unit.
 
-An id is 128 h + l. With one-hot rows of h and l, taking the sampled entries of a block of scores, and adding weights
-at them, are products of matrices. They cost as many multiplications as scores of the whole table, which a matrix unit
-has to spare, where every index of a gather costs it as much as a tile.
+An id is 128 h + l. With one-hot rows of h and l, products of matrices read the sampled entries of a block of scores,
+and add weights at them. They cost as many multiplications as scores of the whole table. A matrix unit has these to
+spare, while every index of a gather costs it as much as a tile.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ _ROWS = 32
 
 
 def products(rows: jax.Array, table: jax.Array, ids: jax.Array, n: int) -> jax.Array:
-    """<row_b, table_t[ids[b, k]]>: [B, K, T] from rows [B, d], T tables side by side [N, T d] and ids int [B, K]."""
+    """Computes <row_b, table_t[ids[b, k]]>, [B, K, T], of rows [B, d], T tables side by side [N, T d], ids [B, K]."""
     del n
     tables = _split_and_pad(table, rows.shape[1])
 
@@ -34,7 +34,7 @@ def products(rows: jax.Array, table: jax.Array, ids: jax.Array, n: int) -> jax.A
 
 
 def row_sums(weights: jax.Array, table: jax.Array, ids: jax.Array, n: int) -> jax.Array:
-    """sum_kt w[b, k, t] table_t[ids[b, k]]: [B, d] from weights [B, K, T]."""
+    """Computes sum_kt w[b, k, t] table_t[ids[b, k]]: [B, d] from weights [B, K, T]."""
     tables = _split_and_pad(table, table.shape[1] // weights.shape[2])
 
     def of_block(block: tuple[jax.Array, jax.Array]) -> jax.Array:
@@ -44,7 +44,7 @@ def row_sums(weights: jax.Array, table: jax.Array, ids: jax.Array, n: int) -> ja
 
 
 def table_sums(weights: jax.Array, rows: jax.Array, ids: jax.Array, n: int) -> jax.Array:
-    """The sum of w[b, k, t] row_b over all (b, k) whose id is that of a row of table t: [n, T d]."""
+    """Sums w[b, k, t] row_b over all (b, k) by ids[b, k], for each table t: [n, T d]."""
 
     def add(total: jax.Array, block: tuple[jax.Array, ...]) -> tuple[jax.Array, None]:
         weights, ids, rows = block
@@ -57,7 +57,7 @@ def table_sums(weights: jax.Array, rows: jax.Array, ids: jax.Array, n: int) -> j
 
 
 def _spread(weights: jax.Array, ids: jax.Array, n_blocks: int, dtype: jax.typing.DTypeLike) -> jax.Array:
-    """The weights [R, T, K] added at their ids in rows of as many entries as a table has: [R, T, 128 n_blocks]."""
+    """Adds weights [R, T, K] at their ids, in rows with an entry for each row of a table: [R, T, 128 n_blocks]."""
     high, low = _one_hots(ids, n_blocks, dtype)
     return _matmul("rkh,rtkl->rthl", high, weights[..., None] * low[:, None]).reshape(*weights.shape[:2], -1)
 
@@ -67,20 +67,20 @@ def _one_hots(ids: jax.Array, n_blocks: int, dtype: jax.typing.DTypeLike) -> tup
 
 
 def _matmul(form: str, a: jax.Array, b: jax.Array) -> jax.Array:
-    # HIGH keeps 16 bits of sums that are selected or spread: far more than their factors have in bfloat16.
+    # HIGH keeps 16 bits of the sums that are read or added: far more than their factors have in bfloat16.
     rounded = jnp.bfloat16 in (a.dtype, b.dtype)
     precision = jax.lax.Precision.HIGH if rounded else jax.lax.Precision.HIGHEST
     return jnp.einsum(form, a, b, precision=precision, preferred_element_type=sum_dtype(a.dtype, b.dtype))
 
 
 def _split_and_pad(table: jax.Array, d: int) -> jax.Array:
-    """Tables side by side, [N, T d], to [T, N, d], padded to whole widths."""
+    """Splits tables side by side, [N, T d], into [T, N, d], padded to whole widths."""
     parts = jnp.split(table, table.shape[1] // d, axis=1)
     return jnp.pad(jnp.stack(parts), ((0, 0), (0, -len(table) % _WIDTH), (0, 0)))
 
 
 def _blocks(x: jax.Array) -> jax.Array:
-    """Rows of x [B, ...] in blocks, [blocks, 32, ...], padded with 0."""
+    """Cuts rows of x [B, ...] into blocks, [blocks, 32, ...], padded with 0."""
     n, *rest = x.shape
     return jnp.pad(x, ((0, -n % _ROWS), *[(0, 0)] * len(rest))).reshape(-1, _ROWS, *rest)
 

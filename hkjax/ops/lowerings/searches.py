@@ -1,4 +1,4 @@
-"""Searches without the loops or the scatters that a platform is slow at."""
+"""Searches without the loops or scatters that are slow on a platform."""
 
 import jax
 import jax.numpy as jnp
@@ -25,7 +25,7 @@ def excluded_below(items: jax.Array, start: jax.Array, length: jax.Array, rank: 
 def excluded_below_unrolled(
     items: jax.Array, start: jax.Array, length: jax.Array, rank: jax.Array, longest: int
 ) -> jax.Array:
-    """Equals `excluded_below`, without a loop: one kernel, where a GPU's host would have to start each round."""
+    """Equals `excluded_below`, without a loop: in one kernel, while a GPU's host would start each round of a loop."""
     return _bisect(items, start, length, rank, longest.bit_length(), unroll=True)
 
 
@@ -34,7 +34,7 @@ def excluded_below_by_comparison(
 ) -> jax.Array:
     """Equals `excluded_below`: compares each rank with all of the user's items, 128 at a time.
 
-    Bisection looks at few items, one after another; a machine with wide vectors compares many at once faster.
+    Bisection looks at few items, one after another; a machine with wide vectors is faster at comparing many at once.
     """
     del longest
     width = 128
@@ -52,7 +52,7 @@ def excluded_below_by_comparison(
 
 
 def bound_by_order(words: jax.Array, size: int) -> jax.Array:
-    """The largest bound below which there are at most `size` words, from the sorted words.
+    """Finds the largest bound with at most `size` words below it, from the sorted words.
 
     A GPU sorts them faster than its host starts the kernels of 32 rounds of bisection.
     """
@@ -60,9 +60,9 @@ def bound_by_order(words: jax.Array, size: int) -> jax.Array:
 
 
 def top_by_groups(scores: jax.Array, k: int) -> tuple[jax.Array, jax.Array]:
-    """The k largest scores of each row [rows, n] and their places, from the k groups with the largest maxima.
+    """Finds the k largest scores of each row [rows, n] and their places, in the k groups with the largest maxima.
 
-    Each of these groups has a score that comes before all of any other group. n is at least 64 k.
+    Each of these groups has a score that precedes all scores of any other group. n is at least 64 k.
     """
     rows, n = scores.shape
     padded = jnp.pad(scores, ((0, 0), (0, -n % _WIDTH)), constant_values=-jnp.inf)
@@ -74,7 +74,7 @@ def top_by_groups(scores: jax.Array, k: int) -> tuple[jax.Array, jax.Array]:
 
 
 def worth_grouping(n: int, k: int) -> bool:
-    """Whether n scores fill more groups than the k that `top_by_groups` reads."""
+    """Tests whether n scores fill more groups than the k that `top_by_groups` reads."""
     return n > k * _WIDTH
 
 

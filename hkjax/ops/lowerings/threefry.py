@@ -1,8 +1,8 @@
-"""What `jax.random` draws by its default generator, Threefry-2x32 (Salmon et al., SC 2011), to the bit but sooner.
+"""Threefry-2x32 (Salmon et al., SC 2011), bit-identical to `jax.random`'s default generator and faster on CPUs.
 
-On CPUs JAX goes through memory with every fourth of its twenty rounds, so that compiling takes less long. Of many
-numbers it takes a fifth of the time to go through all rounds for one block of counters after another. Elsewhere, where
-JAX writes the rounds out, too, it is the same program.
+On CPUs JAX passes through memory after every four of its twenty rounds, to compile faster. For many random words it
+takes a fifth of the time to run all rounds on one block of counters after another. On other platforms JAX also unrolls
+the rounds, and both are the same program.
 """
 
 import math
@@ -20,7 +20,7 @@ _PARITY = np.uint32(0x1BD11BDA)
 
 @partial(jax.jit, static_argnames="shape")
 def random_bits(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
-    """`jax.random.bits(key, shape, jnp.uint32)`."""
+    """Computes `jax.random.bits(key, shape, jnp.uint32)`."""
     size = math.prod(shape)
     if not _pays(key, size):
         return jax.random.bits(key, shape, jnp.uint32)
@@ -32,7 +32,7 @@ def random_bits(key: jax.Array, shape: tuple[int, ...]) -> jax.Array:
 
 @partial(jax.jit, static_argnames="n")
 def folded_bits(key: jax.Array, numbers: jax.Array, n: int) -> jax.Array:
-    """`random_bits(fold_in(key, number), (n,))` of each number, int [B]: uint32 [B, n]."""
+    """Computes `random_bits(fold_in(key, number), (n,))` for each of the `numbers`, int [B]: uint32 [B, n]."""
     if not _pays(key, numbers.size * n):
         return jax.vmap(lambda number: jax.random.bits(jax.random.fold_in(key, number), (n,), jnp.uint32))(numbers)
     k0, k1 = jax.random.key_data(key)
@@ -45,7 +45,7 @@ def folded_bits(key: jax.Array, numbers: jax.Array, n: int) -> jax.Array:
 
 @jax.jit
 def folded_words(key: jax.Array, numbers: jax.Array) -> jax.Array:
-    """The first word of `fold_in(key, number)` of each number, int [B]: uint32 [B]."""
+    """Computes the first word of `fold_in(key, number)` for each of the `numbers`, int [B]: uint32 [B]."""
     if not _pays(key, numbers.size):
         return jax.random.key_data(jax.vmap(jax.random.fold_in, (None, 0))(key, numbers))[:, 0]
     k0, k1 = jax.random.key_data(key)
@@ -54,25 +54,25 @@ def folded_words(key: jax.Array, numbers: jax.Array) -> jax.Array:
 
 
 def bits_at(key: jax.Array, offsets: jax.Array, columns: jax.Array) -> jax.Array:
-    """The words of `random_bits` whose numbers are the sums of offsets, uint32 [n, 1], and columns, [d]: [n, d].
+    """Computes the words of `random_bits` at the indices offsets + columns: [n, d] from uint32 [n, 1] and [d].
 
-    No other words are computed. For a key and a number of words that are `numbered`.
+    No other words are computed. Key and number of words must be `numbered`.
     """
     k0, k1 = jax.random.key_data(key)
-    # In a loop over keys, the numbers' sums, were they the first, would be computed before it, and then read.
+    # The key comes first: offsets + columns would be computed before a loop over keys, stored, and read in it.
     x, y = _rounds(k0, k1, columns + k1 + offsets)
     return x ^ y
 
 
 def numbered(key: jax.Array, size: int) -> bool:
-    """Whether each of a key's first words follows from its number alone, as `bits_at` says."""
+    """Tests whether each of a key's first `size` words depends only on its index, as in `bits_at`."""
     partitionable = jax.config.jax_threefry_partitionable  # type: ignore[attr-defined]
     return size <= 2**32 and str(jax.random.key_impl(key)) == "threefry2x32" and partitionable
 
 
 @jax.jit
 def unpack_bits(bits: jax.Array, dimensions: jax.Array) -> jax.Array:
-    """The bits of some dimensions: bool [pairs, d] from uint32 [pairs, words] and int [d]."""
+    """Reads the bits of some dimensions: bool [pairs, d] from uint32 [pairs, words] and int [d]."""
     words = [jnp.where(dimensions // 32 == w, bits[:, w : w + 1], 0) for w in range(bits.shape[1])]
     of_dimension = sum(words[1:], start=words[0])
     return of_dimension >> (dimensions % 32).astype(jnp.uint32) & 1 == 1
@@ -88,12 +88,12 @@ def _bits(k0: jax.Array, k1: jax.Array, counters: jax.Array) -> jax.Array:
 
 
 def _threefry(k0: jax.Array, k1: jax.Array, counters: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """Both words of the counters (0, n) by keys (k0, k1): uint32 arrays of one shape, up to broadcasting."""
+    """Computes both words of the counters (0, n) by keys (k0, k1): uint32 arrays of one shape, up to broadcasting."""
     return _rounds(k0, k1, counters + k1)
 
 
 def _rounds(k0: jax.Array, k1: jax.Array, y: jax.Array) -> tuple[jax.Array, jax.Array]:
-    """`_threefry`, of counters to which the second key was added."""
+    """Computes `_threefry` from counters plus the second key."""
     keys = k0, k1, k0 ^ k1 ^ _PARITY
     x = k0
     for i in range(5):

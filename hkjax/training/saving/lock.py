@@ -72,7 +72,7 @@ def _lock(file: int, path: Path) -> None:
     except OSError as error:
         if error.errno not in (errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP):
             raise
-        print(f"{path}: this file system has no locks; see to it that one process alone trains here", file=sys.stderr)
+        print(f"{path}: this file system has no locks; make sure that only one process trains here", file=sys.stderr)
 
 
 def _is_at(file: int, path: Path) -> bool:

@@ -36,7 +36,7 @@ def restore_state(checkpoints: CheckpointWriter, like: TrainState) -> tuple[Trai
             state, record = checkpoints.restore(step, like), checkpoints.record(step)
         except DamagedError as error:
             if jax.process_count() > 1:
-                raise InputError(f"{error}; move it away, and the same commands go on from the one before") from error
+                raise InputError(f"{error}; move it away, and the same commands resume from the one before") from error
             damaged[step] = error
             continue
         for other, damage in damaged.items():

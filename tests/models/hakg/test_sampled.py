@@ -138,5 +138,5 @@ def test_what_a_step_computes_does_not_grow_with_the_graph(tiny_data):
 
 @pytest.mark.parametrize("fan_outs", [(), (3,), (3, 0), (3, 2, 1)])
 def test_there_is_one_fan_out_for_each_layer(fan_outs, tiny_data):
-    with pytest.raises(InputError, match="fan_outs: expected 2 numbers of at least 1"):
+    with pytest.raises(InputError, match="fan_outs: expected 2 counts of at least 1"):
         hakg(dataclasses.replace(CONFIG, fan_outs=fan_outs), tiny_data, batch_size=8)

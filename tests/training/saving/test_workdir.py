@@ -126,7 +126,7 @@ def test_damaged_data_are_read_anew_from_their_sources(trained, tmp_path, capsys
     assert fingerprint(load_workdir(workdir).data) == before
     (line,) = capsys.readouterr().err.splitlines()
     assert line.startswith(f"{workdir}/data: the data kept here are damaged (")
-    assert line.endswith("; read anew from their sources")
+    assert line.endswith("; read again from their sources")
     train_experiment(experiment, workdir)
     assert (workdir / "data" / name).read_bytes() == content or name in ("data.json", "SHA256SUMS")
     capsys.readouterr()
