@@ -8,6 +8,7 @@ constant of its condition, where XLA does not give them.
 
 import collections
 import dataclasses
+import itertools
 import math
 import re
 from collections.abc import Iterator
@@ -43,8 +44,7 @@ class Instruction:
 
     def attribute(self, pattern: str) -> str | None:
         """Returns the first group of a pattern in the attributes."""
-        found = re.search(pattern, self.rest)
-        return found[1] if found else None
+        return found[1] if (found := re.search(pattern, self.rest)) else None
 
     @property
     def place(self) -> str:
@@ -210,19 +210,13 @@ def _instruction(name: str, text: str) -> Instruction:
     end = _closing(text) + 1 if text.startswith("(") else text.find(" ")  # A tuple's type holds blanks.
     kind, rest = text[:end], text[end:].lstrip()
     operation = re.match(r"([\w\-]+)\(", rest)
-    arguments = rest[rest.find("(") : _closing(rest)]
-    return Instruction(
-        name, operation[1] if operation else "", kind, tuple(re.findall(r"%([\w.\-]+)", arguments)), rest
-    )
+    operands = tuple(re.findall(r"%([\w.\-]+)", rest[rest.find("(") : _closing(rest)]))
+    return Instruction(name, operation[1] if operation else "", kind, operands, rest)
 
 
 def _closing(text: str) -> int:
-    depth = 0
-    for k, character in enumerate(text):
-        depth += (character == "(") - (character == ")")
-        if character == ")" and not depth:
-            return k
-    return len(text)
+    depths = itertools.accumulate((character == "(") - (character == ")") for character in text)
+    return next((k for k, depth in enumerate(depths) if text[k] == ")" and not depth), len(text))
 
 
 def _called(instruction: Instruction) -> dict[str, str]:
@@ -230,15 +224,13 @@ def _called(instruction: Instruction) -> dict[str, str]:
 
 
 def _branches(instruction: Instruction) -> list[str]:
-    listed = instruction.attribute(r"branch_computations=\{([^}]*)\}")
-    if listed:
+    if listed := instruction.attribute(r"branch_computations=\{([^}]*)\}"):
         return [name.strip().lstrip("%") for name in listed.split(",")]
     return re.findall(r"(?:true|false)_computation=%?([\w.\-]+)", instruction.rest)
 
 
 def _dimensions(kind: str) -> list[int]:
-    shape = _SHAPE.search(kind)
-    return [int(x) for x in shape[2].split(",") if x] if shape else []
+    return [int(x) for x in shape[2].split(",") if x] if (shape := _SHAPE.search(kind)) else []
 
 
 def _sizes(kind: str, fast_memory: bool = False) -> list[float]:

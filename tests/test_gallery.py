@@ -1,5 +1,6 @@
 """The examples of docs/gallery run, print what their pages show, and are all in the index."""
 
+import importlib
 import os
 import re
 import subprocess
@@ -47,3 +48,12 @@ def test_the_index_names_every_example_and_the_pages_link_to_files():
     for page in GALLERY.glob("*.md"):
         for link in re.findall(r"\]\(([^)\s]+)\)", page.read_text()):
             assert (GALLERY / link).exists(), f"{page.name}: {link}"
+
+
+@pytest.mark.parametrize("model", ["hkrm", "hakg"])
+def test_the_page_of_equations_names_every_function(model):
+    module = importlib.import_module(f"hkjax.models.{model}.equations")
+    public = [name for name, value in vars(module).items() if getattr(value, "__module__", "") == module.__name__]
+    page = (GALLERY.parent / "equations.md").read_text()
+    missing = [name for name in public if not name.startswith("_") and f"`{name}(" not in page]
+    assert not missing

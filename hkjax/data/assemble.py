@@ -139,8 +139,8 @@ def _set_dislikes_apart(parts: Parts, dislikes: bool, config: DataConfig, notice
         return Parts(*(part.positives() for part in parts)), disliked
     if disliked.train.users.size:
         noticed.append(
-            "rows of label 0 are items that users rated low: a model that learns from them separates liked from disliked "
-            "items, and may rank the others badly; data.negatives=drawn ranks better as a rule"
+            "rows of label 0 are items that users rated low: a model that learns from them separates liked from "
+            "disliked items, and may rank the others badly; data.negatives=drawn ranks better as a rule"
         )
     return parts, disliked
 

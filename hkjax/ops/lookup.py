@@ -5,6 +5,8 @@ all rows of the whole table (`hkjax.ops.collectives`). `table[ids]`, `table[:n]`
 this device's rows: use these functions instead.
 """
 
+from collections.abc import Callable
+
 import jax
 import jax.numpy as jnp
 
@@ -12,7 +14,7 @@ from hkjax.ops.autodiff.transpose import with_transpose
 from hkjax.ops.bags import member_scores, segment_sums
 from hkjax.ops.collectives import ROWS, all_gather, axis_size, pad_rows, psum
 from hkjax.ops.columns import map_columns, sum_columns
-from hkjax.ops.lowerings import in_order
+from hkjax.ops.lowerings import in_order, one_hot
 from hkjax.ops.lowerings.table import by_platform
 from hkjax.ops.segment import segment_sum
 from hkjax.shapes import check_integers, check_rank, check_same_shape
@@ -84,6 +86,15 @@ def take_whole(x: jax.Array, ids: jax.Array) -> jax.Array:
     """
     check_rank("take_whole", {1, 2}, x=x)
     return _take(x, jnp.minimum(ids, len(x) - 1))
+
+
+def take_relations(relation: jax.Array, ids: jax.Array) -> jax.Array:
+    """Reads rows of a table [relations, d] that every device has whole, by ids [edges]: [edges, d]."""
+    ways: dict[str, Callable[[jax.Array, jax.Array], jax.Array]] = {"read": take_whole}
+    # A compiler may hold the one-hot rows, which must not be far larger than those of the relations.
+    if relation.shape[0] <= 8 * relation.shape[1]:
+        ways["one-hot products"] = one_hot.take_few
+    return by_platform("take_relations", ways, relation, ids)
 
 
 def bag(table: jax.Array, ids: jax.Array, weights: jax.Array, segments: jax.Array, n: int) -> jax.Array:

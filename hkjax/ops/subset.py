@@ -11,7 +11,8 @@ import jax.numpy as jnp
 
 from hkjax.ops.autodiff.primitive import make_primitive
 from hkjax.ops.collectives import device_key
-from hkjax.ops.lowerings.searches import bound_by_order
+from hkjax.ops.lowerings.searches import bound_by_order, compact_by_shifts
+from hkjax.ops.lowerings.table import by_platform
 from hkjax.ops.lowerings.threefry import folded_words
 from hkjax.ops.sparse import Edges
 
@@ -92,6 +93,10 @@ def compact(arrays: Any, kept: jax.Array, size: int) -> Any:
     Returns:
         Arrays [size].
     """
+    return by_platform("compact", {"places": _compact_by_places, "shifts": compact_by_shifts}, arrays, kept, size=size)
+
+
+def _compact_by_places(arrays: Any, kept: jax.Array, size: int) -> Any:
     # Dropped entries write 0 to the slot of the last kept one; max leaves it unchanged.
     slot = jnp.maximum(jnp.cumsum(kept, dtype=jnp.int32) - 1, 0)
     place = jnp.where(kept, jnp.arange(kept.size, dtype=jnp.int32), 0)

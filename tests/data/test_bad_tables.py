@@ -161,7 +161,7 @@ def test_parts_of_different_columns_are_named(tmp_path):
         ({"triples": "h,r,t\nm1,sequel,m2\nm1,sequel,x\n"}, "sequel: 1 of 2 values have ids of items, e.g. 'm2'"),
         ({"config": {"threshold": 1.0}}, "data.threshold 1 is not above any rating (1 to 5): every row is a positive"),
         ({}, "ratings go from 1 to 5: 4 and more count as positive (data.threshold)"),
-        ({"config": {"negatives": "given"}}, "rows of label 0 are what users rated low"),
+        ({"config": {"negatives": "given"}}, "rows of label 0 are items that users rated low"),
     ],
 )
 def test_what_may_be_a_mistake_is_said(tmp_path, changes, message):

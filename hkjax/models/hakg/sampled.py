@@ -21,7 +21,7 @@ from hkjax.models.hakg.losses import contrastive_loss, pair_losses, unit_factors
 from hkjax.models.hakg.message import message_of
 from hkjax.models.hakg.parameters import HAKGParameters
 from hkjax.models.hakg.propagation import dropout_and_normalize, fuse, sum_layers
-from hkjax.ops.lookup import take_rows, take_whole
+from hkjax.ops.lookup import take_relations, take_rows
 from hkjax.ops.messages import row_messages
 from hkjax.ops.neighbours import draw_neighbours, is_neighbour
 from hkjax.ops.pairs import score_samples
@@ -90,7 +90,7 @@ class Walks(NamedTuple):
             return layers
         draw_key, walk_key, layers_key = jax.random.split(key, 3)
         draw = draw_neighbours(draw_key, self.lists.tails, entities, fan_outs[0], self.config.edge_keep)
-        relation = take_whole(self.parameters.relation, draw.attr.reshape(-1))
+        relation = take_relations(self.parameters.relation, draw.attr.reshape(-1))
         tails = self.entities(walk_key, draw.ids.reshape(-1), fan_outs[1:])
         for key, tail in zip(jax.random.split(layers_key, len(tails)), tails, strict=True):
             head = jnp.repeat(layers[-1], fan_outs[0], axis=0)

@@ -10,7 +10,7 @@ from jax.extend.core import ClosedJaxpr, jaxpr_as_fun
 
 from hkjax.ops.autodiff.transpose import with_transpose
 from hkjax.ops.collectives import DATA, psum
-from hkjax.ops.lookup import take_whole
+from hkjax.ops.lookup import take_relations
 from hkjax.ops.messages import Coefficients, CoefficientsOf, Gram, combine_rows, edge_coefficients, row_gram
 from hkjax.ops.segment import segment_sum
 from hkjax.ops.sparse import Edges, add_columns, take_columns
@@ -43,7 +43,7 @@ def sum_messages(
 def _sum_of_rows(coefficients_of: CoefficientsOf, tables: tuple[jax.Array, jax.Array], graph: Edges) -> jax.Array:
     """Sums each head's messages and, as the last column, counts them: [entities, d + 1]."""
     entity, relation = tables
-    h, t, r = _take_heads(entity, graph), take_columns(entity, graph), take_whole(relation, graph.attr)
+    h, t, r = _take_heads(entity, graph), take_columns(entity, graph), take_relations(relation, graph.attr)
     messages = _messages(coefficients_of, h, t, r)
     ones = jnp.ones((messages.shape[0], 1), messages.dtype)
     return segment_sum(jnp.concatenate([messages, ones], axis=1), graph.rows, entity.shape[0])
@@ -56,10 +56,10 @@ def _sum_of_rows_reverse(
     n, d = entity.shape
     # A head's row and its sum's cotangent are gathered as one row, by one index. On a TPU the row fills the lanes.
     both = _take_heads(jnp.concatenate([entity, cotangent[:, :d]], axis=1), graph)
-    h, t, r = both[:, :d], take_columns(entity, graph), take_whole(relation, graph.attr)
+    h, t, r = both[:, :d], take_columns(entity, graph), take_relations(relation, graph.attr)
     g = jnp.where((graph.rows < n)[:, None], both[:, d:], 0)
     of_h, of_t, of_r = jax.vjp(partial(_messages, coefficients_of), h, t, r)[1](g)
-    (of_relation,) = jax.vjp(lambda relation: take_whole(relation, graph.attr), relation)[1](of_r)
+    (of_relation,) = jax.vjp(lambda relation: take_relations(relation, graph.attr), relation)[1](of_r)
     return segment_sum(of_h, graph.rows, n) + add_columns(of_t, graph, n), of_relation
 
 

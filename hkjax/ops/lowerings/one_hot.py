@@ -56,6 +56,12 @@ def table_sums(weights: jax.Array, rows: jax.Array, ids: jax.Array, n: int) -> j
     return jnp.concatenate(list(total[:, :n]), axis=1)
 
 
+def take_few(table: jax.Array, ids: jax.Array) -> jax.Array:
+    """Reads rows of a small table [N, d] by ids [n]: [n, d]."""
+    # The reverse pass is traced where no context sets the precision.
+    return jnp.matmul(jax.nn.one_hot(ids, table.shape[0], dtype=table.dtype), table, precision="highest")
+
+
 def _spread(weights: jax.Array, ids: jax.Array, n_blocks: int, dtype: jax.typing.DTypeLike) -> jax.Array:
     """Adds weights [R, T, K] at their ids, in rows with an entry for each row of a table: [R, T, 128 n_blocks]."""
     high, low = _one_hots(ids, n_blocks, dtype)

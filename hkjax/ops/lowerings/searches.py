@@ -1,5 +1,7 @@
 """Searches without the loops or scatters that are slow on a platform."""
 
+from typing import Any
+
 import jax
 import jax.numpy as jnp
 
@@ -57,6 +59,29 @@ def bound_by_order(words: jax.Array, size: int) -> jax.Array:
     A GPU sorts them faster than its host starts the kernels of 32 rounds of bisection.
     """
     return jnp.sort(words)[size] if size < words.size else jnp.uint32(0xFFFFFFFF)
+
+
+def compact_by_shifts(arrays: Any, kept: jax.Array, size: int) -> Any:
+    """Returns the first `size` kept entries of arrays [n], without an index.
+
+    Kept entries move down by powers of two, the lowest first, so that no two of them meet.
+    """
+    n, distance = kept.size, jnp.where(kept, jnp.cumsum(~kept, dtype=jnp.int32), 0)
+
+    def move(i: int, moving: Any) -> Any:
+        step = 1 << i
+
+        def shifted(x: jax.Array) -> jax.Array:
+            return jax.lax.dynamic_slice_in_dim(jnp.pad(x, (0, n)), step, n)
+
+        distance, arrays = moving
+        after = shifted(distance)
+        comes, goes = after & step != 0, distance & step != 0
+        arrays = jax.tree.map(lambda x: jnp.where(comes, shifted(x), x), arrays)
+        return jnp.where(comes, after, jnp.where(goes, 0, distance)), arrays
+
+    moved = jax.lax.fori_loop(0, (n - size).bit_length(), move, (distance, arrays))[1]
+    return jax.tree.map(lambda x: x[:size], moved)
 
 
 def top_by_groups(scores: jax.Array, k: int) -> tuple[jax.Array, jax.Array]:

@@ -48,6 +48,8 @@ TABLE = (
     Row("count_excluded_below", "cuda", "unrolled bisection", "bit", _GPU),
     Row("count_excluded_below", "tpu", "comparison", "bit", "compiled: most of 35.4 to 22.3 M indices"),
     Row("bound_of_subset", "cuda", "sorted words", "bit", "timed on an H100: 653 to 109 microseconds, twice a step"),
+    Row("compact", "tpu", "shifts", "bit", "compiled, with one-hot relations: ?"),
+    Row("take_relations", "tpu", "one-hot products", "bit", "compiled, with shifts: ?"),
     Row("add_by_id", "cuda", "in order", "rounding", _ORDER),
     Row("bags", "cuda", "in order", "rounding", _ORDER),
     Row("masked_gram", "cuda", "in order", "rounding", _ORDER),

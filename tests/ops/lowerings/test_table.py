@@ -16,7 +16,7 @@ from hkjax.ops.sparse import make_edges
 
 ROOT = Path(__file__).parents[3]
 RANDOM = np.random.default_rng(0)
-DISPATCHING = (blocks, lookup, sampling, layout, top_k, triples)
+DISPATCHING = (blocks, lookup, sampling, subset, layout, top_k, triples)
 
 
 def normal(*shape):
@@ -86,6 +86,11 @@ CALLS = {
     "bound_of_subset": [
         (subset._bound.bind, (words,), {"size": size}) for words in (WORDS, WORDS % 3) for size in (0, 1, 500, 1000)
     ],
+    "compact": [
+        (subset.compact, ({"a": ids(99, 64), "b": normal(64)}, RANDOM.random(64) < fraction), {"size": size})
+        for fraction, size in ((0.0, 0), (0.5, 20), (1.0, 64), (1.0, 30))
+    ],
+    "take_relations": [(lookup.take_relations, (normal(5, 3), ids(5, 40)), {})],
     "add_by_id": [(gradient_of_rows, (normal(n, 3), ids(n, 2000)), {}) for n in (2, 600)],
     "bags": [(bags.table_sums, (normal(11, 3), normal(4, 3, 2), np.sort(ids(4, 11)), ids(6, 11)), {"n": 6})],
     "masked_gram": [
