@@ -35,7 +35,7 @@ def take_the_steps(folder):
         next(block for block in blocks if text in block)
         for text in ("def bpr(", "class MyConfig(", "def mine(", "MyConfig: Model(")
     )
-    union, entry = registry.splitlines(keepends=True)
+    _, union, entry = registry.splitlines(keepends=True)
     (zoo_line,) = re.findall(r"`(\"mine\": .*,)`", page)
 
     shutil.copytree(ROOT / "hkjax", folder / "hkjax", ignore=shutil.ignore_patterns("__pycache__"))
