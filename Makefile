@@ -21,8 +21,9 @@ fuzz: .venv/installed
 	HKJAX_FUZZ=long HKJAX_FUZZ_LOG=$(CURDIR)/runs/fuzz.jsonl $(BIN)/pytest -n 2 --dist worksteal tests/fuzz
 	$(BIN)/python tests/fuzz/summary.py runs/fuzz.jsonl
 
-# The documentation, guide and API reference, in docs/_build/html; warnings are errors.
+# Runs the gallery, then builds guide and API reference in docs/_build/html; warnings are errors.
 docs: .venv/installed
+	$(BIN)/pytest -n 2 docs
 	$(BIN)/sphinx-build -W --keep-going -b html docs docs/_build/html
 
 .venv/installed: requirements.txt pyproject.toml

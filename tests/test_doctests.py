@@ -1,7 +1,9 @@
 """The Examples of docstrings run, and print what they say."""
 
+import contextlib
 import doctest
 import importlib
+import io
 from pathlib import Path
 
 import jax
@@ -20,11 +22,21 @@ MODULES = [
 ]
 
 
+def silently(function):
+    """The function without its progress, which has more lines on a slow machine."""
+
+    def called(*args, **kwargs):
+        with contextlib.redirect_stdout(io.StringIO()):
+            return function(*args, **kwargs)
+
+    return called
+
+
 @pytest.mark.parametrize("name", MODULES)
 def test_examples_print_what_they_say(name):
     module = importlib.import_module(name)
     given = {"hkjax": hkjax, "jax": jax, "jnp": jnp, "np": np, "make_edges": make_edges}
-    given |= {public: getattr(hkjax, public) for public in ("recommend",)}
+    given |= {"recommend": hkjax.recommend, "fit": silently(hkjax.fit)}
     runner, finder = doctest.DocTestRunner(), doctest.DocTestFinder(exclude_empty=True)
     tests = [test for test in finder.find(module, extraglobs=given) if test.examples]
     # jit hides functions from the finder.

@@ -35,7 +35,7 @@ for row in hkjax.recommend(model, ["p2"], top_k=3).to_pylist():  # p2 prefers ho
     print(f"p2, rank {row['rank']}: {row['name']}, {row['because']}")
 wars = [f"f{k}" for k in np.flatnonzero(genre == "War")[:3]]
 for title, table in (
-    ("for a person who liked three war films", hkjax.recommend_like(model, wars, top_k=3)),
-    (f"similar to {films['title'][0]}", hkjax.similar(model, "f0", top_k=3)),
+    ("for a person who liked three war films", hkjax.recommend_like(model, wars, top_k=3, reasons=False)),
+    (f"similar to {films['title'][0]}", hkjax.similar(model, "f0", top_k=3, reasons=False)),
 ):
     print(f"{title}: {', '.join(table['name'].to_pylist())}")

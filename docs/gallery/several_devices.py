@@ -26,7 +26,7 @@ whole = loss(*pairs.reshape(2, -1, 8))
 print(f"own loss: {parallel(*pairs)[0]:.5f} by pmap, {whole:.5f} on one device")
 
 data = hkjax.synthetic_dataset(hkjax.SyntheticConfig(n_users=400), hkjax.DataConfig(split="per_user"), seed=0)
-model = hkjax.lightgcn(hkjax.LightGCNConfig(dim=16), data, batch_size=512)
+model = hkjax.lightgcn(hkjax.LightGCNConfig(dim=16, layers=1), data, batch_size=512)
 
 
 def train(mesh):

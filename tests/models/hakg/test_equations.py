@@ -18,17 +18,13 @@ from hkjax.models.hakg.propagation import propagate
 from hkjax.ops.lowerings.threefry import random_bits, unpack_bits
 from hkjax.ops.sampling import dropout, sample_negatives
 
+# Every alternative at least once.
 CHOICES = [
     {},
-    {"message": "official"},
-    {"message": "euclidean"},
-    {"item_aggregation": "sum"},
-    {"dual_items": False},
-    {"gate": False},
-    {"normalize_layers": True, "message_dropout": 0.3},
-    {"angle_pairs": "both", "angle_space": "parameter"},
-    {"angle": "clipped", "angle_mask": True},
-    {"angle_weight": 0.0, "score": "cosine_of_sum"},
+    {"message": "euclidean", "gate": False, "item_aggregation": "sum", "angle_pairs": "both"},
+    {"dual_items": False, "normalize_layers": True, "message_dropout": 0.3, "angle_space": "parameter"},
+    {"message": "official", "angle": "clipped", "angle_mask": True},
+    {"layers": 1, "angle_weight": 0.0, "score": "cosine_of_sum"},
     OFFICIAL,
 ]
 

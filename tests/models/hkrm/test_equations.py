@@ -116,7 +116,7 @@ def loss_by_equations(config, data, p, batch):
 def test_what_trains_is_the_equations_in_values_and_gradients(choices, tiny_data):
     config = HKRMConfig(**{"dim": 4, "l2": 1e-3, **choices})
     with jax.enable_x64(True):
-        model = hkrm(config, tiny_data, batch_size=12)
+        model = hkrm(config, tiny_data, batch_size=8)
         batch = get_batch(model.batches, model.batches.buckets, 1)
         params, unpack = random_params(model), module_of(config, tiny_data).apply
 

@@ -1,23 +1,16 @@
-"""HKRM's choices, each alternative once, and parameters to try them with."""
+"""HKRM's choices, each alternative at least once, and parameters to try them with."""
 
 import jax
 import jax.numpy as jnp
 import numpy as np
 
+# Every alternative at least once.
 VARIANTS = [
     {},
-    {"relation": "full"},
-    {"pooling": "joint"},
-    {"query_weight": "interaction"},
-    {"query_weight": "uniform"},
-    {"missing_fields": "zero_logit"},
-    {"missing_fields": "zero_logit", "pooling": "joint"},
-    {"leave_one_out": False},
-    {"divergence": "cross_entropy"},
-    {"levels": "item"},
-    {"levels": "attribute"},
-    {"divergence_weight": 0.0},
-    {"item_bias": True},
+    {"relation": "full", "pooling": "joint", "query_weight": "interaction", "item_bias": True},
+    {"missing_fields": "zero_logit", "divergence": "cross_entropy", "query_weight": "uniform"},
+    {"missing_fields": "zero_logit", "pooling": "joint", "levels": "item", "divergence_weight": 0.0},
+    {"leave_one_out": False, "levels": "attribute"},
 ]
 
 
