@@ -21,7 +21,6 @@ from hkjax.cli.run import run
 from hkjax.data.batching import get_batch
 from hkjax.evaluation.ranking import rank_users
 from hkjax.experiment import build_model, read_data, read_experiment
-from hkjax.geometry import poincare
 from hkjax.models.base import Batch, Params
 from hkjax.models.hakg import losses, propagation
 from hkjax.models.hakg.config import HAKGConfig
@@ -73,8 +72,7 @@ def main() -> None:
 
     def cones(params: Params, inputs: HAKGInputs, key: jax.Array) -> jax.Array:
         points = params["params"]["entity"]
-        points = poincare.exp_map_zero(points, 1.0) if config.angle_space == "ball" else points
-        return losses.cone_loss(config, points, inputs.pairs, key)
+        return losses.cone_loss(config, losses.angle_points(config, points), inputs.pairs, key)
 
     embeddings = jax.jit(propagate)(params, inputs, key)
     print(f"edge sampling  {_median(partial(subsample, config), inputs, key):7.3f} s")

@@ -16,8 +16,10 @@ from .library import evaluate as evaluate
 from .library import fit as fit
 from .library import load as load
 from .models.base import Recommender as Recommender
+from .models.hakg import equations as _hakg
 from .models.hakg.config import HAKGConfig as HAKGConfig
 from .models.hakg.model import hakg as hakg
+from .models.hkrm import equations as _hkrm
 from .models.hkrm.config import HKRMConfig as HKRMConfig
 from .models.hkrm.model import hkrm as hkrm
 from .models.item_based import ease as ease
@@ -35,4 +37,6 @@ from .testing import check_gradients as check_gradients
 from .testing import check_meshes as check_meshes
 from .testing import check_recommender as check_recommender
 
+hakg_equations = _hakg
+hkrm_equations = _hkrm
 __version__: str

@@ -88,5 +88,5 @@ def override(config: Mapping[str, Any], values: Mapping[str, Any]) -> dict[str, 
             if not isinstance(branch.get(name), dict):
                 raise InputError(f"config.{key}: unknown key{nearest(name, branch)}")
             branch = branch[name]
-        branch[leaf] = value
+        branch[leaf] = value.item() if isinstance(value, np.generic) else value
     return copy

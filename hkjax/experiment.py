@@ -92,16 +92,20 @@ def read_data(experiment: Experiment) -> Dataset:
         data = synthetic_dataset(experiment.synthetic, experiment.data, experiment.seed)
     else:
         data = read_dataset(experiment.data, experiment.seed)
+    return prepare_for(experiment, data)
+
+
+def prepare_for(experiment: Experiment, data: Dataset) -> Dataset:
+    """Draws negatives if the experiment's model learns from them; keeps in train what an earlier run was trained on.
+
+    Raises:
+        InputError: the earlier run was trained on all rows of a part.
+    """
     if experiment.training.initialize_from:
         earlier = Path(experiment.training.initialize_from)
         data = continue_split(data, data_of_run(read_experiment(read_config(earlier)), earlier))
         if not min(part.users.size for part in (data.validation, data.test)):
             raise InputError(f"initialize_from: {earlier} was trained on all rows of today's validation or test part")
-    return with_negatives(experiment, data)
-
-
-def with_negatives(experiment: Experiment, data: Dataset) -> Dataset:
-    """Draws negatives if the experiment's model learns from them and the data have none."""
     needs_negatives = MODELS[type(experiment.model)].learns_from_negatives
     return draw_negatives(data, experiment.seed) if needs_negatives and data.train.labels.all() else data
 

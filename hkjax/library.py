@@ -17,11 +17,12 @@ from hkjax.data.read import dataset_from_tables
 from hkjax.errors import InputError, nearest
 from hkjax.evaluation.evaluate import EvaluationConfig
 from hkjax.evaluation.evaluate import evaluate as evaluate_params
-from hkjax.experiment import read_experiment, with_negatives
+from hkjax.experiment import prepare_for, read_experiment
 from hkjax.models.registry import CONFIGS
 from hkjax.runs import load_workdir, train_experiment
 from hkjax.serving.trained import TrainedModel, load_model
 
+_ARGUMENTS = ("items", "model", "workdir", "settings")
 _OPTIONS = {field.name for field in dataclasses.fields(TablesConfig)} - {"interactions", "items"}
 
 
@@ -56,14 +57,14 @@ def fit(
     if model not in CONFIGS:
         raise InputError(f"unknown model {model!r}{nearest(model, CONFIGS)}; choose one of {', '.join(CONFIGS)}")
     for name in sources.keys() - _OPTIONS:
-        raise InputError(f"fit: unknown argument {name!r}{nearest(name, _OPTIONS)}")
+        raise InputError(f"fit: unknown argument {name!r}{nearest(name, {*_OPTIONS, *_ARGUMENTS})}")
     reading = {name: sources.pop(name) for name in ("columns", "header", "separator") if name in sources}
     settings = dict(settings or {})
     config = override(tables_config(CONFIGS[model]()).to_dict(), settings)
     config = override(config, {f"data.tables.{name}": value for name, value in reading.items()})
     experiment = read_experiment(config)
     data = dataset_from_tables(interactions, items, config=experiment.data, seed=experiment.seed, **sources)
-    data = with_negatives(experiment, data)
+    data = prepare_for(experiment, data)
     with tempfile.TemporaryDirectory() if workdir is None else contextlib.nullcontext(str(workdir)) as folder:
         train_experiment(experiment, Path(folder), data, adapter(config, settings))
         return load(folder)

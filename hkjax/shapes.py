@@ -37,3 +37,30 @@ def check_integers(function: str, **arrays: Any) -> None:
 
 def _shapes(arrays: dict[str, Any]) -> str:
     return ", ".join(f"{name} {list(array.shape)}" for name, array in arrays.items())
+
+
+def check(function: str, **arrays: tuple[Any, str]) -> None:
+    """Raises an AssertionError unless arrays have the shapes that are described, with equal names for equal sizes.
+
+    Args:
+        function: for the message.
+        **arrays: by argument, the array and its axes, such as "m d"; a leading "..." stands for any axes.
+
+    Example:
+        >>> check("query_vector", w=(jnp.ones(3), "m"), e=(jnp.ones((2, 4)), "m d"))
+        Traceback (most recent call last):
+        AssertionError: query_vector: expected w [m], e [m, d]; found w [3], e [2, 4]
+    """
+    sizes: dict[str, Any] = {}
+    for array, axes in arrays.values():
+        shape, names = jnp.shape(array), axes.split()
+        if names[:1] == ["..."]:
+            split = len(shape) - len(names) + 1
+            fits = split >= 0 and sizes.setdefault("...", shape[:split]) == shape[:split]
+            shape, names = shape[max(split, 0) :], names[1:]
+        else:
+            fits = len(shape) == len(names)
+        if not fits or any(sizes.setdefault(*pair) != pair[1] for pair in zip(names, shape, strict=True)):
+            wanted = ", ".join(f"{name} [{', '.join(axes.split())}]" for name, (_, axes) in arrays.items())
+            found = ", ".join(f"{name} {list(jnp.shape(array))}" for name, (array, _) in arrays.items())
+            raise AssertionError(f"{function}: expected {wanted}; found {found}")

@@ -132,4 +132,4 @@ def test_a_page_names_no_path_of_one_machine(page):
 
 
 def test_the_readme_is_short():
-    assert len((ROOT / "README.md").read_text().splitlines()) <= 120
+    assert len((ROOT / "README.md").read_text().splitlines()) <= 100

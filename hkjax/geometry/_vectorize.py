@@ -23,7 +23,8 @@ def pointwise(signature: str) -> Callable[[Callable[P, Any]], Callable[P, jax.Ar
         signature: of the arguments and the result, as in `jnp.vectorize`.
 
     Raises:
-        ValueError: c is a Python or NumPy scalar that is not positive. A traced c cannot be checked.
+        ValueError: the shapes of points do not fit, or c is a Python or NumPy scalar that is not positive. A c that
+            is a jax.Array is not checked.
     """
 
     def decorate(function: Callable[P, Any]) -> Callable[P, jax.Array]:
@@ -42,7 +43,13 @@ def pointwise(signature: str) -> Callable[[Callable[P, Any]], Callable[P, jax.Ar
         def primitive(*args: P.args, **kwargs: P.kwargs) -> jax.Array:
             bound = names.bind(*args, **kwargs).args
             check_curvature(function.__name__, bound[-1])
-            return compiled(*bound)
+            try:
+                return compiled(*bound)
+            except ValueError as error:
+                shapes = ", ".join(
+                    f"{name} {list(np.shape(x))}" for name, x in zip(names.parameters, bound, strict=True)
+                )
+                raise ValueError(f"{function.__name__}: shapes do not fit: {shapes}") from error
 
         return cast(Callable[P, jax.Array], primitive)
 

@@ -182,3 +182,8 @@ def test_a_traced_curvature_is_taken_as_it_is():
     distance = jax.jit(lambda c: ball.distance(jnp.zeros(3), jnp.full(3, 0.1), c))
     assert jnp.isfinite(distance(2.0))
     assert not jnp.isfinite(distance(-1.0))
+
+
+def test_shapes_that_do_not_fit_are_named():
+    with pytest.raises(ValueError, match=r"mobius_add: shapes do not fit: x \[3\], y \[2\], c \[\]"):
+        ball.mobius_add(jnp.zeros(3), jnp.zeros(2), 1.0)

@@ -1,28 +1,40 @@
 """HAKG's formulas, in the letters of its slides, for one edge, item, user or pair, and a whole layer of them.
 
-"Hierarchy-Aware Knowledge Gated Network for Recommendation" (Du et al., SIGIR 2022, arXiv 2204.04959), its slides and
-its official code. Each function takes arrays only; jax.vmap gives it batches. The model computes the same for whole
-tables and is tested equal to these functions. The curvature of the Poincare ball is -1, so that c = 1 in
-`hkjax.geometry.poincare`. e_h, e_r, e_t are points of the ball; h, r, t their tangent vectors at 0.
+"Hierarchy-Aware Knowledge Gated Network for Recommendation" (Du et al., SIGIR 2022, arXiv 2204.04959), its slides and,
+where these are silent, its official code; other forms are in `variants.py`. jax.vmap gives the functions batches. The
+model computes the same for whole tables and is tested equal. The curvature of the Poincare ball is -1. e_h, e_r, e_t
+are points of it, |e| < 1; h, r, t their tangent vectors at 0, of any length.
 """
 
-import math
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 
 from hkjax.geometry import cones, poincare
-from hkjax.shapes import check_same_shape
+from hkjax.models.hakg.variants import euclidean_message as euclidean_message
+from hkjax.models.hakg.variants import official_angle_loss as official_angle_loss
+from hkjax.models.hakg.variants import official_message as official_message
+from hkjax.shapes import check
 
 
 def exp_0(v: jax.Array) -> jax.Array:
-    """Exponential map at 0 (slides, "Hyperbolic Geometry"): the point of the ball, [d], from a tangent vector [d]."""
+    """Exponential map at 0: the point of the ball, [d], from a tangent vector [d].
+
+    Example:
+        >>> print(exp_0(jnp.array([0.0, jnp.arctanh(0.5)])))
+        [0.  0.5]
+    """
     return poincare.exp_map_zero(v, 1.0)
 
 
 def log_0(e: jax.Array) -> jax.Array:
-    """Logarithmic map at 0, the inverse of `exp_0`: [d] -> [d]."""
+    """Logarithmic map at 0, the inverse of `exp_0`: [d] -> [d].
+
+    Example:
+        >>> print(log_0(exp_0(jnp.array([1.0, 2.0]))).round(2))
+        [1. 2.]
+    """
     return poincare.log_map_zero(e, 1.0)
 
 
@@ -33,128 +45,122 @@ def message(e_h: jax.Array, e_r: jax.Array, e_t: jax.Array) -> jax.Array:
         >>> message(jnp.zeros(2), jnp.zeros(2), exp_0(jnp.array([1.0, 0.0]))).round(4).tolist()
         [1.0, 0.0]
     """
-    check_same_shape("message", e_h=e_h, e_r=e_r, e_t=e_t)
+    check("message", e_h=(e_h, "d"), e_r=(e_r, "d"), e_t=(e_t, "d"))
     return poincare.log_map(e_h, poincare.mobius_add(e_t, e_r, 1.0), 1.0)
 
 
-def official_message(h: jax.Array, r: jax.Array, t: jax.Array, eps: float) -> jax.Array:
-    """The official code's message: log_x(project(exp_x(t) (+) exp_x(r))) with x = project(exp_0(h)), [d].
+def aggregate(x: jax.Array) -> jax.Array:
+    """The mean of an entity's messages, an item's users (c_i) or a user's fused items, tangent at 0, [d] from [m, d].
 
-    h, r, t are tangent vectors at 0, of which t and r are used at x, unchanged. `eps` is the projections' distance from
-    the boundary. As in the code, the artanh inside the logarithm is cut at 1 - 1e-5.
+    Without any row it is 0. The official code sums an item's users.
+
+    Example:
+        >>> aggregate(jnp.array([[1.0, 2.0], [3.0, 6.0]])).tolist()
+        [2.0, 4.0]
     """
-    check_same_shape("official_message", h=h, r=r, t=t)
-    x = poincare.project(exp_0(h), 1.0, eps)
-    y = poincare.mobius_add(poincare.exp_map(x, t, 1.0), poincare.exp_map(x, r, 1.0), 1.0)
-    v = poincare.log_map(x, poincare.project(y, 1.0, eps), 1.0)
-    # The length of v is 2 artanh(.) / lambda_x.
-    longest = 2 * math.atanh(1 - 1e-5) / poincare.conformal_factor(x, 1.0)
-    length = jnp.sqrt(jnp.where(v @ v > longest**2, v @ v, 1))
-    return jnp.where(v @ v > longest**2, longest / length, 1) * v
-
-
-def euclidean_message(h: jax.Array, r: jax.Array, t: jax.Array) -> jax.Array:
-    """The ablation without hyperbolic geometry, t + r - h: the limit of `message` as the curvature vanishes."""
-    return t + r - h
-
-
-def mean(x: jax.Array) -> jax.Array:
-    """The mean of messages, of items or of users around one node, [d] from [m, d]; 0 where m = 0."""
+    check("aggregate", x=(x, "m d"))
     return x.sum(0) / max(1, len(x))
 
 
 def gate(W1: jax.Array, W2: jax.Array, e: jax.Array, c: jax.Array) -> jax.Array:
-    """Slide "Gated Aggregation": g = sigmoid(W1 c + W2 e), [d] from matrices [d, d] and an item's tangent vectors [d].
+    """Slide "Gated Aggregation": g = sigmoid(W1 e + W2 c), [d]; rows times matrices [d, d].
 
-    e is the item's embedding in the graph, c its collaborative one. W1 and W2 are named as in the official code; the
-    slides have them the other way round, sigmoid(W1 e + W2 c).
+    e is an item's embedding in the graph, c its collaborative one. The official code names the matrices the other way
+    round, and so do the model's parameters: its W1, `item_gate`, belongs to c.
+
+    Example:
+        >>> gate(jnp.eye(1), jnp.eye(1), e=jnp.array([1.0]), c=jnp.array([-1.0])).tolist()
+        [0.5]
     """
-    return jax.nn.sigmoid(c @ W1 + e @ W2)
+    check("gate", W1=(W1, "d d"), W2=(W2, "d d"), e=(e, "d"), c=(c, "d"))
+    return jax.nn.sigmoid(e @ W1 + c @ W2)
 
 
 def fuse(g: jax.Array, e: jax.Array, c: jax.Array) -> jax.Array:
     """Slide "Gated Aggregation": what users aggregate of an item, g * c + (1 - g) * e, [d].
 
-    Without a gate g is 1/2; without dual items it is 0, as there is no c.
+    Without a gate g is 1/2. Without dual items there is no c, and users aggregate e.
+
+    Example:
+        >>> fuse(jnp.array([0.25]), e=jnp.array([4.0]), c=jnp.array([8.0])).tolist()
+        [5.0]
     """
+    check("fuse", g=(g, "d"), e=(e, "d"), c=(c, "d"))
     return g * c + (1 - g) * e
 
 
 def half_aperture(x: jax.Array, K: float) -> jax.Array:
-    """Slide "Angle Constraint": psi_x = arcsin(K (1 - |x|^2) / |x|), the half-angle of the cone at x, [] from [d].
+    """Slide "Angle Constraint": psi_x = arcsin(K (1 - |x|^2) / |x|), K > 0, half the angle of the cone at x; [].
 
-    The argument is cut just below 1, see `hkjax.geometry.cones.half_aperture`.
+    Example:
+        >>> print(half_aperture(jnp.array([0.5, 0.0]), K=1 / 3).round(4))  # arcsin(1/2)
+        0.5236
     """
+    check("half_aperture", x=(x, "d"))
     return cones.half_aperture(x, K, 1.0)
 
 
 def angle(x: jax.Array, y: jax.Array) -> jax.Array:
     """Slide "Angle Constraint": the angle at x between the axis of its cone and the geodesic to y, [] from [d].
 
-    arccos((<x,y>(1 + |x|^2) - |x|^2 (1 + |y|^2)) / (|x| |x - y| sqrt(1 + |x|^2 |y|^2 - 2<x,y>))).
+    arccos((<x,y>(1 + |x|^2) - |x|^2 (1 + |y|^2)) / (|x| |x - y| sqrt(1 + |x|^2 |y|^2 - 2<x,y>))); 0 at x = 0 and x = y.
+
+    Example:
+        >>> print(angle(jnp.array([0.3, 0.0]), jnp.array([0.0, 0.0])).round(4))  # Back to the origin.
+        3.1416
     """
+    check("angle", x=(x, "d"), y=(y, "d"))
     return cones.angle_at_apex(x, y, 1.0)
 
 
 def angle_loss(e_i: jax.Array, e_t: jax.Array, K: float) -> jax.Array:
-    """Slide "Angle Constraint": max(angle(e_t, e_i) - psi_{e_t}, 0) of an item and its attribute, the apex.
+    """Slide "Angle Constraint": max(angle(e_t, e_i) - psi_{e_t}, 0) of an item and its attribute, the apex; [].
 
     Example:
-        >>> attribute, item = jnp.array([0.3, 0.0]), jnp.array([0.6, 0.01])
-        >>> float(angle_loss(item, attribute, K=0.1))
+        >>> float(angle_loss(jnp.array([0.6, 0.01]), jnp.array([0.3, 0.0]), K=0.1))  # In the cone.
         0.0
     """
-    check_same_shape("angle_loss", e_i=e_i, e_t=e_t)
+    check("angle_loss", e_i=(e_i, "d"), e_t=(e_t, "d"))
     return jax.nn.relu(angle(e_t, e_i) - half_aperture(e_t, K))
 
 
-def official_angle_loss(x: jax.Array, y: jax.Array, K: float) -> jax.Array:
-    """The official code's angle loss of an apex x and a point y: cosine and half-aperture are clipped, [] from [d].
-
-    The code takes parameters instead of points of the ball, both ends of a pair as apex in turn, and a fresh 0/1 mask
-    of each pair's dimensions on both x and y.
-    """
-    check_same_shape("official_angle_loss", x=x, y=y)
-    clipped = cones.clipped_angle_of(x @ x, x @ y, y @ y)
-    return jax.nn.relu(clipped - cones.clipped_half_aperture_of(x @ x, K))
-
-
-def cosine(x: jax.Array, y: jax.Array) -> jax.Array:
-    """cos(x, y), [] from [d]; lengths below 1e-12 count as that."""
-    return normalize(x) @ normalize(y)
-
-
 def normalize(x: jax.Array) -> jax.Array:
-    """x / |x|, [d]; divided by 1e-12 where |x| is smaller. The official code does so to each layer's rows."""
+    """x / |x|, [d]; divided by 1e-12 where |x| is smaller. The official code does so to each layer's rows.
+
+    Example:
+        >>> print(normalize(jnp.array([0.0, 4.0])))
+        [0. 1.]
+    """
     long = x @ x > 1e-24
     return x / jnp.where(long, jnp.sqrt(jnp.where(long, x @ x, 1)), 1e-12)
 
 
+def score(u: jax.Array, e: jax.Array, c: jax.Array) -> jax.Array:
+    """cos(u, e) + cos(u, c), [] from [d]: what the loss trains. The official code ranks by cos(u, e + c).
+
+    Example:
+        >>> float(score(*jnp.array([[1.0, 0.0], [2.0, 0.0], [0.0, 3.0]])))
+        1.0
+    """
+    check("score", u=(u, "d"), e=(e, "d"), c=(c, "d"))
+    return normalize(u) @ normalize(e) + normalize(u) @ normalize(c)
+
+
 def ranking_loss(positive: jax.Array, negative: jax.Array, margin: float) -> jax.Array:
-    """The official code's ranking loss of one user and item.
+    """The official code's loss of a user u and an item i, [] from the cosines with i, [T], and drawn items j, [T, K].
 
-        relu(T - sum_t cos(u, t_i)) + sum_t sum_j relu(cos(u, t_j) - margin) / (active j + 1e-5)
-
-    over T item tables t: entities and, with dual items, collaborative embeddings. j is active above the margin.
-
-    Args:
-        positive: cos(u, t_i) of the item in each table, [T].
-        negative: cos(u, t_j) of the drawn items, [T, K].
-        margin: in [-1, 1].
+    relu(T - sum_t cos(u, t_i)) + sum_t sum_j relu(cos(u, t_j) - margin) / (active j + 1e-5), over the T tables t of
+    entities and, with dual items, of collaborative embeddings. j is active above the margin, in [-1, 1].
 
     Example:
         >>> loss = ranking_loss(jnp.array([1.0, 0.5]), jnp.array([[0.1, 0.8], [0.2, 0.3]]), margin=0.6)
         >>> round(float(loss), 3)
         0.7
     """
+    check("ranking_loss", positive=(positive, "T"), negative=(negative, "T K"))
     excess = jax.nn.relu(negative - margin)
-    active = jnp.sum(excess > 0, axis=1, dtype=jnp.float32) + 1e-5
+    active = jnp.sum(excess > 0, axis=1, dtype=jnp.float32) + 1e-5  # In float32 as in the code.
     return jax.nn.relu(len(positive) - positive.sum()) + jnp.sum(excess.sum(1) / active)
-
-
-def score(u: jax.Array, e: jax.Array, c: jax.Array) -> jax.Array:
-    """cos(u, e) + cos(u, c), which is what the loss trains; the official code ranks by cos(u, e + c). [] from [d]."""
-    return cosine(u, e) + cosine(u, c)
 
 
 class Tables(NamedTuple):
@@ -166,31 +172,28 @@ class Tables(NamedTuple):
 
 
 def layer(x: Tables, r: jax.Array, W1: jax.Array, W2: jax.Array, triples: jax.Array, likes: jax.Array) -> Tables:
-    """One layer of the slides; the result of the model is the sum of layers 0 to L.
+    """One layer of the slides, from the layer before; the model scores `sum_of_layers`.
 
-    Args:
-        x: the layer before.
-        r: relations, tangent vectors [relations, d].
-        W1, W2: the layer's gate, [d, d].
-        triples: int [edges, 3] of head, relation, tail, every triple in both directions.
-        likes: int [interactions, 2] of user and item.
-
-    Returns:
-        Rows without an edge are 0.
+    Relations r [relations, d], the layer's gate W1, W2, triples int [edges, 3] of head, relation, tail in both
+    directions, and likes int [interactions, 2] of user and item. Rows without an edge become 0.
     """
-    n_items = len(x.item)
-    heads, relations, tails = triples.T
-    users, items = likes.T
+    (heads, relations, tails), (users, items), n_items = triples.T, likes.T, len(x.item)
     messages = jax.vmap(message)(*(jax.vmap(exp_0)(v) for v in (x.entity[heads], r[relations], x.entity[tails])))
-    e, c = x.entity[:n_items], x.item
-    fused = jax.vmap(lambda e, c: fuse(gate(W1, W2, e, c), e, c))(e, c)
-    return Tables(
-        user=_means(fused[items], users, len(x.user)),
-        entity=_means(messages, heads, len(x.entity)),
-        item=_means(x.user[users], items, n_items),
-    )
+    fused = jax.vmap(lambda e, c: fuse(gate(W1, W2, e, c), e, c))(x.entity[:n_items], x.item)
+
+    def means(x: jax.Array, owner: jax.Array, n: int) -> jax.Array:  # `aggregate` for each of n owners.
+        return jax.ops.segment_sum(x, owner, n) / jnp.maximum(jnp.bincount(owner, length=n), 1)[:, None]
+
+    user, entity = means(fused[items], users, len(x.user)), means(messages, heads, len(x.entity))
+    return Tables(user, entity, means(x.user[users], items, n_items))
 
 
-def _means(x: jax.Array, owner: jax.Array, n: int) -> jax.Array:
-    """`mean` of the rows x [m, d] of each of n owners, [n, d]."""
-    return jax.ops.segment_sum(x, owner, n) / jnp.maximum(jnp.bincount(owner, length=n), 1)[:, None]
+def sum_of_layers(
+    x: Tables, r: jax.Array, gates: tuple[jax.Array, jax.Array], triples: jax.Array, likes: jax.Array
+) -> Tables:
+    """The sum of layers 0 to L from layer 0, with the gates W1, W2 of all layers, [L, d, d]; else as in `layer`."""
+    total = x
+    for W1, W2 in zip(*gates, strict=True):
+        x = layer(x, r, W1, W2, triples, likes)
+        total = Tables(*map(jnp.add, total, x))
+    return total

@@ -33,8 +33,7 @@ def whole_graph_losses(
     ranking = ranking_loss(config, propagate(config, p, inputs, propagation_key), inputs, batch, negatives_key)
     if not config.angle_weight:
         return ranking, jnp.zeros(())
-    points = poincare.exp_map_zero(p.entity, 1.0) if config.angle_space == "ball" else p.entity
-    return ranking, cone_loss(config, points, inputs.pairs, mask_key)
+    return ranking, cone_loss(config, angle_points(config, p.entity), inputs.pairs, mask_key)
 
 
 @jax.named_scope("ranking loss")
@@ -73,7 +72,7 @@ def cosines(
     return list(zip(positives, score_samples(user, tables, negative), strict=True))
 
 
-def contrastive_loss(tables: Sequence[tuple[jax.Array, jax.Array]], margin: float) -> jax.Array:
+def contrastive_loss(scores: Sequence[tuple[jax.Array, jax.Array]], margin: float) -> jax.Array:
     """Computes HAKG's ranking loss of each row.
 
         relu(T - sum_t cos(u, t_i)) + sum_t sum_j relu(cos(u, t_j) - margin) / (active j + 1e-5)
@@ -81,20 +80,25 @@ def contrastive_loss(tables: Sequence[tuple[jax.Array, jax.Array]], margin: floa
     over T item tables t, 2 with dual items, where a negative j is active if its cosine exceeds the margin.
 
     Args:
-        tables: `cosines` [B] and [B, K] of each table.
+        scores: `cosines` [B] and [B, K] of each table.
         margin: in [-1, 1].
 
     Returns:
         [B].
     """
     # Cosines are at most 1 up to rounding, so this relu changes next to nothing; it is the official code's.
-    loss = jax.nn.relu(len(tables) - sum(positive for positive, _ in tables))
-    for _, negative in tables:
+    loss = jax.nn.relu(len(scores) - sum(positive for positive, _ in scores))
+    for _, negative in scores:
         excess = jax.nn.relu(negative - margin)
         # In float32 whatever the precision of the rest, as in the official code.
         active = jnp.sum(excess > 0, axis=-1, dtype=jnp.float32) + 1e-5
         loss += excess.sum(axis=-1) / active
     return loss
+
+
+def angle_points(config: HAKGConfig, x: jax.Array) -> jax.Array:
+    """Returns what angles are taken of, [..., d]: points of the ball, or in the official code the parameters."""
+    return poincare.exp_map_zero(x, 1.0) if config.angle_space == "ball" else x
 
 
 @jax.named_scope("angle loss")

@@ -13,11 +13,10 @@ from typing import NamedTuple
 import jax
 import jax.numpy as jnp
 
-from hkjax.geometry import poincare
 from hkjax.models.base import Batch
 from hkjax.models.hakg.config import HAKGConfig
 from hkjax.models.hakg.inputs import HAKGInputs, Neighbourhoods
-from hkjax.models.hakg.losses import contrastive_loss, pair_losses, unit_factors
+from hkjax.models.hakg.losses import angle_points, contrastive_loss, pair_losses, unit_factors
 from hkjax.models.hakg.message import message_of
 from hkjax.models.hakg.parameters import HAKGParameters
 from hkjax.models.hakg.propagation import dropout_and_normalize, fuse, sum_layers
@@ -64,7 +63,7 @@ class Walks(NamedTuple):
         for k, (entity, item) in enumerate(zip(*self.items(walk_key, draw.ids.reshape(-1), fan_outs[1:]), strict=True)):
             gates = jax.tree.map(lambda w, k=k: w[k], self.parameters.gates)
             seen.append(draw.unbiased_mean(fuse(self.config, gates, entity, item)))
-        return [start, *self._finish(layers_key, seen)]
+        return [start, *self._dropout_and_normalize(layers_key, seen)]
 
     def items(
         self, key: jax.Array, items: jax.Array, fan_outs: Sequence[int]
@@ -81,7 +80,7 @@ class Walks(NamedTuple):
         met = [draw.unbiased_mean(user) for user in self.users(walk_key, draw.ids.reshape(-1), fan_outs[1:])]
         if self.config.item_aggregation == "sum":
             met = [mean * self.lists.users.length[items][:, None] for mean in met]
-        return entity, [start, *self._finish(layers_key, met)]
+        return entity, [start, *self._dropout_and_normalize(layers_key, met)]
 
     def entities(self, key: jax.Array, entities: jax.Array, fan_outs: Sequence[int]) -> Layers:
         """Computes layers of entities [n]."""
@@ -92,12 +91,14 @@ class Walks(NamedTuple):
         draw = draw_neighbours(draw_key, self.lists.tails, entities, fan_outs[0], self.config.edge_keep)
         relation = take_relations(self.parameters.relation, draw.attr.reshape(-1))
         tails = self.entities(walk_key, draw.ids.reshape(-1), fan_outs[1:])
-        for key, tail in zip(jax.random.split(layers_key, len(tails)), tails, strict=True):
+        for layer_key, tail in zip(jax.random.split(layers_key, len(tails)), tails, strict=True):
             head = jnp.repeat(layers[-1], fan_outs[0], axis=0)
-            layers += self._finish(key, [draw.mean(row_messages(message_of(self.config), head, tail, relation))])
+            layers += self._dropout_and_normalize(
+                layer_key, [draw.mean(row_messages(message_of(self.config), head, tail, relation))]
+            )
         return layers
 
-    def _finish(self, key: jax.Array, layers: Layers) -> Layers:
+    def _dropout_and_normalize(self, key: jax.Array, layers: Layers) -> Layers:
         """Applies dropout and normalisation, as configured."""
         return list(map(partial(dropout_and_normalize, self.config), layers, jax.random.split(key, len(layers))))
 
@@ -144,9 +145,7 @@ def angle_loss(config: HAKGConfig, p: HAKGParameters, inputs: HAKGInputs, n: int
     drawn = draw_ids(draw_key, n, inputs.pairs.rows.size)
     apex, other = inputs.pairs.rows[drawn], inputs.pairs.columns[drawn]
     real = apex != PADDING_ROW
-    x, y = (take_rows(p.entity, ids) for ids in (jnp.where(real, apex, 0), other))
-    if config.angle_space == "ball":
-        x, y = poincare.exp_map_zero(x, 1.0), poincare.exp_map_zero(y, 1.0)
+    x, y = (angle_points(config, take_rows(p.entity, ids)) for ids in (jnp.where(real, apex, 0), other))
     if config.angle_mask:
         mask = jax.random.bernoulli(mask_key, shape=x.shape)
         x, y = jnp.where(mask, x, 0), jnp.where(mask, y, 0)

@@ -1,4 +1,4 @@
-"""HKRM's choices; equations are numbered as in the paper (see hkjax/models/hkrm/model.py)."""
+"""HKRM's choices; equations are numbered as in the paper (see hkjax/models/hkrm/equations.py)."""
 
 import dataclasses
 from typing import Literal

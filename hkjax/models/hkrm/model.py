@@ -11,7 +11,6 @@ from typing import Any
 import jax
 import jax.numpy as jnp
 import numpy as np
-import optax
 
 from hkjax.data.batching import bucket_by_length
 from hkjax.data.dataset import Dataset
@@ -20,7 +19,7 @@ from hkjax.errors import InputError
 from hkjax.models.base import Batch, FoldIn, Metrics, Params, Recommender, bind, shard_by_type
 from hkjax.models.hkrm import fold_in
 from hkjax.models.hkrm.config import HKRMConfig
-from hkjax.models.hkrm.equations import attribute_loss, cross_entropy, kl_divergence
+from hkjax.models.hkrm.equations import attribute_loss, cross_entropy, kl_divergence, recommendation_loss
 from hkjax.models.hkrm.inputs import HKRMInputs, make_inputs
 from hkjax.models.hkrm.parameters import HKRM, HKRMParameters
 from hkjax.models.hkrm.representation import HKRMRepresentation, encode
@@ -40,7 +39,7 @@ def loss(
     t, log_importance = target(config, p, inputs, target_values, items)
     logits = (duet_vector(config, p, q) * duet_vector(config, p, t)).sum(-1) + take_whole(p.bias, items)
     labels = batch["label"].astype(logits.dtype)
-    entropy = jnp.mean(batch["weight"] * optax.sigmoid_binary_cross_entropy(logits, labels))
+    entropy = jnp.mean(batch["weight"] * recommendation_loss(labels, logits))
     measure = kl_divergence if config.divergence == "kl" else cross_entropy
     divergences = measure(q.probabilities, log_importance, softmax_mask(config, inputs, items))
     divergence = jnp.mean(batch["weight"] * attribute_loss(labels, divergences))
@@ -50,7 +49,7 @@ def loss(
 
 
 def _query_weight_rows(config: HKRMConfig, data: Dataset) -> list[str]:
-    if config.query_weight == "item":
+    if config.query_weight != "interaction":
         return data.names.items
     order = np.argsort(data.train.positives().users, kind="stable")
     users, items, _ = data.train.positives().select(order)

@@ -11,15 +11,10 @@ import jax.numpy as jnp
 
 from hkjax.data.batching import RaggedLayout
 from hkjax.models.hkrm.config import HKRMConfig
-from hkjax.models.hkrm.equations import (
-    attribute_level,
-    proximity_log_softmax,
-    proximity_logits,
-    proximity_softmax,
-    relate,
-)
+from hkjax.models.hkrm.equations import attribute_level, importance, proximity_logits
 from hkjax.models.hkrm.inputs import HKRMInputs
 from hkjax.models.hkrm.parameters import HKRMParameters
+from hkjax.models.hkrm.softmax import proximity_log_softmax, proximity_softmax, relate
 from hkjax.models.hkrm.values import Values
 from hkjax.ops.lookup import bag, take_rows, take_whole
 from hkjax.ops.segment import segment_mean, segment_softmax, segment_sum
@@ -101,7 +96,7 @@ def target(
     vector = take_rows(p.entity, items)
     logits = jax.vmap(proximity_logits, (0, None, 0))(values.of_items(items), p.relation, vector)
     mask = softmax_mask(config, inputs, items)
-    return Side(vector, proximity_softmax(logits, mask)), proximity_log_softmax(logits, mask)
+    return Side(vector, importance(logits, mask)), proximity_log_softmax(logits, mask)
 
 
 @jax.named_scope("query")

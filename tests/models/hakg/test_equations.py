@@ -52,7 +52,7 @@ def sum_of_layers(config, p, inputs, key):
         user, entity, item = x
         fused = e = entity[:n_items]
         if config.dual_items:
-            gates = jax.vmap(partial(q.gate, *(w[k] for w in p.gates))) if config.gate else lambda e, c: 0.5
+            gates = jax.vmap(partial(q.gate, p.gates[1][k], p.gates[0][k])) if config.gate else lambda e, c: 0.5
             fused = jax.vmap(q.fuse)(jnp.broadcast_to(gates(e, item), e.shape), e, item)
         x = [
             aggregate(fused[a.columns], a.rows, len(user)),
@@ -81,8 +81,9 @@ def loss_by_equations(config, p, inputs, batch, key):
     )
 
     def of_row(user, item, negatives):
-        positive = jnp.stack([q.cosine(users[user], table[item]) for table in tables])
-        negative = jnp.stack([jax.vmap(q.cosine, (None, 0))(users[user], table[negatives]) for table in tables])
+        unit = jnp.stack([jax.vmap(q.normalize)(table[jnp.append(negatives, item)]) for table in tables])
+        cosines = unit @ q.normalize(users[user])
+        negative, positive = cosines[:, :-1], cosines[:, -1]
         return q.ranking_loss(positive, negative, config.margin)
 
     ranking = jnp.mean(batch["weight"] * jax.vmap(of_row)(batch["user"], batch["item"], drawn))
@@ -128,15 +129,16 @@ def test_what_trains_is_the_equations_in_values_and_gradients(choices, tiny_data
         jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-12, atol=1e-12 * scale), found[1], expected[1])
 
 
-def test_a_whole_layer_is_the_models(tiny_data):
+def test_the_sum_of_layers_is_the_models(tiny_data):
     with jax.enable_x64(True):
-        config, model, module, params = case({"layers": 1}, tiny_data)
+        config, model, module, params = case({}, tiny_data)
         p, g, a = module.apply(params), model.inputs.graph, model.inputs.interactions
         triples, likes = jnp.stack([g.rows, g.attr, g.columns], axis=1), jnp.stack([a.rows, a.columns], axis=1)
-        start = q.Tables(p.user, p.entity, p.item)
-        one = jax.jit(q.layer)(start, p.relation, *(w[0] for w in p.gates), triples, likes)
-        whole = jax.jit(partial(propagate, config, key=None))(p, model.inputs)
-        jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-11, atol=1e-13), [*map(jnp.add, start, one)], [*whole])
+        # The model's W1 belongs to c, the slides' to e.
+        start, gates = q.Tables(p.user, p.entity, p.item), (p.gates[1], p.gates[0])
+        expected = jax.jit(q.sum_of_layers)(start, p.relation, gates, triples, likes)
+        found = jax.jit(partial(propagate, config, key=None))(p, model.inputs)
+        jax.tree.map(partial(np.testing.assert_allclose, rtol=1e-11, atol=1e-13), [*found], [*expected])
 
 
 @pytest.mark.parametrize("score", ["sum_of_cosines", "cosine_of_sum"])
@@ -146,7 +148,7 @@ def test_scores_are_cosines(score, tiny_data):
         representation = jax.jit(model.encode)(params, model.inputs)
         user, entity, item = sum_of_layers(config, module.apply(params), model.inputs, jax.random.key(0))
         u, e, c = user[3], entity[5], item[5]
-        expected = q.score(u, e, c) if score == "sum_of_cosines" else q.cosine(u, e + c)
+        expected = q.score(u, e, c) if score == "sum_of_cosines" else q.normalize(u) @ q.normalize(e + c)
         found = model.score_pairs(representation, jnp.array([3]), jnp.array([5]))[0]
         np.testing.assert_allclose(found, expected, rtol=1e-11)
 
@@ -155,9 +157,9 @@ def test_by_hand():
     x, y = jnp.array([0.5, 0.0]), jnp.array([0.0, 0.3])
     with jax.enable_x64(True):
         np.testing.assert_allclose(q.log_0(q.exp_0(jnp.array([0.3, -2.0]))), [0.3, -2.0], rtol=1e-12)
-        np.testing.assert_allclose(q.mean(jnp.array([[1.0, 2.0], [3.0, 6.0]])), [2, 4])
-        np.testing.assert_array_equal(q.mean(jnp.zeros((0, 2))), [0, 0])
-        gate = q.gate(jnp.eye(2), 0 * jnp.eye(2), e=jnp.array([9.0, 9.0]), c=jnp.array([0.0, math.log(3)]))
+        np.testing.assert_allclose(q.aggregate(jnp.array([[1.0, 2.0], [3.0, 6.0]])), [2, 4])
+        np.testing.assert_array_equal(q.aggregate(jnp.zeros((0, 2))), [0, 0])
+        gate = q.gate(0 * jnp.eye(2), jnp.eye(2), e=jnp.array([9.0, 9.0]), c=jnp.array([0.0, math.log(3)]))
         np.testing.assert_allclose(gate, [0.5, 0.75], rtol=1e-12)
         np.testing.assert_allclose(q.fuse(gate, jnp.array([4.0, 4.0]), jnp.array([0.0, 8.0])), [2, 7], rtol=1e-12)
         np.testing.assert_allclose(q.half_aperture(x, 0.1), math.asin(0.1 * 0.75 / 0.5), rtol=1e-6)
@@ -182,13 +184,25 @@ def test_far_out_the_official_logarithm_is_cut():
         assert all(bool(jnp.isfinite(g).all()) for g in gradients)
 
 
+THREE, TWO, SQUARE = jnp.zeros(3), jnp.zeros(2), jnp.zeros((3, 3))
+
+
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: q.message(jnp.zeros(3), jnp.zeros(2), jnp.zeros(3)), r"message: e_h \[3\], e_r \[2\], e_t \[3\]"),
-        (lambda: q.official_message(jnp.zeros(3), jnp.zeros(3), jnp.zeros(2), 1e-5), r"t \[2\]"),
-        (lambda: q.angle_loss(jnp.zeros(3), jnp.zeros(2), 0.1), r"angle_loss: e_i \[3\], e_t \[2\]"),
-        (lambda: q.official_angle_loss(jnp.zeros(3), jnp.zeros(2), 0.1), r"official_angle_loss: x \[3\], y \[2\]"),
+        (lambda: q.message(THREE, TWO, THREE), r"message: expected .*; found e_h \[3\], e_r \[2\], e_t \[3\]"),
+        (lambda: q.message(SQUARE, SQUARE, SQUARE), "message: expected e_h"),
+        (lambda: q.official_message(THREE, THREE, TWO, 1e-5), r"official_message: .*t \[2\]"),
+        (lambda: q.euclidean_message(THREE, THREE, TWO), r"euclidean_message: .*t \[2\]"),
+        (lambda: q.aggregate(THREE), r"aggregate: .*x \[3\]"),
+        (lambda: q.gate(SQUARE, SQUARE, TWO, THREE), r"gate: .*e \[2\]"),
+        (lambda: q.fuse(THREE, THREE, jnp.zeros(1)), r"fuse: .*c \[1\]"),
+        (lambda: q.half_aperture(SQUARE, 0.1), r"half_aperture: .*x \[3, 3\]"),
+        (lambda: q.angle(THREE, TWO), r"angle: .*y \[2\]"),
+        (lambda: q.angle_loss(THREE, TWO, 0.1), r"angle_loss: .*e_t \[2\]"),
+        (lambda: q.official_angle_loss(THREE, TWO, 0.1), r"official_angle_loss: .*y \[2\]"),
+        (lambda: q.score(THREE, THREE, TWO), r"score: .*c \[2\]"),
+        (lambda: q.ranking_loss(TWO, jnp.zeros((3, 4)), 0.1), r"ranking_loss: .*negative \[3, 4\]"),
     ],
 )
 def test_shapes_that_do_not_fit_are_named(call, message):

@@ -13,9 +13,10 @@ from hkjax.data.batching import get_batch
 from hkjax.data.fields import attribute_fields
 from hkjax.models.hkrm import equations as q
 from hkjax.models.hkrm.config import HKRMConfig
-from hkjax.models.hkrm.equations import cross_entropy, kl_divergence, proximity_log_softmax, proximity_softmax
+from hkjax.models.hkrm.equations import cross_entropy, kl_divergence
 from hkjax.models.hkrm.model import hkrm
 from hkjax.models.hkrm.parameters import HKRM
+from hkjax.models.hkrm.softmax import proximity_log_softmax, proximity_softmax
 from tests.models.hkrm.variants import VARIANTS, random_params
 
 logits = st.lists(st.floats(-1e4, 1e4), min_size=4, max_size=4).map(np.array)
@@ -88,7 +89,7 @@ def loss_by_equations(config, data, p, batch):
         history = positives.items[order][at]
         t_s, (o_t, has_t) = p.entity[item], fields_of(item)
         logits_t = q.proximity_logits(o_t, p.relation, t_s)
-        importance = q.proximity_softmax(logits_t, has_t)
+        importance = q.importance(logits_t, has_t)
         if len(history):
             learned = {"item": history, "interaction": at}.get(config.query_weight)
             learned = jnp.zeros(len(history)) if learned is None else p.query_weight[learned]
@@ -106,7 +107,7 @@ def loss_by_equations(config, data, p, batch):
             q_s = t_s = nothing
         rel = q.relevance(q_s, q_A, t_s, t_A) + p.bias[item]
         divergence = q.kl_divergence if config.divergence == "kl" else q.cross_entropy
-        L_a = q.attribute_loss(label, divergence(preference, q.proximity_log_softmax(logits_t, has_t), has_t))
+        L_a = q.attribute_loss(label, divergence(preference, proximity_log_softmax(logits_t, has_t), has_t))
         rows.append((q.recommendation_loss(label, rel), L_a))
     L_r, L_a = (jnp.mean(batch["weight"] * jnp.stack(x)) for x in zip(*rows, strict=True))
     return q.total_loss(L_r, L_a, p.entity, p.relation, config.divergence_weight, config.l2)
@@ -156,12 +157,24 @@ def test_counts_leave_items_out_and_repeat_them():
 @pytest.mark.parametrize(
     ("call", "message"),
     [
-        (lambda: q.query_vector(jnp.ones(3), jnp.ones((2, 4))), r"query_vector: w \[3\], e \[2, 4\]"),
-        (lambda: q.item_weights(jnp.ones(3), jnp.ones(2)), r"item_weights: p \[3\], count \[2\]"),
-        (lambda: q.proximity_logits(jnp.ones((3, 4)), jnp.ones((2, 4)), jnp.ones(4)), r"proximity_logits: o \[3, 4\]"),
-        (lambda: q.proximity_logits(jnp.ones((3, 4)), jnp.ones((3, 4)), jnp.ones(5)), r"x \[5\]"),
-        (lambda: q.preference(jnp.ones((2, 3)), jnp.ones(3, bool)), r"preference: logits \[2, 3\], has \[3\]"),
-        (lambda: q.kl_divergence(jnp.ones(3), jnp.ones(3), jnp.ones(2, bool)), r"has \[2\]"),
+        (lambda: q.query_vector(jnp.ones(3), jnp.ones((2, 4))), r"query_vector: expected w \[m\], e \[m, d\]; found"),
+        (lambda: q.query_vector(jnp.ones((3, 1)), jnp.ones((3, 4))), r"query_vector: .*found w \[3, 1\], e \[3, 4\]"),
+        (lambda: q.item_weights(jnp.ones(3), jnp.ones(2)), r"item_weights: .*found p \[3\], count \[2\]"),
+        (lambda: q.item_weights(jnp.ones((2, 3))), "item_weights"),
+        (lambda: q.field_vectors(jnp.ones((2, 3)), jnp.zeros(3, int), 2), r"field_vectors: .*field \[3\]"),
+        (
+            lambda: q.proximity_logits(jnp.ones((3, 4)), jnp.ones((2, 4)), jnp.ones(4)),
+            r".*R \[2, 4\]",
+        ),
+        (lambda: q.proximity_logits(jnp.ones((3, 4)), jnp.ones((3, 4)), jnp.ones(5)), r"proximity_logits: .*x \[5\]"),
+        (lambda: q.preference(jnp.ones((2, 3)), jnp.ones(3, bool)), r"preference: .*has \[3\]"),
+        (lambda: q.importance(jnp.ones((2, 3)), jnp.ones(3, bool)), r"importance: .*has \[3\]"),
+        (lambda: q.attribute_level(*map(jnp.ones, (3, (2, 4), 4, (4, 5), 5))), r"attribute_level: .*W1 \[2, 4\]"),
+        (lambda: q.kl_divergence(jnp.ones(3), jnp.ones(3), jnp.ones(2, bool)), r"kl_divergence: .*has \[2\]"),
+        (lambda: q.cross_entropy(jnp.ones(3), jnp.ones(3), jnp.ones(1, bool)), r"cross_entropy: .*has \[1\]"),
+        (lambda: q.attribute_loss(jnp.ones(3), jnp.ones((3, 1))), r"attribute_loss: .*divergence \[3, 1\]"),
+        (lambda: q.relevance(*jnp.ones((4, 3, 3))), r"relevance: .*q_s \[3, 3\]"),
+        (lambda: q.recommendation_loss(jnp.ones(3), jnp.ones((3, 1))), r"recommendation_loss: .*rel \[3, 1\]"),
     ],
 )
 def test_shapes_that_do_not_fit_are_named(call, message):
