@@ -24,7 +24,8 @@ class HAKGConfig(Checked):
             `sum` (official).
         dual_items: keep an item's collaborative embedding apart from its entity's. Without it,
             items are only their entities.
-        gate: fuse both by g * c + (1 - g) * e with g = sigmoid(W1 c + W2 e), of the previous layer
+        gate: fuse both by g * c + (1 - g) * e with g = sigmoid(W1 c + W2 e), of the previous layer (W1 and W2
+            are named as in the official code; the slides have them the other way round)
             and in the tangent space: a gated mixture of ball points may leave the ball.
             Without it, by their mean.
         normalize_layers: scale each layer's rows to length 1 (official).

@@ -58,7 +58,7 @@ def fuse(config: HAKGConfig, gates: Gates, entity: jax.Array, item: jax.Array | 
 
     Args:
         config: the choices.
-        gates: W1 and W2, [d, d] each; None mixes both sides evenly.
+        gates: W1 and W2, [d, d] each, named as in the official code; None mixes both sides evenly.
         entity, item: e and c of the items, [items, d]; without dual items c is None and the result is e.
 
     Returns:

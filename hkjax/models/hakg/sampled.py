@@ -30,7 +30,6 @@ from hkjax.ops.segment import PADDING_ROW
 
 # Layers 0, 1, ... of nodes [n], each [n, d].
 Layers = list[jax.Array]
-NoLayers = list[None]
 
 
 class Walks(NamedTuple):
