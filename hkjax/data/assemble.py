@@ -58,7 +58,7 @@ def _check_numbers(name: str, table: np.ndarray) -> None:
         raise InputError(f"{name}: expected integers, found {table.dtype}")
     if table.min(initial=0) < 0 or is_far_beyond(int(table.max(initial=0)), len(table)):
         wrong = table.min(initial=0) if table.min(initial=0) < 0 else table.max()
-        raise InputError(f"{name}: {wrong} is no number of the {len(table)} rows' users, items or entities, from 0 on")
+        raise InputError(f"{name}: {wrong} is no index of a user, an item or an entity of {len(table)} rows")
 
 
 def _rows(table: np.ndarray) -> Rows:

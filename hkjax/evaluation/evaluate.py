@@ -32,7 +32,7 @@ class EvaluationConfig(Checked):
     def __post_init__(self) -> None:
         super().__post_init__()
         if not self.ks or min(self.ks) < 1:
-            raise InputError(f"ks: expected numbers of at least 1, found {self.ks}")
+            raise InputError(f"ks: expected cut-offs of at least 1, found {self.ks}")
 
     @property
     def main_k(self) -> int:

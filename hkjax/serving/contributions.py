@@ -96,7 +96,7 @@ def attribute_contributions(
 
 
 def _fold_in(recommender: Recommender) -> FoldIn:
-    assert recommender.fold_in is not None, "the model says nothing of single users"
+    assert recommender.fold_in is not None, "the model has no fold_in"
     return recommender.fold_in
 
 

@@ -111,7 +111,7 @@ def _compare_steps(found: _TwoSteps, single: _TwoSteps, where: str) -> None:
 
     def compare(path: Any, before: Any, start: Any, expected: Any, after: Any) -> None:
         name = jax.tree_util.keystr(path)
-        np.testing.assert_allclose(start, before, rtol=1e-12, err_msg=f"{where}{name} starts otherwise")
+        np.testing.assert_allclose(start, before, rtol=1e-12, err_msg=f"{where}{name} has other initial values")
         change, scale = expected - before, float(np.abs(expected - before).max())
         message = f"{where}the gradient of {name}"
         rtol = _tolerance(change)
@@ -173,7 +173,7 @@ def _check_loss(
     for name, tree in (("loss", value), ("metrics", metrics), ("gradients", gradients)):
         assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(tree)), f"{name}: not finite"
     again = loss(params, recommender.inputs, batch, key)[0][0]
-    assert again == value, f"the loss is no function of its arguments: {value}, then {again}"
+    assert again == value, f"the loss does not depend only on its arguments: {value}, then {again}"
 
 
 def _check_padding(

@@ -41,7 +41,7 @@ def make_mesh(shape: MeshShape, devices: Sequence[jax.Device] | None = None) -> 
         and max(shape) >= 1
     )
     if not valid:
-        raise InputError(f"mesh: expected two numbers of devices such as (4, 1), (1, -1) or (2, 2), found {shape}")
+        raise InputError(f"mesh: expected two device counts such as (4, 1), (1, -1) or (2, 2), found {shape}")
     n_data, n_rows = (max(len(devices) // max(shape), 1) if n == -1 else n for n in shape)
     if n_data * n_rows > len(devices):
         raise InputError(f"mesh: {tuple(shape)} needs {n_data * n_rows} devices, found {len(devices)}")
@@ -51,12 +51,12 @@ def make_mesh(shape: MeshShape, devices: Sequence[jax.Device] | None = None) -> 
     return Mesh(grid, (DATA, ROWS), axis_types=(AxisType.Auto,) * 2)
 
 
-def parse_mesh_shape(numbers: Sequence[str]) -> MeshShape:
+def parse_mesh_shape(counts: Sequence[str]) -> MeshShape:
     """Parses the shape in a flag such as --mesh=1,-1; `make_mesh` checks it."""
     try:
-        data, rows = map(int, numbers)
+        data, rows = map(int, counts)
     except ValueError as error:
-        raise InputError(f"mesh: expected two whole numbers such as 1,-1, found {','.join(numbers)}") from error
+        raise InputError(f"mesh: expected two integers such as 1,-1, found {','.join(counts)}") from error
     return data, rows
 
 

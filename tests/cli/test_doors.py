@@ -82,7 +82,7 @@ def test_train_and_evaluate_leave_a_whole_work_directory(tmp_path):
         ),
         (["--config=configs/nowhere.py"], "--config=configs/nowhere.py: no such file"),
         (["--config.'nope=1"], "Could not parse"),
-        (["--config.evaluation.ks=()"], "evaluation.ks: expected numbers of at least 1, found ()"),
+        (["--config.evaluation.ks=()"], "evaluation.ks: expected cut-offs of at least 1, found ()"),
         (["--config.seed=-1"], "seed: expected at least 0 and below 4.29497e+09, found -1"),
         (["--config.synthetic.coverage=nan"], "coverage: expected at least 0 and at most 1, found nan"),
         (["--config.data.path=\x1b[31m", "--config.data.format=kgat"], "?[31m: no such data folder"),

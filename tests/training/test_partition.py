@@ -30,10 +30,10 @@ def test_the_mesh_has_as_many_devices_as_asked_for(asked, shape):
     [
         ((3, 2), r"mesh: \(3, 2\) needs 6 devices, found 4"),
         ((8, -1), r"mesh: \(8, -1\) needs 8 devices, found 4"),
-        ((-1, -1), "mesh: expected two numbers"),
-        ((0, 1), "mesh: expected two numbers"),
-        ((4,), "mesh: expected two numbers"),
-        ((2.0, 1), "mesh: expected two numbers"),
+        ((-1, -1), "mesh: expected two device counts"),
+        ((0, 1), "mesh: expected two device counts"),
+        ((4,), "mesh: expected two device counts"),
+        ((2.0, 1), "mesh: expected two device counts"),
     ],
 )
 def test_a_mesh_that_can_not_be_is_refused(shape, message):
@@ -43,7 +43,7 @@ def test_a_mesh_that_can_not_be_is_refused(shape, message):
 
 def test_a_flag_names_a_shape():
     assert parse_mesh_shape(["1", "-1"]) == (1, -1)
-    with pytest.raises(InputError, match="mesh: expected two whole numbers such as 1,-1, found 1,x"):
+    with pytest.raises(InputError, match="mesh: expected two integers such as 1,-1, found 1,x"):
         parse_mesh_shape(["1", "x"])
 
 

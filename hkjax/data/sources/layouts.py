@@ -81,7 +81,7 @@ def _check_sizes(folder: Path, layout: str, tables: list[np.ndarray]) -> None:
         n_distinct, largest = len(np.unique(items)), int(items.max(initial=-1))
         if is_far_beyond(largest, n_distinct):
             others = f"the {n_distinct} items of this file"
-            raise InputError(f"{folder}/{name}: item {largest} is far beyond {others}, which are numbered from 0 on")
+            raise InputError(f"{folder}/{name}: item {largest} is far beyond {others}, which count from 0")
 
 
 def _events(table: np.ndarray, name: str) -> Events:

@@ -136,7 +136,7 @@ class Checkpoints:
             if record.arrays is not None:
                 for name, array in describe(restored).items():
                     if array["sum"] != record.arrays[name]["sum"]:
-                        raise ValueError(f"the numbers of {name} are not those that were saved")
+                        raise ValueError(f"the values of {name} differ from those saved")
         return restored
 
     def _like(self, tree: Any) -> ocp.args.StandardRestore:

@@ -124,7 +124,7 @@ def test_a_best_that_is_missing_is_said_to_be(directory, capsys):
 def test_where_all_are_damaged_nothing_is_guessed(directory):
     for step in (20, 40, 50):
         DAMAGE["other numbers"](directory / str(step))
-    with pytest.raises(InputError, match=r"params/user are not those that were saved\); no other checkpoint is left"):
+    with pytest.raises(InputError, match=r"params/user differ from those saved\); no other checkpoint is left"):
         restore_params(Checkpoints(directory, "auc"), PARAMS, best=True)
     with CheckpointWriter(directory, "auc") as checkpoints, pytest.raises(InputError, match="choose a new --workdir"):
         restore_state(checkpoints, state_of(0))
