@@ -14,14 +14,24 @@ extensions = [
     "myst_nb",
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
     "sphinx.ext.napoleon",
+    "sphinx.ext.viewcode",
     "coverage",
     "reference",
+    "source_links",
 ]
 exclude_patterns = ["_build"]
 html_theme = "sphinx_book_theme"
 html_title = "hkjax"
+html_static_path = ["_static"]
+html_css_files = ["hkjax.css"]
+# The sidebar has the search field already.
+html_theme_options = {"navbar_persistent": []}
+# Formulas in tables stay on one line.
+mathjax4_config = {"output": {"linebreaks": {"inline": False}}}
 smartquotes = False
+myst_enable_extensions = ["dollarmath"]
 myst_heading_anchors = 3
 # The notebook is executed by every build.
 nb_execution_mode = "force"

@@ -44,9 +44,9 @@ STYLE: dict[Any, Any] = {
 DISK_DATA = hkjax.SyntheticConfig(
     n_users=400, n_items=150, n_fields=1, n_values=6, positives=15, zipf=0.2, preference=5.0, coverage=1.0, branching=3
 )
-DISK_MODEL = hkjax.HAKGConfig(dim=2, layers=1, negatives=50, angle_weight=1.0, aperture=0.3)
+DISK_MODEL = hkjax.HAKGConfig(dim=2, layers=1, negatives=20, angle_weight=1.0, aperture=0.3)
 ABLATION_DATA = hkjax.SyntheticConfig(n_users=400, n_items=200, zipf=0.8)
-ABLATION_MODEL = hkjax.HAKGConfig(dim=32, layers=1, negatives=50)
+ABLATION_MODEL = hkjax.HAKGConfig(dim=32, layers=1, negatives=20)
 ABLATIONS: dict[str, dict[str, Any]] = {
     "slides": {},
     "euclidean message": {"message": "euclidean"},
@@ -165,7 +165,7 @@ def distance(trained: Trained) -> Figure:
     distance_by_popularity(np.asarray(poincare.distance_zero(points, 1.0)), popularity).draw(figure)
     ticks = [k for k in (1, 2, 5, 10, 20, 50, 100, 200, 500) if popularity.min() < k <= 1.1 * popularity.max()]
     figure.axes[0].set_xticks(ticks)
-    figure.axes[0].set_title("HAKG of one layer (generated data): popular items lie nearer to the origin", fontsize=10)
+    figure.axes[0].set_title("HAKG of one layer (generated data)", fontsize=10)
     return figure
 
 
@@ -349,7 +349,7 @@ def idea_hakg() -> Figure:
     write(axes, 8.55, 2.75, "$u$", 10)
     write(axes, 7.15, 1.36, "$c_i$: mean of its users", 8.5, "0.35")
 
-    box(axes, 5.25, 2.6, 1.62, 0.95, "gate\n" + r"$g=\sigma(W_1c_i+W_2e_i)$", PURPLE, 9)
+    box(axes, 5.25, 2.6, 1.62, 0.95, "gate\n" + r"$g=\sigma(W_1e_i+W_2c_i)$", PURPLE, 9)
     arrow(axes, (3.48, 2.6), (4.42, 2.6))
     arrow(axes, (6.42, 2.6), (6.08, 2.6))
     arrow(axes, (5.25, 2.11), (5.25, 1.08))

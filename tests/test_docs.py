@@ -126,6 +126,13 @@ def test_relative_links_point_to_files(page):
 
 
 @by_page
+def test_links_to_lines_point_to_what_their_text_names(page):
+    for name, path, line in re.findall(r"\[`[\w.]*?(\w+)`\]\(([^)#\s]+\.py)#L(\d+)\)", page.read_text()):
+        found = (page.parent / path).read_text().splitlines()[int(line) - 1]
+        assert re.match(rf"(def|class) {name}\b", found), f"{page.name}: {path}#L{line} is {found!r}, not {name}"
+
+
+@by_page
 def test_a_page_names_no_path_of_one_machine(page):
     found = re.search(r"(?<![\w.~/-])/(work|home|root|tmp|Users|mnt)/\S*", page.read_text())
     assert not found, found[0]

@@ -1,7 +1,6 @@
 """The pictures of the documentation, drawn in small, and the pages on the models that show them."""
 
 import importlib.util
-import re
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
@@ -89,12 +88,3 @@ def test_the_documentation_has_every_picture_and_shows_it():
     for path in paths:
         check(path)
         assert f"_static/pictures/{path.name})" in pages
-
-
-@pytest.mark.parametrize("page", ["hkrm.md", "hakg.md"])
-def test_the_equations_of_a_page_are_linked_to_the_lines_of_their_functions(page):
-    links = re.findall(r"\[`([\w.]+)`\]\(\.\./(hkjax/\S+)#L(\d+)\)", (DOCS / page).read_text())
-    assert len(links) > 12
-    for name, path, line in links:
-        found = (ROOT / path).read_text().splitlines()[int(line) - 1]
-        assert found.startswith(f"def {name.rpartition('.')[2]}("), f"{name}: line {line} of {path} is {found!r}"
