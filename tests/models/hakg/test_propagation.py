@@ -26,10 +26,8 @@ def propagation_of(data, **choices):
 @pytest.mark.parametrize(
     "choices",
     [
-        {"layers": 1},
         {"layers": 2, "gate": False, "item_aggregation": "sum"},
         {"layers": 3},
-        {"layers": 4},
         {"layers": 3, "dual_items": False},
     ],
 )

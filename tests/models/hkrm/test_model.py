@@ -50,7 +50,7 @@ def test_loss_and_scores_are_those_of_the_equations(tiny_data, choices):
         np.testing.assert_allclose(scores, expected, rtol=1e-9, atol=1e-12)
 
 
-@pytest.mark.parametrize("choices", VARIANTS[1:], ids=str)
+@pytest.mark.parametrize("choices", VARIANTS[1:3], ids=str)
 def test_gradients_of_the_whole_loss_are_true(tiny_data, choices):
     with jax.enable_x64(True):
         recommender = hkrm(config(**choices), tiny_data, batch_size=16)
