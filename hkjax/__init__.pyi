@@ -22,10 +22,20 @@ from .models.hakg.model import hakg as hakg
 from .models.hkrm import equations as _hkrm
 from .models.hkrm.config import HKRMConfig as HKRMConfig
 from .models.hkrm.model import hkrm as hkrm
-from .models.item_based import ease as ease
-from .models.item_based import item_knn as item_knn
 from .models.lightgcn import LightGCNConfig as LightGCNConfig
 from .models.lightgcn import lightgcn as lightgcn
+from .models.linear import equations as _linear
+from .models.linear.config import EASEConfig as EASEConfig
+from .models.linear.config import EDLAEConfig as EDLAEConfig
+from .models.linear.config import IALSConfig as IALSConfig
+from .models.linear.config import ItemKNNConfig as ItemKNNConfig
+from .models.linear.config import RP3betaConfig as RP3betaConfig
+from .models.linear.config import SLIMConfig as SLIMConfig
+from .models.linear.ease import ease as ease
+from .models.linear.ials import ials as ials
+from .models.linear.neighbours import item_knn as item_knn
+from .models.linear.neighbours import rp3beta as rp3beta
+from .models.linear.slim import slim as slim
 from .models.popularity import balance_and_popularity as balance_and_popularity
 from .models.popularity import popularity as popularity
 from .serving.recommend import recommend as recommend
@@ -39,4 +49,5 @@ from .testing import check_recommender as check_recommender
 
 hakg_equations = _hakg
 hkrm_equations = _hkrm
+linear_equations = _linear
 __version__: str

@@ -10,7 +10,7 @@ from jax.sharding import Mesh
 
 from hkjax.choices import Adapt
 from hkjax.config import to_config_dict
-from hkjax.data.dataset import Dataset, fingerprint
+from hkjax.data.dataset import Dataset, fingerprint, join_validation
 from hkjax.errors import DivergenceError, InputError
 from hkjax.evaluation.evaluate import make_validator
 from hkjax.evaluation.report import make_report, print_report, write_report
@@ -24,7 +24,7 @@ from hkjax.experiment import (
     save_run_data,
 )
 from hkjax.models.base import Params, Presentation, Recommender
-from hkjax.models.registry import BASELINES, MODELS
+from hkjax.models.registry import MODELS
 from hkjax.ops.collectives import ROWS
 from hkjax.serving.examples import example_lines
 from hkjax.serving.export import export_scores
@@ -41,6 +41,8 @@ from hkjax.training.state import make_optimizer
 from hkjax.training.trainer import Trainer, make_trainer
 from hkjax.training.warm_start import warm_start
 from hkjax.transfer import on_host
+from hkjax.tuning.recorded import settle
+from hkjax.tuning.rivals import fit_rivals
 
 
 def train_experiment(
@@ -61,10 +63,17 @@ def train_experiment(
     with lock_workdir(workdir) if is_first() else contextlib.nullcontext():
         data = data or data_to_train_on(experiment, workdir)
         e, data = adapt(experiment, data) if adapt else (experiment, data)
+        e = settle(e, data, workdir)
+        if e.training.refit:
+            data = join_validation(data)
         for warning in data.warnings if is_first() else ():
             print(warning)
         recommender = build_for(make_mesh(e.mesh), e, data)
-        if e.training.initialize_from and not any((workdir / "checkpoints").glob("[0-9]*")):
+        if (
+            recommender.solve is None
+            and e.training.initialize_from
+            and not any((workdir / "checkpoints").glob("[0-9]*"))
+        ):
             before = load_workdir(Path(e.training.initialize_from))
             recommender = warm_start(recommender, before.recommender, before.params)
 
@@ -154,8 +163,9 @@ def evaluate_workdir(workdir: Path, export_to: Path | None = None, mesh: MeshSha
     grid_size = make_mesh(mesh).size
     e, model = experiment, MODELS[type(experiment.model)]
     presentation = Presentation(e.model.name, model.title, model.insight, model.advice)
+    rivals = fit_rivals(data, e.evaluation.tuning, e.seed, own=e.model.name)
     report, representation, pictures = make_report(
-        recommender, params, data, e.evaluation, e.seed, presentation, BASELINES
+        recommender, params, data, e.evaluation, e.seed, presentation, rivals, model.ranks_only
     )
     report["warnings"] += [notice] if notice else []
     records = read_records(workdir)

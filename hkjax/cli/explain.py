@@ -17,6 +17,7 @@ from hkjax.models.registry import MODELS
 from hkjax.runs import load_workdir
 from hkjax.serving.reasons import co_user_rows, explain_pairs, reason_rows
 from hkjax.serving.recommend import item_numbers
+from hkjax.serving.terms import score_terms, term_rows
 from hkjax.serving.trained import load_model, user_histories
 
 CONFIG: type | None = None
@@ -45,7 +46,12 @@ def main() -> None:
     console = make_console()
     title = f"{names.entities[item]} for {names.users[user]}, score {float(score[0]):.3f}: {reasons[0].sentence}"
     console.print(printable(title))
-    rows = pa.concat_tables([reason_rows(data, [user], [item], reasons), co_user_rows(model, user, item)])
+    fold_in = trained.recommender.fold_in
+    exact = fold_in is not None and fold_in.score_parts is not None
+    if exact:
+        rows = term_rows(model, user, item, score_terms(model, item, user_histories(data)[user]))
+    else:
+        rows = pa.concat_tables([reason_rows(data, [user], [item], reasons), co_user_rows(model, user, item)])
     if output:
         write_table(rows, output)
     table = Table("kind", "relation", "name", "contribution")
@@ -55,7 +61,9 @@ def main() -> None:
         )
     console.print(table)
     console.print(
-        "history: what the score loses without it, to first order; co-user: what another user of the item adds to "
+        "these terms add up to the score: what each item of the history adds by each part of the model, and popularity"
+        if exact
+        else "history: what the score loses without it, to first order; co-user: what another user of the item adds to "
         "the score; attribute: in the model's own measure"
     )
     picture = MODELS[type(trained.experiment.model)].picture_pair

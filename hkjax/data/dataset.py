@@ -147,6 +147,14 @@ def continue_split(data: Dataset, earlier: Dataset) -> Dataset:
     return dataclasses.replace(data, train=train, validation=validation, test=test, warnings=tuple(warnings))
 
 
+def join_validation(data: Dataset) -> Dataset:
+    """Moves the validation part to train: a final model learns from both, once its settings are chosen."""
+    none = no_interactions()
+    train, disliked = data.train.join(data.validation), data.disliked
+    disliked = disliked._replace(train=disliked.train.join(disliked.validation), validation=none)
+    return dataclasses.replace(data, train=train, validation=none, disliked=disliked)
+
+
 def take_users(data: Dataset, n: int) -> Dataset:
     """Keeps the first n users, their items, and the triples that touch such an item; renumbers all."""
     parts = [part.select(part.users < n) for part in (data.train, data.validation, data.test, *data.disliked)]

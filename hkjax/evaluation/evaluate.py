@@ -2,7 +2,7 @@
 
 import dataclasses
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import jax
 import numpy as np
@@ -14,7 +14,7 @@ from hkjax.evaluation.ctr import calibrate, click_intervals, predict
 from hkjax.evaluation.metrics import click_metrics
 from hkjax.evaluation.ranking import rank_users
 from hkjax.models.base import Params, Recommender, Representation
-from hkjax.ranges import Checked, Count
+from hkjax.ranges import Checked, Count, Weight
 
 
 @dataclasses.dataclass(frozen=True)
@@ -24,10 +24,12 @@ class EvaluationConfig(Checked):
     Attributes:
         ks: the cut-offs K of the ranking metrics.
         bootstrap: bootstrap samples behind each 95 % interval.
+        tuning: seconds in which a report tunes the rivals on the validation part, all together; 0 keeps their defaults.
     """
 
     ks: tuple[int, ...] = (1, 2, 5, 10, 20, 50, 100)
     bootstrap: Count = 200
+    tuning: Weight = 60.0
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -38,6 +40,23 @@ class EvaluationConfig(Checked):
     def main_k(self) -> int:
         """The cut-off of verdicts and breakdowns: 20, or the largest below it, or else the smallest."""
         return max((k for k in self.ks if k <= 20), default=min(self.ks))
+
+
+class Rival(NamedTuple):
+    """A fitted recommender that a report shows beside the model.
+
+    Attributes:
+        title: its name in sentences.
+        recommender, params: the model.
+        ranks_only: its scores only rank, and are no logits.
+        command: the flags that train it; empty where no command does.
+    """
+
+    title: str
+    recommender: Recommender
+    params: Params
+    ranks_only: bool = False
+    command: str = ""
 
 
 def evaluate(
@@ -62,9 +81,10 @@ def evaluate(
 
     Returns:
         The results and the representation. The results are `metrics`; `intervals`, the 95 % bootstrap intervals of
-        some of them; `without_history`, the click-through metrics on rows of users without a positive in train; and
-        `recall_by`, [rows, recall] by groups of the item's popularity and of the history's length. `acc_calibrated`
-        and the like are measured after a logistic regression on the logit, fitted on the validation part.
+        some of them; `per_user`, recall and NDCG of each user at the main cut-off; `without_history`, the click-through
+        metrics on rows of users without a positive in train; and `recall_by`, [rows, recall] by groups of the item's
+        popularity and of the history's length. `acc_calibrated` and the like are measured after a logistic regression
+        on the logit, fitted on the validation part.
     """
     representation = jax.jit(recommender.encode)(params, recommender.inputs)
     metrics: dict[str, float] = {}
@@ -101,6 +121,7 @@ def evaluate(
         "intervals": intervals,
         "without_history": without_history,
         "recall_by": recall_by,
+        "per_user": {name: ranking.metrics[name] for name in (f"recall@{k}", f"ndcg@{k}")},
     }, representation
 
 
@@ -113,9 +134,14 @@ def make_validator(recommender: Recommender, data: Dataset, monitor: str) -> Cal
         monitor: `auc`, `acc`, `f1` for click-through metrics, or `METRIC@K` for the ranking
             metrics at K.
 
+    Returns:
+        The function; it returns nothing where the validation part is empty.
+
     Raises:
         InputError: the metric is unknown, or needs both labels and the validation part has only one.
     """
+    if not data.validation.users.size:
+        return lambda params: {}
     encode = jax.jit(recommender.encode)
     name, _, k = monitor.partition("@")
     if name in ("precision", "recall", "ndcg", "hit_rate") and k.isdigit() and int(k) > 0:
@@ -140,4 +166,4 @@ def make_validator(recommender: Recommender, data: Dataset, monitor: str) -> Cal
 
 
 def _has_both_labels(rows: Interactions) -> bool:
-    return rows.labels.min() != rows.labels.max()
+    return len(np.unique(rows.labels)) > 1

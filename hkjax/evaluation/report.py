@@ -5,15 +5,14 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import jax
 import numpy as np
 from rich.console import Console
 from rich.table import Table
 
 from hkjax.data.dataset import Dataset
-from hkjax.evaluation.evaluate import EvaluationConfig, evaluate
+from hkjax.evaluation.evaluate import EvaluationConfig, Rival, evaluate
 from hkjax.evaluation.markdown import report_text
-from hkjax.evaluation.verdict import verdict
+from hkjax.evaluation.verdict import paired_difference, verdict
 from hkjax.files import write_whole
 from hkjax.models.base import Params, Picture, Presentation, Recommender, Representation
 
@@ -27,9 +26,10 @@ def make_report(
     config: EvaluationConfig,
     seed: int,
     presentation: Presentation,
-    baselines: Mapping[str, Any],
+    rivals: Mapping[str, Rival],
+    ranks_only: bool = False,
 ) -> tuple[dict[str, Any], Representation, Sequence[Picture]]:
-    """Evaluates the model and baselines on the same rows.
+    """Evaluates the model and its rivals on the same rows.
 
     Args:
         recommender, params: the model.
@@ -37,30 +37,36 @@ def make_report(
         config: what to measure.
         seed: of the bootstrap.
         presentation: how to present the model.
-        baselines: recommenders to measure beside the model, by name (`hkjax.models.registry.Baseline`).
+        rivals: what to measure beside the model, by name.
+        ranks_only: the model's scores only rank, and are no logits.
 
     Returns:
-        A dict that JSON can hold: `model`, its name; `verdict`, a sentence; `test`, its metrics; `baselines`, theirs
-        by name; `intervals`, `without_history`, `recall_by` and `rows`; `warnings` on the data; and the model's own
-        `findings` and `learned` sentences. Then the model's representation, and its own pictures.
+        A dict that JSON can hold: `model`, its name; `verdict`, a sentence; `test`, its metrics; `baselines`, those of
+        the rivals by name; `differences`, the paired comparisons with them; `commands` that train them; `intervals`,
+        `without_history`, `recall_by` and `rows`; `warnings` on the data; and the model's own `findings` and `learned`
+        sentences. Then the model's representation, and its own pictures.
     """
-    results, representation = evaluate(recommender, params, data, config, seed)
+    results, representation = evaluate(recommender, params, data, config, seed, ranks_only)
     report: dict[str, Any] = {
         "model": presentation.name,
         "titles": {presentation.name: presentation.title},
         "test": results["metrics"],
         "baselines": {},
+        "commands": {name: rival.command for name, rival in rivals.items()},
+        "differences": {},
         **{key: {"test": results[key]} for key in ("intervals", "without_history", "recall_by")},
     }
-    for baseline, (build, title, ranks_only) in baselines.items():
-        other = build(data)
-        if other is None:
-            continue
-        results, _ = evaluate(other, other.init(jax.random.key(seed)), data, config, seed, ranks_only)
-        report["titles"][baseline] = title
-        report["baselines"][baseline] = results["metrics"]
+    own_users = results["per_user"]
+    for name, rival in rivals.items():
+        results, _ = evaluate(rival.recommender, rival.params, data, config, seed, rival.ranks_only)
+        report["titles"][name] = rival.title
+        report["baselines"][name] = results["metrics"]
+        report["differences"][name] = {
+            metric: list(paired_difference(values, results["per_user"][metric], config.bootstrap, seed))
+            for metric, values in own_users.items()
+        }
         for key in ("intervals", "without_history", "recall_by"):
-            report[key][baseline] = results[key]
+            report[key][name] = results[key]
     history = np.bincount(data.train.positives().users, minlength=data.n_users)
     report["rows"] = {
         "train": data.train.users.size,
@@ -69,10 +75,10 @@ def make_report(
         "test_without_history": int((history[data.test.users] == 0).sum()),
         "ranked_users": int(np.unique(data.test.positives().users).size),
     }
-    own = presentation.insight(recommender, representation, data)
-    report |= {"warnings": list(data.warnings), "findings": dict(own.findings), "learned": list(own.learned)}
-    sentence = verdict(report, f"recall@{config.main_k}", presentation.advice)
-    return {"verdict": sentence, **report}, representation, own.pictures
+    insight = presentation.insight(recommender, representation, data)
+    report |= {"warnings": list(data.warnings), "findings": dict(insight.findings), "learned": list(insight.learned)}
+    sentence = verdict(report, config.main_k, presentation.advice)
+    return {"verdict": sentence, **report}, representation, insight.pictures
 
 
 def write_report(

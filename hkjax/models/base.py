@@ -9,6 +9,7 @@ from jax.sharding import PartitionSpec as P
 from typing_extensions import TypeVar
 
 from hkjax.data.batching import Batches, RaggedLayout, shard_layout
+from hkjax.errors import InputError
 from hkjax.ops.collectives import DATA, ROWS
 from hkjax.ops.sparse import Edges, shard_edges
 from hkjax.precision import full_precision
@@ -54,6 +55,8 @@ class FoldIn(NamedTuple, Generic[ParamsT, InputsT, RepresentationT]):
             predicted from their attributes, by a linear map fitted to known items. None where the model reads no graph.
         score_co_users: (params, inputs, representation, user [], item []) -> [users], the contribution of each
             other user of the item to its score; 0 for those who are not its users. None where it is undefined.
+        score_parts: (prepared, representation, users [B], items [B]) -> {name: [B]}, parts that add up to the score,
+            each linear in the history's weights but for a constant. None where the score is no such sum.
     """
 
     prepare: Callable[[ParamsT, InputsT], Any]
@@ -61,6 +64,7 @@ class FoldIn(NamedTuple, Generic[ParamsT, InputsT, RepresentationT]):
     score_attributes: Callable[..., jax.Array] | None = None
     predict_items: Callable[[ParamsT, InputsT, jax.Array], ParamsT] | None = None
     score_co_users: Callable[..., jax.Array] | None = None
+    score_parts: Callable[..., dict[str, jax.Array]] | None = None
 
 
 class Recommender(NamedTuple, Generic[ParamsT, InputsT, RepresentationT]):
@@ -73,7 +77,7 @@ class Recommender(NamedTuple, Generic[ParamsT, InputsT, RepresentationT]):
         init: (key) -> params.
         loss: (params, inputs, batch, key) -> (scalar, metrics). `batch` comes from `get_batch`: arrays [B] by
             name, with `weight` 0 for padding. The losses of rows enter the scalar by their mean over the B
-            rows; `loss` is among the metrics.
+            rows; `loss` is among the metrics. `nothing_to_train` where there is `solve`.
         encode: (params, inputs) -> representation: arrays with a row for each user or item.
         score_pairs: (representation, users [B], items [B]) -> scores [B], logits where they are trained as such.
         score_all_items: (representation, users [B]) -> scores [B, n_items].
@@ -83,6 +87,8 @@ class Recommender(NamedTuple, Generic[ParamsT, InputsT, RepresentationT]):
         row_ids: ids of the rows of parameters with one for each user, item, entity, ..., by the parameters'
             names. By them training can start from the parameters of other data. Those of `item` are the items,
             even if no parameter has that name.
+        solve: (params of `init`, inputs) -> the parameters, where they follow from the inputs in closed form; None
+            where they are trained.
 
     Example:
         >>> data = hkjax.synthetic_dataset(hkjax.SyntheticConfig(n_users=40), hkjax.DataConfig(), seed=0)
@@ -102,6 +108,16 @@ class Recommender(NamedTuple, Generic[ParamsT, InputsT, RepresentationT]):
     shard: Callable[[int, int], ShardedModel] | None = None
     fold_in: FoldIn[ParamsT, InputsT, RepresentationT] | None = None
     row_ids: Mapping[str, Sequence[str]] = {}
+    solve: Callable[[ParamsT, InputsT], ParamsT] | None = None
+
+
+def nothing_to_train(params: Params, inputs: Inputs, batch: Batch, key: jax.Array) -> tuple[jax.Array, Metrics]:
+    """Raises: stands for the loss of a recommender that is solved.
+
+    Raises:
+        InputError: always.
+    """
+    raise InputError("this model is solved in closed form: it has no loss")
 
 
 def bind(function: Callable[..., Any], config: Any, unpack: Callable[[Any], Any]) -> Callable[..., Any]:

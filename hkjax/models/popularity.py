@@ -72,7 +72,7 @@ def _linear_baseline(data: Dataset, user_features: np.ndarray, item_features: np
 
 def _fit(rows: Interactions, user_features: np.ndarray, item_features: np.ndarray) -> np.ndarray:
     features = np.concatenate([user_features[rows.users], item_features[rows.items]], axis=1)
-    if rows.labels.min() == rows.labels.max():
+    if len(np.unique(rows.labels)) < 2:
         # Nothing to calibrate on: the features themselves are enough for a ranking.
         return np.append(0.0, np.ones(features.shape[1]))
     return fit_logistic(features, rows.labels)

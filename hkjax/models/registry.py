@@ -3,7 +3,7 @@
 A new model is a folder or file of `hkjax.models`, an entry of `MODELS`, and its configuration in `ModelConfig`.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
 from hkjax.data.dataset import Dataset
@@ -16,11 +16,20 @@ from hkjax.models.hkrm.config import HKRMConfig
 from hkjax.models.hkrm.explain import explain_pair, hkrm_insight
 from hkjax.models.hkrm.model import hkrm
 from hkjax.models.hkrm.table_fields import choose_fields
-from hkjax.models.item_based import ease, item_knn
 from hkjax.models.lightgcn import LightGCNConfig, lightgcn
+from hkjax.models.linear import spaces
+from hkjax.models.linear.config import EASEConfig, EDLAEConfig, IALSConfig, ItemKNNConfig, RP3betaConfig, SLIMConfig
+from hkjax.models.linear.ease import ease
+from hkjax.models.linear.ials import ials
+from hkjax.models.linear.neighbours import item_knn, rp3beta
+from hkjax.models.linear.slim import slim
+from hkjax.models.link.config import LINKConfig
+from hkjax.models.link.model import link
+from hkjax.models.link.space import link_parts, link_space
 from hkjax.models.popularity import balance_and_popularity, popularity
 
-ModelConfig = HKRMConfig | HAKGConfig | LightGCNConfig
+LinearConfig = LINKConfig | EASEConfig | EDLAEConfig | ItemKNNConfig | RP3betaConfig | SLIMConfig | IALSConfig
+ModelConfig = HKRMConfig | HAKGConfig | LinearConfig | LightGCNConfig
 
 
 class TableDefaults(NamedTuple):
@@ -43,22 +52,38 @@ class Model(NamedTuple):
     """A model as the library knows it.
 
     Attributes:
-        build: (config, data, batch size) -> recommender.
+        build: (config, data, batch size) -> recommender; of a model with a `space` also (..., remember), which keeps
+            intermediate results of the data set.
         title: its name in sentences.
         insight: (recommender, representation, data) -> what its report shows besides the metrics.
         picture_pair: (representation, data, user, item) -> a picture of one pair; None where the model has none.
         learns_from_negatives: whether it needs train rows of both labels; they are drawn where there are none.
         advice: a sentence for its report where the model is below popularity.
         tables: its settings for tables.
+        space: (config, data) -> ascending values to choose among on the validation part, by the configuration's keys;
+            empty for a model that is not tuned in this way.
+        parts: (config, data) -> those keys of `space` that are weights of the parts of a sum.
+        ranks_only: its scores only rank, and are no logits.
     """
 
-    build: Callable[[Any, Dataset, int], Recommender]
+    build: Callable[..., Recommender]
     title: str
     insight: Callable[[Recommender, Representation, Dataset], Insight] = lambda *_: Insight()
     picture_pair: Callable[[Any, Dataset, int, int], Picture] | None = None
     learns_from_negatives: bool = False
     advice: str = ""
     tables: TableDefaults = TableDefaults()
+    space: Callable[[Any, Dataset], Mapping[str, Sequence[Any]]] = lambda config, data: {}
+    parts: Callable[[Any, Dataset], Sequence[str]] = lambda config, data: ()
+    ranks_only: bool = False
+
+
+# Models with a `space` search it first.
+_SEARCHED = TableDefaults(choose=lambda config, data: {"model.search": spaces.SECONDS})
+
+
+def _linear(build: Any, title: str, space: spaces.Space, tables: TableDefaults = _SEARCHED) -> Model:
+    return Model(build, title, tables=tables, space=lambda config, data: space, ranks_only=True)
 
 
 # The first is the default of a configuration.
@@ -74,28 +99,40 @@ MODELS: dict[type, Model] = {
     ),
     HAKGConfig: Model(hakg, "HAKG", hakg_insight, tables=TableDefaults(choose=fewer_negatives)),
     LightGCNConfig: Model(lightgcn, "LightGCN"),
+    LINKConfig: Model(
+        link,
+        "LINK",
+        tables=_SEARCHED,
+        space=link_space,
+        parts=link_parts,
+        ranks_only=True,
+    ),
+    EASEConfig: _linear(ease, "EASE", spaces.EASE, TableDefaults(choose=spaces.choose_candidates)),
+    EDLAEConfig: _linear(ease, "EDLAE", spaces.EDLAE, TableDefaults(choose=spaces.choose_candidates)),
+    ItemKNNConfig: _linear(item_knn, "ItemKNN", spaces.ITEM_KNN),
+    RP3betaConfig: _linear(rp3beta, "RP3beta", spaces.RP3BETA),
+    SLIMConfig: _linear(slim, "SLIM", spaces.SLIM),
+    IALSConfig: _linear(ials, "iALS", spaces.IALS),
 }
 
 CONFIGS: dict[str, type] = {config().name: config for config in MODELS}
 
 
 class Baseline(NamedTuple):
-    """A recommender that a report shows beside the model.
+    """A recommender without choices that a report shows beside the model.
 
     Attributes:
         build: (data) -> recommender; None where it does not suit the data.
         title: its name in sentences.
-        ranks_only: its scores only rank, and are no logits.
     """
 
     build: Callable[[Dataset], Recommender | None]
     title: str
-    ranks_only: bool = False
 
 
 BASELINES = {
     "popularity": Baseline(popularity, "popularity"),
     "balance_and_popularity": Baseline(balance_and_popularity, "balance and popularity"),
-    "item_knn": Baseline(item_knn, "ItemKNN", ranks_only=True),
-    "ease": Baseline(ease, "EASE", ranks_only=True),
 }
+# Models that a report tunes, fits and shows beside any other.
+RIVALS: tuple[ModelConfig, ...] = (ItemKNNConfig(), EASEConfig())

@@ -5,8 +5,8 @@ import jax.numpy as jnp
 from jax.interpreters import ad
 
 from hkjax.ops.autodiff.primitive import make_primitive
+from hkjax.ops.autodiff.recompute import keep
 from hkjax.ops.lowerings import dots
-from hkjax.ops.recompute import keep
 from hkjax.precision import sum_dtype
 
 

@@ -15,10 +15,10 @@ import jax.numpy as jnp
 import numpy as np
 
 from hkjax.ops.autodiff.bilinear import bilinear_primitives
+from hkjax.ops.autodiff.recompute import keep
 from hkjax.ops.collectives import DATA, ROWS, psum
 from hkjax.ops.columns import reduce_columns, sum_columns
 from hkjax.ops.lowerings.blocks import add_rows, map_rows
-from hkjax.ops.recompute import keep
 from hkjax.ops.rows import row_dot
 from hkjax.ops.segment import PADDING_ROW, segment_sum
 from hkjax.shapes import check_rank, check_same_shape, check_suffix

@@ -12,13 +12,13 @@ from functools import partial
 import jax
 import jax.numpy as jnp
 
+from hkjax.ops.autodiff.recompute import keep
 from hkjax.ops.collectives import DATA, ROWS, all_gather, axis_size, psum, psum_scatter
 from hkjax.ops.columns import reduce_columns, sum_columns
 from hkjax.ops.lookup import take_whole
 from hkjax.ops.lowerings import edge_rows
 from hkjax.ops.lowerings.table import by_platform
 from hkjax.ops.messages import Coefficients, CoefficientsOf, Gram, edge_coefficients
-from hkjax.ops.recompute import keep
 from hkjax.ops.segment import segment_sum
 from hkjax.ops.sparse import Edges, local_sddmm, local_spmm
 from hkjax.shapes import check_rank, check_same_shape, check_suffix

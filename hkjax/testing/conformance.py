@@ -23,11 +23,17 @@ _epoch_order, _get_batch = jax.jit(epoch_order), jax.jit(get_batch)
 def check_recommender(recommender: Recommender, batch: Batch | None = None, key: jax.Array | None = None) -> None:
     """Checks that a model is a sound `Recommender`.
 
+    Of every model:
+
+    - `score_pairs` and `score_all_items` agree, on all items tried.
+    - Parts of scores, where there are any, add up to them.
+
+    Of one that is solved, that its solution is finite, and equal each time. Of one that is trained:
+
     - `init` and `loss` depend only on their arguments, keys included.
     - The loss is a finite scalar with finite metrics, `loss` among them, and finite gradients.
     - A row of weight 0 changes nothing.
     - Batches of one shape share one compilation, and those of an epoch hold every example once.
-    - `score_pairs` and `score_all_items` agree.
     - No array of the data is a constant of the compiled program.
 
     Args:
@@ -39,6 +45,9 @@ def check_recommender(recommender: Recommender, batch: Batch | None = None, key:
         AssertionError: one of these does not hold; the message names it.
     """
     key = jax.random.key(0) if key is None else key
+    if recommender.solve is not None:
+        _check_solution(recommender, key)
+        return
     traces = []
 
     def traced(*args: Any) -> Any:
@@ -65,9 +74,9 @@ def check_meshes(
 ) -> None:
     """Checks that a model computes the same on several devices as on one.
 
-    Two steps of plain SGD in float64 are compared, to 1e-9: metrics, and every parameter's change. (Adam would hide a
-    gradient that is wrong by a factor.) On meshes that divide tables, representation and scores are also compared. A
-    raw `table[ids]` on a divided table does not pass.
+    What is solved takes no steps, and passes. Otherwise two steps of plain SGD in float64 are compared, to 1e-9:
+    metrics, and every parameter's change. (Adam would hide a gradient that is wrong by a factor.) On meshes that divide
+    tables, representation and scores are also compared. A raw `table[ids]` on a divided table does not pass.
 
     Args:
         recommender: the model; the number of devices must divide its batch size.
@@ -79,6 +88,8 @@ def check_meshes(
     Raises:
         AssertionError: a value differs; the message names it and the mesh.
     """
+    if recommender.solve is not None:
+        return
     with jax.enable_x64(True):
         single = None if own_draws else _two_steps(make_trainer(recommender, optax.sgd(1.0)), recommender)
         for mesh in meshes:
@@ -153,6 +164,18 @@ def _without_padding(tree: Any, like: Any) -> Any:
     return jax.tree.map(cut, tree, like)
 
 
+def _check_solution(recommender: Recommender, key: jax.Array) -> None:
+    solve = recommender.solve
+    assert solve is not None
+    start = recommender.init(key)
+    params = solve(start, recommender.inputs)
+    jax.tree.map(np.testing.assert_array_equal, params, solve(start, recommender.inputs))
+    assert all(np.isfinite(leaf).all() for leaf in jax.tree.leaves(params)), "the solution: not finite"
+    like, found = (jax.tree.map(lambda x: (x.shape, x.dtype), tree) for tree in (start, params))
+    assert like == found, f"the solution has other shapes than `init`: {found}, not {like}"
+    _check_scores(recommender, params)
+
+
 def _first(recommender: Recommender) -> Batch:
     return _get_batch(recommender.batches, _epoch_order(recommender.batches, jax.random.key(1)), 0)
 
@@ -202,3 +225,15 @@ def _check_scores(recommender: Recommender, params: Params) -> None:
         scores = score_pairs(representation, users, np.full(len(users), item))
         message = f"score_pairs and score_all_items differ on item {item}"
         np.testing.assert_allclose(table[:, item], scores, rtol=1e-5, atol=1e-6, err_msg=message)
+        _check_parts(recommender, params, representation, users, np.full(len(users), item), scores)
+
+
+def _check_parts(
+    recommender: Recommender, params: Params, representation: Any, users: np.ndarray, items: np.ndarray, scores: Any
+) -> None:
+    fold_in = recommender.fold_in
+    if fold_in is not None and fold_in.score_parts is not None:
+        prepared = jax.jit(fold_in.prepare)(params, recommender.inputs)
+        parts = jax.jit(fold_in.score_parts)(prepared, representation, users, items)
+        message = f"the parts of the scores of item {items[0]} do not add up to them"
+        np.testing.assert_allclose(sum(parts.values()), scores, rtol=1e-5, atol=1e-6, err_msg=message)

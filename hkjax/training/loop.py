@@ -39,6 +39,8 @@ class TrainingConfig(Checked):
             metrics such as `recall@20` or `ndcg@20`.
         on_divergence: the action once the loss, the metric or a parameter is no longer finite: `stop`, or `rollback`
             to the last checkpoint (or the start) and continue with half the learning rate, up to ten times.
+        refit: train also on the validation part, once the settings are chosen. Nothing is validated then, and training
+            takes all its epochs.
         initialize_from: a work directory: start from its best parameters for all users, items and entities that
             are also here; empty for a fresh start.
     """
@@ -48,6 +50,7 @@ class TrainingConfig(Checked):
     patience: Count = 3
     monitor: str = "auc"
     on_divergence: Literal["stop", "rollback"] = "stop"
+    refit: bool = False
     initialize_from: str = ""
 
 
@@ -67,7 +70,7 @@ def fit(
     Args:
         trainer: the training steps of the model.
         validate: (params of `trainer.params`) -> metrics on the validation part, among them
-            `training.monitor`.
+            `training.monitor`; none where that part is empty.
         training: how long to train.
         seed: seed of initialisation, batches and dropout.
         workdir: receives checkpoints/, metrics.jsonl and tensorboard/.
@@ -141,7 +144,8 @@ def _run_epochs(run: _Run, state: TrainState) -> list[dict[str, Any]]:
 
     def ended(n_epochs: int) -> bool:
         best_epoch = (run.checkpoints.best_so_far or 0) // steps_per_epoch
-        return n_epochs >= training.epochs or (best_epoch > 0 and n_epochs - best_epoch >= training.patience)
+        most = 1 if trainer.recommender.solve is not None else training.epochs
+        return n_epochs >= most or (best_epoch > 0 and n_epochs - best_epoch >= training.patience)
 
     if ended(epoch):
         return log.records
@@ -162,7 +166,7 @@ def _run_epochs(run: _Run, state: TrainState) -> list[dict[str, Any]]:
         with validating:
             metrics = run.validate(trainer.params(state))
         validating = contextlib.nullcontext()
-        monitored = {training.monitor: metrics[training.monitor]}
+        monitored = {name: value for name, value in metrics.items() if name == training.monitor}
         _refuse_divergence(monitored, int(state.step))
         state = state.replace(metric_sums=jax.tree.map(jnp.zeros_like, state.metric_sums))
         validation = {f"validation_{k}": v for k, v in metrics.items()}

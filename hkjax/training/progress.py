@@ -73,7 +73,8 @@ class EpochBar:
     def update(self, n_done: int, means: dict[str, float]) -> None:
         """Shows that `n_done` steps are done, with the means of the metrics so far."""
         rate = n_done * self._batch_size / (time.perf_counter() - self._start)
-        text = f"{self._title}  loss {means['loss']:.4f}  {rate:,.0f} examples/s"
+        loss = f"loss {means['loss']:.4f}  " if "loss" in means else ""
+        text = f"{self._title}  {loss}{rate:,.0f} examples/s"
         self._progress.update(self._task, completed=n_done, description=text)
 
     def __exit__(

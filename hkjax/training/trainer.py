@@ -5,6 +5,7 @@ from functools import partial
 from typing import Literal, NamedTuple
 
 import jax
+import jax.numpy as jnp
 import optax
 from jax.sharding import AxisType, Mesh
 from jax.sharding import PartitionSpec as P
@@ -69,6 +70,8 @@ def make_trainer(
             support sharded tables, or a device can't hold them.
     """
     grid = make_mesh(mesh_shape, devices)
+    if recommender.solve is not None:
+        return _solving(recommender)
     params = jax.eval_shape(recommender.init, jax.random.key(0))
     check_memory((params, jax.eval_shape(optimizer.init, params)), grid.devices, grid.shape[ROWS])
     # Unless ROWS is fixed at 1, checkpoints of a run on other devices may hold padded tables.
@@ -92,6 +95,30 @@ def _on_one_device(recommender: Recommender, optimizer: optax.GradientTransforma
         params=lambda state: state.params,
         recommender=recommender,
     )
+
+
+def _solving(recommender: Recommender) -> Trainer:
+    """Returns a trainer with one step, which solves the closed form; on one device, whatever the mesh is.
+
+    Raises:
+        InputError: there are several processes.
+    """
+    if jax.process_count() > 1:
+        raise InputError("this model is solved in closed form, by one process: start only one")
+    solve = recommender.solve
+    assert solve is not None
+
+    def init(key: jax.Array) -> TrainState:
+        return TrainState(jnp.zeros((), jnp.int32), recommender.init(key), (), {})
+
+    def step(state: TrainState, order: jax.Array, n_steps: jax.Array, key: jax.Array) -> TrainState:
+        del order, key
+        if not int(n_steps):
+            return state
+        return state.replace(step=state.step + n_steps, params=solve(state.params, recommender.inputs))
+
+    order = partial(jax.jit(epoch_order), recommender.batches)
+    return Trainer(jax.jit(init), order, step, lambda state: state.params, recommender)
 
 
 def steps_on_one_device(recommender: Recommender, optimizer: optax.GradientTransformation) -> Callable[..., TrainState]:

@@ -5,7 +5,7 @@ import pytest
 
 from hkjax.testing import check_meshes, check_recommender
 from hkjax.testing.conformance import MESHES
-from tests.zoo import MODELS, OWN_DRAWS
+from tests.zoo import MODELS, OWN_DRAWS, SOLVED
 
 
 # HAKG that keeps all edges is there for the meshes, HAKG that samples them for the rest.
@@ -17,7 +17,7 @@ def test_every_model_is_a_recommender(name, tiny_data):
 # The mesh (2, 2) divides both batches and tables; what that says of the others, one model says.
 # Without a gate HAKG asks nothing else of the mesh, and BPR-MF nothing else than LightGCN.
 @pytest.mark.parametrize(
-    "name", [name for name in MODELS if name not in ("hakg", "hakg euclidean without gate", "bpr-mf")]
+    "name", [name for name in MODELS if name not in ("hakg", "hakg euclidean without gate", "bpr-mf", *SOLVED)]
 )
 def test_every_model_is_on_several_devices_what_it_is_on_one(name, indivisible_data):
     assert jax.device_count() == 4

@@ -15,8 +15,8 @@ from hkjax.models.hakg.config import HAKGConfig
 from hkjax.models.hakg.inputs import HAKGInputs, KeptEdges, subsample
 from hkjax.models.hakg.message import message_of
 from hkjax.models.hakg.parameters import Gates, HAKGParameters
+from hkjax.ops.autodiff.recompute import recompute, scan_recomputed
 from hkjax.ops.lookup import leading_rows, local_rows
-from hkjax.ops.recompute import recompute, scan_recomputed
 from hkjax.ops.rows import l2_normalize
 from hkjax.ops.sampling import dropout
 from hkjax.ops.sparse import Edges, spmm, spmm_transposed

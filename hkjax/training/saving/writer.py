@@ -60,10 +60,15 @@ class CheckpointWriter(Checkpoints):
             raise InputError(f"{self.directory}: can't save ({reason}); {left}") from error
 
     def save(self, state: TrainState, metrics: dict[str, float] | None = None, halvings: int = 0) -> None:
-        """Saves the state; `metrics` are its validation metrics at the end of an epoch."""
+        """Saves the state; `metrics` are its validation metrics at the end of an epoch.
+
+        Without the monitored one, where nothing is validated, the latest epoch is the best.
+        """
         step, items = int(state.step), items_of(state)
-        if metrics is not None and (self._best_value is None or metrics[self.monitor] > self._best_value):
-            self.best_so_far, self._best_value = step, metrics[self.monitor]
+        if metrics is not None:
+            value = metrics.get(self.monitor, float(step))
+            if self._best_value is None or value > self._best_value:
+                self.best_so_far, self._best_value = step, value
         record = Record(describe(items), self.best_so_far, self._best_value, halvings)._asdict()
         args = {name: ocp.args.StandardSave(tree) for name, tree in items.items()}
         args["record"] = ocp.args.JsonSave({"record": record, "sha256": seal(record)})

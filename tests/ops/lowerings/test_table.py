@@ -8,7 +8,7 @@ import jax.numpy as jnp
 import numpy as np
 import pytest
 
-from hkjax.ops import bags, lookup, pairs, rows, sampling, subset, top_k, triples
+from hkjax.ops import bags, lists, lookup, pairs, rows, sampling, subset, top_k, triples
 from hkjax.ops.lowerings import blocks, layout, table
 from hkjax.ops.messages import Coefficients
 from hkjax.ops.segment import PADDING_ROW
@@ -16,7 +16,7 @@ from hkjax.ops.sparse import make_edges
 
 ROOT = Path(__file__).parents[3]
 RANDOM = np.random.default_rng(0)
-DISPATCHING = (blocks, lookup, sampling, subset, layout, top_k, triples)
+DISPATCHING = (blocks, lists, lookup, sampling, subset, layout, top_k, triples)
 
 
 def normal(*shape):
@@ -73,7 +73,21 @@ BITS = RANDOM.integers(2**32, size=(10, 2)).astype(np.uint32)
 OF_PAIRS = np.concatenate([normal(9, 3), np.zeros((1, 3))])
 WORDS = RANDOM.integers(2**32, size=1000).astype(np.uint32)
 # Of each operation calls (function, arguments, static arguments). A primitive's function is its `bind`.
+SOURCES = np.stack([RANDOM.permutation(9)[:4] for _ in range(8)] + [[9, 9, 1, 9]]).astype(np.int32)
+TABLE_OF_9 = lists.Neighbours(jnp.asarray(SOURCES), jnp.asarray(np.where(SOURCES < 9, normal(9, 4), 0), jnp.float32))
 CALLS = {
+    "neighbour_sums": [
+        (
+            lists.neighbour_sums,
+            (
+                TABLE_OF_9,
+                lists.targets_of_sources(TABLE_OF_9),
+                lists.padded_lists(ids(9, 3, 5), normal(3, 5)),
+                np.array([2, 0], np.int32),
+            ),
+            {},
+        )
+    ],
     "map_rows": [(partial(blocks.map_rows, jnp.sin, at_once=True), (normal(5000, 3),), {})],
     "add_rows": [(add_by_index, (np.zeros(7), ids(7, 5000), normal(5000)), {})],
     "row_dot": [(rows._row_dot.bind, (normal(7, 3), normal(7, 3)), {})],

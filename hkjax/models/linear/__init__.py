@@ -1,0 +1,1 @@
+"""Linear item models: a score is a sum over the items of a history."""

@@ -1,0 +1,1 @@
+"""LINK: linear item neighbourhoods with knowledge."""

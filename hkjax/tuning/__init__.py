@@ -1,0 +1,1 @@
+"""Settings chosen on the validation part: of a model before it trains, and of its rivals in a report."""

@@ -1,0 +1,76 @@
+"""Rivals of a model in its report: baselines without choices, and linear models that are tuned and fitted as it is."""
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import jax
+
+from hkjax.data.dataset import Dataset
+from hkjax.data.splits import per_user_split
+from hkjax.evaluation.evaluate import Rival
+from hkjax.models.registry import BASELINES, MODELS, RIVALS, ModelConfig
+from hkjax.tuning.settings import tune
+
+
+def fit_rivals(
+    data: Dataset, seconds: float, seed: int, own: str = "", tell: Callable[[str], None] = lambda text: None
+) -> dict[str, Rival]:
+    """Fits what a model is compared with.
+
+    Args:
+        data: the data set; test rows are not read.
+        seconds: budget of all searches on the validation part together; 0 keeps the models' defaults. Where the
+            validation part is empty, a tenth of each user's train rows serves in the searches.
+        seed: of initial parameters and samples.
+        own: name of the model itself, which is left out.
+        tell: called with a line about each search.
+    """
+    found = {}
+    for name, baseline in BASELINES.items():
+        if name != own and (recommender := baseline.build(data)) is not None:
+            params = recommender.init(jax.random.key(seed))
+            found[name] = Rival(baseline.title, recommender, params)
+    held_out = _with_validation(data, seed)
+    rivals = [config for config in RIVALS if config.name != own]
+    for config in rivals:
+        model = MODELS[type(config)]
+        start = _adapted(config, data)
+        if seconds and held_out is not None:
+            tuned = tune(start, held_out, seconds / len(rivals), seed)
+            start = tuned.config
+            tell(f"{model.title}: {len(tuned.trials)} trials on the validation part")
+        recommender = model.build(start, data, 0)
+        assert recommender.solve is not None
+        params = recommender.solve(recommender.init(jax.random.key(seed)), recommender.inputs)
+        found[config.name] = Rival(model.title, recommender, params, model.ranks_only, _command(start))
+    return found
+
+
+def _adapted(config: ModelConfig, data: Dataset) -> ModelConfig:
+    """Returns the configuration with what follows from the data's size."""
+    chosen = MODELS[type(config)].tables.choose(config, data)
+    settings = {key.removeprefix("model."): value for key, value in chosen.items() if key.startswith("model.")}
+    settings.pop("search", None)
+    return dataclasses.replace(config, **settings)
+
+
+def _with_validation(data: Dataset, seed: int) -> Dataset | None:
+    """Returns the data set, or where its validation part is empty one with a tenth of train; None without either."""
+    if data.validation.positives().users.size and not data.validates_on_test:
+        return data
+    train = data.train.positives()
+    kept, held_out = per_user_split(train.users, (9, 1), seed)
+    if not len(held_out):
+        return None
+    return dataclasses.replace(data, train=train.select(kept), validation=train.select(held_out))
+
+
+def _command(config: ModelConfig) -> str:
+    """Returns the flags that train a model with these settings."""
+    default, flags = type(config)(), [f"--model={config.name}"]
+    for field in dataclasses.fields(config):
+        value: Any = getattr(config, field.name)
+        if value != getattr(default, field.name):
+            flags.append(f"--config.model.{field.name}={value}")
+    return " ".join(flags)
