@@ -46,7 +46,11 @@ from hkjax.tuning.rivals import fit_rivals
 
 
 def train_experiment(
-    experiment: Experiment, workdir: Path, data: Dataset | None = None, adapt: Adapt | None = None
+    experiment: Experiment,
+    workdir: Path,
+    data: Dataset | None = None,
+    adapt: Adapt | None = None,
+    auto: float = 0.0,
 ) -> list[dict[str, Any]]:
     """Trains in the work directory, or resumes there.
 
@@ -55,6 +59,7 @@ def train_experiment(
         workdir: receives all results and the data; no other process trains there meanwhile.
         data: the data to train on, if not those of the experiment.
         adapt: (experiment, data) -> both, for choices that depend on the data.
+        auto: seconds to choose another model in closed form on the validation part; 0 keeps the experiment's.
 
     Returns:
         One record per epoch.
@@ -63,17 +68,14 @@ def train_experiment(
     with lock_workdir(workdir) if is_first() else contextlib.nullcontext():
         data = data or data_to_train_on(experiment, workdir)
         e, data = adapt(experiment, data) if adapt else (experiment, data)
-        e = settle(e, data, workdir)
+        e = settle(e, data, workdir, auto)
         if e.training.refit:
             data = join_validation(data)
         for warning in data.warnings if is_first() else ():
             print(warning)
         recommender = build_for(make_mesh(e.mesh), e, data)
-        if (
-            recommender.solve is None
-            and e.training.initialize_from
-            and not any((workdir / "checkpoints").glob("[0-9]*"))
-        ):
+        fresh = not any((workdir / "checkpoints").glob("[0-9]*"))
+        if recommender.trained != () and e.training.initialize_from and fresh:
             before = load_workdir(Path(e.training.initialize_from))
             recommender = warm_start(recommender, before.recommender, before.params)
 

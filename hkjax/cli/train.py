@@ -1,5 +1,6 @@
 """Trains a recommender on your tables, or as a configuration says; the same command resumes.
 
+    hkjax train --interactions=ratings.csv --items=items.csv --workdir=runs/mine
     hkjax train --interactions=ratings.csv --items=items.csv --model=hkrm --workdir=runs/mine
     hkjax train --config=mine.py --workdir=runs/mine
     hkjax train --from=runs/mine --workdir=runs/newer
@@ -10,6 +11,7 @@ config.json. --config.KEY=VALUE sets a key in any case.
 
 import dataclasses
 import itertools
+import re
 import sys
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,7 @@ from hkjax.choices import Adapt, adapter, override, tables_config
 from hkjax.cli.tables import data_config, define_table_flags, given_tables
 from hkjax.errors import InputError
 from hkjax.experiment import Experiment, read_experiment
+from hkjax.models.link.config import LINKConfig
 from hkjax.models.registry import CONFIGS
 from hkjax.runs import train_experiment
 from hkjax.training.hosts import connect, is_first
@@ -42,7 +45,16 @@ def define_flags(default_config_file: str | None = None) -> None:
         default_config_file: what to train where neither tables nor a configuration nor --from are given.
     """
     define_table_flags()
-    flags.DEFINE_enum("model", None, list(CONFIGS), "The model to train on the tables.")
+    flags.DEFINE_enum(
+        "model",
+        None,
+        ["auto", *CONFIGS],
+        "The model to train on the tables; auto, the default, takes the best in closed form on the validation part.",
+    )
+    flags.DEFINE_string(
+        "budget", None, "Time to search for settings on the validation part, such as 60s or 10m; 90s for auto."
+    )
+    flags.DEFINE_bool("refit", None, "Train on the validation part, too, once the settings are chosen.")
     flags.DEFINE_string("from", None, "A work directory to start from: its configuration and its best parameters.")
     flags.DEFINE_string("workdir", None, "Where checkpoints, logs and reports go; training resumes there.")
     flags.DEFINE_string("coordinator", None, "With several processes: HOST:PORT of the first, or auto in a cluster.")
@@ -56,7 +68,7 @@ def define_flags(default_config_file: str | None = None) -> None:
             raise InputError(f"--config={given['config']}: no such file")
         config_flags.DEFINE_config_file("config", given["config"], "The experiment, a file with get_config().")
     else:
-        model = CONFIGS.get(_model_name(given), next(iter(CONFIGS.values())))
+        model = CONFIGS.get(_model_name(given), LINKConfig)
         config_flags.DEFINE_config_dict("config", tables_config(model()), "Keys of the experiment.")
 
 
@@ -83,13 +95,40 @@ def main() -> None:
         _train(_with_tables(read_experiment(override(mapping, overrides)), tables), workdir)
     elif not tables:
         raise InputError("name your tables (--interactions=FILE, --items=FILE) or a configuration (--config=FILE)")
-    elif flags.FLAGS.model is None:
-        raise InputError(f"choose --model={'|'.join(CONFIGS)}")
     else:
-        _train_on_tables(config.to_dict(), tables, overrides, workdir)
+        auto = flags.FLAGS.model in (None, "auto")
+        mapping = _with_search(config.to_dict(), overrides, auto)
+        _train_on_tables(mapping, tables, overrides, workdir, _seconds(flags.FLAGS.budget or "90s") if auto else 0.0)
 
 
-def _train_on_tables(config: dict[str, Any], tables: dict[str, Any], overrides: dict[str, Any], workdir: Path) -> None:
+def _with_search(config: dict[str, Any], overrides: dict[str, Any], auto: bool) -> dict[str, Any]:
+    """Applies --budget and --refit to a configuration of tables."""
+    if flags.FLAGS.refit:
+        overrides["training.refit"] = True
+    if flags.FLAGS.budget is not None and not auto:
+        if "search" not in config["model"]:
+            raise InputError(f"--budget: {config['model']['name']} has no search for settings")
+        overrides["model.search"] = _seconds(flags.FLAGS.budget)
+    if auto:
+        overrides["model.search"] = 0.0
+    return override(config, overrides)
+
+
+def _seconds(text: str) -> float:
+    """Parses a time such as 90, 90s, 10m or 1h.
+
+    Raises:
+        InputError: it is none.
+    """
+    found = re.fullmatch(r"(\d+(?:\.\d+)?)([smh]?)", text)
+    if found is None:
+        raise InputError(f"--budget={text}: expected a time such as 90s, 10m or 1h")
+    return float(found[1]) * {"": 1, "s": 1, "m": 60, "h": 3600}[found[2]]
+
+
+def _train_on_tables(
+    config: dict[str, Any], tables: dict[str, Any], overrides: dict[str, Any], workdir: Path, auto: float
+) -> None:
     """Reads the tables, chooses what depends on them, and trains."""
 
     def announce(experiment: Experiment, chosen: dict[str, Any]) -> None:
@@ -101,12 +140,12 @@ def _train_on_tables(config: dict[str, Any], tables: dict[str, Any], overrides: 
                 print(f"fields: {', '.join(experiment.data.fields)}")
 
     adapt = adapter(config, overrides, announce)
-    _train(_with_tables(read_experiment(config), tables), workdir, adapt)
+    _train(_with_tables(read_experiment(config), tables), workdir, adapt, auto)
 
 
-def _train(experiment: Experiment, workdir: Path, adapt: Adapt | None = None) -> None:
+def _train(experiment: Experiment, workdir: Path, adapt: Adapt | None = None, auto: float = 0.0) -> None:
     """Trains, and says how it ended."""
-    records = train_experiment(experiment, workdir, adapt=adapt)
+    records = train_experiment(experiment, workdir, adapt=adapt, auto=auto)
     monitor = experiment.training.monitor
     best = best_record(records, monitor)
     if best is not None and is_first():

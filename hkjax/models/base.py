@@ -77,7 +77,7 @@ class Recommender(NamedTuple, Generic[ParamsT, InputsT, RepresentationT]):
         init: (key) -> params.
         loss: (params, inputs, batch, key) -> (scalar, metrics). `batch` comes from `get_batch`: arrays [B] by
             name, with `weight` 0 for padding. The losses of rows enter the scalar by their mean over the B
-            rows; `loss` is among the metrics. `nothing_to_train` where there is `solve`.
+            rows; `loss` is among the metrics. `nothing_to_train` in closed form.
         encode: (params, inputs) -> representation: arrays with a row for each user or item.
         score_pairs: (representation, users [B], items [B]) -> scores [B], logits where they are trained as such.
         score_all_items: (representation, users [B]) -> scores [B, n_items].
@@ -87,8 +87,10 @@ class Recommender(NamedTuple, Generic[ParamsT, InputsT, RepresentationT]):
         row_ids: ids of the rows of parameters with one for each user, item, entity, ..., by the parameters'
             names. By them training can start from the parameters of other data. Those of `item` are the items,
             even if no parameter has that name.
-        solve: (params of `init`, inputs) -> the parameters, where they follow from the inputs in closed form; None
-            where they are trained.
+        solve: (params of `init`, inputs) -> the parameters, those replaced that follow from the inputs in closed form,
+            before the first step; None where there are none.
+        trained: names of the parameters that `loss` trains, where they are a dict; empty for a model in closed form,
+            None for all.
 
     Example:
         >>> data = hkjax.synthetic_dataset(hkjax.SyntheticConfig(n_users=40), hkjax.DataConfig(), seed=0)
@@ -109,6 +111,26 @@ class Recommender(NamedTuple, Generic[ParamsT, InputsT, RepresentationT]):
     fold_in: FoldIn[ParamsT, InputsT, RepresentationT] | None = None
     row_ids: Mapping[str, Sequence[str]] = {}
     solve: Callable[[ParamsT, InputsT], ParamsT] | None = None
+    trained: tuple[str, ...] | None = None
+
+
+def gradient_of(recommender: Recommender) -> Callable[..., tuple[Params, Metrics]]:
+    """Returns (params, inputs, batch, key) -> the loss's gradients by the trained parameters, and the metrics."""
+    if recommender.trained is None:
+        return jax.grad(recommender.loss, has_aux=True)
+
+    def gradient(params: Params, *args: Any) -> tuple[Params, Metrics]:
+        def loss(trained: Params) -> tuple[jax.Array, Metrics]:
+            return recommender.loss({**params, **trained}, *args)
+
+        return jax.grad(loss, has_aux=True)(trained_params(recommender, params))
+
+    return gradient
+
+
+def trained_params(recommender: Recommender, params: Params) -> Params:
+    """Returns the parameters that the loss trains."""
+    return params if recommender.trained is None else {name: params[name] for name in recommender.trained}
 
 
 def nothing_to_train(params: Params, inputs: Inputs, batch: Batch, key: jax.Array) -> tuple[jax.Array, Metrics]:

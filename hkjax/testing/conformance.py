@@ -45,7 +45,7 @@ def check_recommender(recommender: Recommender, batch: Batch | None = None, key:
         AssertionError: one of these does not hold; the message names it.
     """
     key = jax.random.key(0) if key is None else key
-    if recommender.solve is not None:
+    if recommender.trained == ():
         _check_solution(recommender, key)
         return
     traces = []
@@ -88,7 +88,7 @@ def check_meshes(
     Raises:
         AssertionError: a value differs; the message names it and the mesh.
     """
-    if recommender.solve is not None:
+    if recommender.trained == ():
         return
     with jax.enable_x64(True):
         single = None if own_draws else _two_steps(make_trainer(recommender, optax.sgd(1.0)), recommender)

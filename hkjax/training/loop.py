@@ -91,7 +91,7 @@ def fit(
     with lost_peers(), checkpoints, Termination() as termination:
         while True:
             fresh = trainer.init(init_key)
-            state, saved_halvings = restore_state(checkpoints, fresh) or (fresh, 0)
+            state, saved_halvings = restore_state(checkpoints, fresh) or (trainer.start(fresh), 0)
             halvings = saved_halvings if halvings is None else halvings
             used = slower(halvings) if halvings and slower else trainer
             if not int(state.step):
@@ -144,7 +144,7 @@ def _run_epochs(run: _Run, state: TrainState) -> list[dict[str, Any]]:
 
     def ended(n_epochs: int) -> bool:
         best_epoch = (run.checkpoints.best_so_far or 0) // steps_per_epoch
-        most = 1 if trainer.recommender.solve is not None else training.epochs
+        most = 1 if trainer.recommender.trained == () else training.epochs
         return n_epochs >= most or (best_epoch > 0 and n_epochs - best_epoch >= training.patience)
 
     if ended(epoch):

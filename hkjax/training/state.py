@@ -9,7 +9,7 @@ import optax
 from flax import struct
 
 from hkjax.data.batching import get_batch
-from hkjax.models.base import Metrics, Params, Recommender
+from hkjax.models.base import Metrics, Params, Recommender, trained_params
 from hkjax.ranges import Checked, Range
 
 
@@ -59,4 +59,5 @@ def create_state(recommender: Recommender, optimizer: optax.GradientTransformati
     batch = jax.eval_shape(lambda b: get_batch(b, b.buckets, 0), recommender.batches)
     _, metrics = jax.eval_shape(recommender.loss, params, recommender.inputs, batch, key)
     metric_sums = jax.tree.map(lambda x: jnp.zeros(x.shape, x.dtype), metrics)
-    return TrainState(jnp.zeros((), jnp.int32), params, optimizer.init(params), metric_sums)
+    moments = optimizer.init(trained_params(recommender, params))
+    return TrainState(jnp.zeros((), jnp.int32), params, moments, metric_sums)

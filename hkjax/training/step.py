@@ -30,15 +30,19 @@ def train_step(
         state: the state before the step.
         inputs, batch: arguments of `gradient`.
         key: PRNG key, the same in every step.
-        gradient: (params, inputs, batch, key) -> (gradients, metrics).
+        gradient: (params, inputs, batch, key) -> (gradients by the trained parameters, metrics).
         optimizer: the optax transformation.
     """
     gradients, metrics = gradient(state.params, inputs, batch, jax.random.fold_in(key, state.step))
     # Without this the loop would carry the state in row layout, which TPUs pad.
     gradients = jax.tree.map(laid_by_columns, gradients)
     with jax.named_scope("optimiser"):
-        updates, opt_state = optimizer.update(gradients, state.opt_state, state.params)
-        params = optax.apply_updates(state.params, updates)
+        # What is solved has no gradient, and stays.
+        some = isinstance(state.params, dict) and gradients.keys() < state.params.keys()
+        trained = {name: state.params[name] for name in gradients} if some else state.params
+        updates, opt_state = optimizer.update(gradients, state.opt_state, trained)
+        params = optax.apply_updates(trained, updates)
+        params = {**state.params, **params} if some else params
     return TrainState(state.step + 1, params, opt_state, jax.tree.map(jnp.add, state.metric_sums, metrics))
 
 

@@ -12,7 +12,7 @@ from jax.sharding import PartitionSpec as P
 
 from hkjax.data.batching import Batches, epoch_order, shard_order
 from hkjax.errors import InputError
-from hkjax.models.base import Batch, Inputs, Metrics, Params, Recommender
+from hkjax.models.base import Batch, Inputs, Metrics, Params, Recommender, gradient_of
 from hkjax.ops.collectives import DATA, ROWS
 from hkjax.training.memory import check_memory
 from hkjax.training.partition import MeshShape, Partitioner, make_mesh
@@ -37,6 +37,7 @@ class Trainer(NamedTuple):
         recommender: the given model; if tables are sharded, its form for the mesh (see
             `Partitioner.recommender`).
         padded: whether checkpoints may hold tables that are padded for several devices along ROWS.
+        start: (state) -> the state with the parameters that are solved before the first step.
     """
 
     init: Callable[[jax.Array], TrainState]
@@ -45,6 +46,7 @@ class Trainer(NamedTuple):
     params: Callable[[TrainState], Params]
     recommender: Recommender
     padded: bool = False
+    start: Callable[[TrainState], TrainState] = lambda state: state
 
 
 def make_trainer(
@@ -70,20 +72,30 @@ def make_trainer(
             support sharded tables, or a device can't hold them.
     """
     grid = make_mesh(mesh_shape, devices)
-    if recommender.solve is not None:
+    if recommender.trained == ():
         return _solving(recommender)
     params = jax.eval_shape(recommender.init, jax.random.key(0))
     check_memory((params, jax.eval_shape(optimizer.init, params)), grid.devices, grid.shape[ROWS])
     # Unless ROWS is fixed at 1, checkpoints of a run on other devices may hold padded tables.
     padded = mesh_shape[1] != 1
     if grid.size == 1:
-        return _on_one_device(recommender, optimizer)._replace(padded=padded)
+        return _on_one_device(recommender, optimizer)._replace(padded=padded, start=partial(_start, recommender))
     if recommender.batches.batch_size % grid.size:
         raise InputError(f"training.batch_size {recommender.batches.batch_size}: not divisible by {grid.size} devices")
     # pmap returns arrays local to each process, which several processes can't save as a whole.
     if parallel == "pmap" and jax.process_count() == 1 and grid.shape[ROWS] == 1:
         grid = Mesh(grid.devices[:, 0], (DATA,), axis_types=(AxisType.Auto,))
-    return _on_mesh(recommender, optimizer, grid)._replace(padded=padded)
+    return _on_mesh(recommender, optimizer, grid)._replace(padded=padded, start=partial(_start, recommender))
+
+
+def _start(recommender: Recommender, state: TrainState) -> TrainState:
+    """Solves what is solved before the first step, on one device, and places it where the state has it."""
+    if recommender.solve is None:
+        return state
+    fixed = {name: x for name, x in state.params.items() if name not in (recommender.trained or ())}
+    solved = recommender.solve(jax.tree.map(jnp.asarray, state.params), recommender.inputs)
+    placed = jax.tree.map(lambda new, old: put_global(new, old.sharding), {name: solved[name] for name in fixed}, fixed)
+    return state.replace(params={**state.params, **placed})
 
 
 def _on_one_device(recommender: Recommender, optimizer: optax.GradientTransformation) -> Trainer:
@@ -123,8 +135,8 @@ def _solving(recommender: Recommender) -> Trainer:
 
 def steps_on_one_device(recommender: Recommender, optimizer: optax.GradientTransformation) -> Callable[..., TrainState]:
     """Compiles `train_steps` of a state, inputs, batches and an order for one device."""
-    gradient = jax.grad(recommender.loss, has_aux=True)
-    return jax.jit(partial(train_steps, gradient=gradient, optimizer=optimizer), donate_argnums=0)
+    function = partial(train_steps, gradient=gradient_of(recommender), optimizer=optimizer)
+    return jax.jit(function, donate_argnums=0)
 
 
 def _on_mesh(recommender: Recommender, optimizer: optax.GradientTransformation, mesh: Mesh) -> Trainer:
@@ -166,8 +178,10 @@ def steps_on_mesh(
         state: its shapes and shardings, from `Partitioner.state`.
     """
 
+    of_part = gradient_of(recommender)
+
     def gradient(params: Params, inputs: Inputs, batch: Batch, key: jax.Array) -> tuple[Params, Metrics]:
-        gradients, metrics = jax.grad(recommender.loss, has_aux=True)(params, inputs, batch, key)
+        gradients, metrics = of_part(params, inputs, batch, key)
         return partitioner.average_gradients(gradients), jax.tree.map(partitioner.mean, metrics)
 
     function = partial(train_steps, gradient=gradient, optimizer=optimizer)

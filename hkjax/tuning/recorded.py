@@ -12,33 +12,54 @@ from hkjax.data.dataset import Dataset
 from hkjax.evaluation.search import Trial
 from hkjax.experiment import Experiment, read_experiment
 from hkjax.files import write_whole
+from hkjax.models.registry import MODELS
 from hkjax.training.hosts import is_first
 from hkjax.training.saving.workdir import read_config
+from hkjax.tuning.auto import Candidate, Choice, choose_model
 from hkjax.tuning.settings import Tuned, tune
 
 _RECORD = "search.json"
 
 
-def settle(experiment: Experiment, data: Dataset, workdir: Path) -> Experiment:
-    """Returns the experiment with the settings that its model's search chooses, or chose in this work directory.
+def settle(experiment: Experiment, data: Dataset, workdir: Path, auto: float = 0.0) -> Experiment:
+    """Returns the experiment with the settings that a search chooses, or chose in this work directory.
 
     Args:
         experiment: its model's `search` is the budget in seconds; without one, the experiment is returned.
         data: the data set; the search reads train and validation.
         workdir: receives search.json, or has it.
+        auto: budget in seconds of a search among all models in closed form, which replaces the model; 0 for none.
     """
-    given = experiment.model
-    seconds = getattr(given, "search", 0)
-    if not seconds or not data.validation.users.size:
-        return _recalled(experiment, workdir)
-    if (workdir / "config.json").exists():
+    seconds = auto or getattr(experiment.model, "search", 0.0)
+    if not seconds or not data.validation.users.size or (workdir / "config.json").exists():
         return _recalled(experiment, workdir)
     print(f"searching settings on the validation part for at most {seconds:g} s", flush=True)
-    tuned = tune(given, data, seconds, experiment.seed, _Teller())
+    record: dict[str, Any] = {"start": dataclasses.asdict(experiment.model)}
+    if auto:
+        choice = choose_model(data, auto, experiment.seed, _tell_candidate)
+        tuned = choice.tuned
+        _print_choice(choice)
+        record["candidates"] = [{"title": c.title, "value": c.value, "trials": c.trials} for c in choice.candidates]
+        record |= {"shuffled": choice.shuffled, "plain_knn": choice.plain_knn}
+    else:
+        tuned = tune(experiment.model, data, seconds, experiment.seed, _Teller())
     _print(tuned)
     workdir.mkdir(parents=True, exist_ok=True)
-    write_whole(workdir / _RECORD, json.dumps(_record(given, tuned), indent=2) + "\n")
+    write_whole(workdir / _RECORD, json.dumps(record | _record(tuned), indent=2) + "\n")
     return dataclasses.replace(experiment, model=tuned.config)
+
+
+def _tell_candidate(candidate: Candidate) -> None:
+    print(f"{candidate.title:<8} {candidate.value:.4f} after {candidate.trials} trials", flush=True)
+
+
+def _print_choice(choice: Choice) -> None:
+    best = choice.tuned
+    title = MODELS[type(best.config)].title
+    print(f"chosen: {title}, recall@20 + ndcg@20 {best.value:.4f}; a plain ItemKNN has {choice.plain_knn:.4f}")
+    if choice.shuffled is not None:
+        brings = best.value - choice.shuffled
+        print(f"the graph brings {brings:+.4f}: with its tails shuffled, {title} has {choice.shuffled:.4f}")
 
 
 def _recalled(experiment: Experiment, workdir: Path) -> Experiment:
@@ -84,9 +105,8 @@ def _print(tuned: Tuned) -> None:
         Console().print(table)
 
 
-def _record(given: Any, tuned: Tuned) -> dict[str, Any]:
+def _record(tuned: Tuned) -> dict[str, Any]:
     return {
-        "start": dataclasses.asdict(given),
         "chosen": dataclasses.asdict(tuned.config),
         "value": tuned.value,
         "parts": [part._asdict() for part in tuned.parts],

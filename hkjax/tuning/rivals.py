@@ -10,7 +10,7 @@ from hkjax.data.dataset import Dataset
 from hkjax.data.splits import per_user_split
 from hkjax.evaluation.evaluate import Rival
 from hkjax.models.registry import BASELINES, MODELS, RIVALS, ModelConfig
-from hkjax.tuning.settings import tune
+from hkjax.tuning.settings import adapted, tune
 
 
 def fit_rivals(
@@ -35,7 +35,7 @@ def fit_rivals(
     rivals = [config for config in RIVALS if config.name != own]
     for config in rivals:
         model = MODELS[type(config)]
-        start = _adapted(config, data)
+        start = adapted(config, data)
         if seconds and held_out is not None:
             tuned = tune(start, held_out, seconds / len(rivals), seed)
             start = tuned.config
@@ -45,14 +45,6 @@ def fit_rivals(
         params = recommender.solve(recommender.init(jax.random.key(seed)), recommender.inputs)
         found[config.name] = Rival(model.title, recommender, params, model.ranks_only, _command(start))
     return found
-
-
-def _adapted(config: ModelConfig, data: Dataset) -> ModelConfig:
-    """Returns the configuration with what follows from the data's size."""
-    chosen = MODELS[type(config)].tables.choose(config, data)
-    settings = {key.removeprefix("model."): value for key, value in chosen.items() if key.startswith("model.")}
-    settings.pop("search", None)
-    return dataclasses.replace(config, **settings)
 
 
 def _with_validation(data: Dataset, seed: int) -> Dataset | None:

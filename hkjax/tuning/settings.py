@@ -91,6 +91,14 @@ def with_settings(config: ModelConfig, settings: Mapping[str, Any]) -> ModelConf
     return dataclasses.replace(config, **changes)
 
 
+def adapted(config: ModelConfig, data: Dataset) -> ModelConfig:
+    """Returns the configuration with what follows from the data's size; without a search of its own."""
+    chosen = MODELS[type(config)].tables.choose(config, data)
+    settings = {key.removeprefix("model."): value for key, value in chosen.items() if key.startswith("model.")}
+    settings.pop("search", None)
+    return with_settings(config, settings)
+
+
 def _value(config: ModelConfig, key: str) -> Any:
     name, dot, entry = key.partition(".")
     return getattr(config, name).get(entry, 0.0) if dot else getattr(config, name)

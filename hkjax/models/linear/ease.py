@@ -121,7 +121,13 @@ def _solve_local_weights(inputs: dict[str, Any], k: int) -> Neighbours:
 @partial(jax.jit, static_argnames="k")
 @full_precision
 def _solve_by_items(inputs: dict[str, Any], k: int) -> Neighbours:
-    gram, (l2, dropout, item_power, target_power) = inputs["gram"], inputs["numbers"]
+    return whole_neighbours(inputs["gram"], k, *inputs["numbers"])
+
+
+def whole_neighbours(
+    gram: Gram, k: int, l2: jax.Array, dropout: jax.Array, item_power: jax.Array, target_power: jax.Array
+) -> Neighbours:
+    """Solves the regression of every item on all others by a dense matrix; keeps the k largest weights of each."""
     n, scale = gram.degree.size, _scale(gram, item_power)
     dense = dense_rows(gram.entries, jnp.arange(n, dtype=jnp.int32), n) * jnp.outer(scale, scale)
     dense = dense + jnp.diag(_penalty(gram, scale, l2, dropout))

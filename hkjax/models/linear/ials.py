@@ -46,6 +46,7 @@ def ials(config: IALSConfig, data: Dataset, batch_size: int = 0, remember: Remem
         fold_in=FoldIn(lambda params, inputs: inputs["numbers"], encode_users),
         row_ids={"item": data.names.items},
         solve=solve,
+        trained=(),
     )
 
 

@@ -68,6 +68,7 @@ def item_model(
         fold_in=FoldIn(prepare, encode_users, score_parts=lambda prepared, *args: {"": score_pairs(*args)}),
         row_ids={"item": data.names.items},
         solve=lambda params, inputs: solve(inputs, **static)._asdict(),
+        trained=(),
     )
 
 

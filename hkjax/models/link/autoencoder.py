@@ -96,6 +96,12 @@ def decode(params: Params, z: jax.Array) -> jax.Array:
     return z @ params["target"].T + params["item_bias"][:, 0]
 
 
+def score_item(params: Params, x: jax.Array, item: jax.Array) -> jax.Array:
+    """Scores one item for one history [1, items]."""
+    z = encode_rows(params, x)[0]
+    return z @ params["target"][item] + params["item_bias"][item, 0]
+
+
 def users_to_learn_from(data: Dataset) -> dict[str, Any]:
     """Returns the users of at least two items as the columns of batches."""
     users, counts = np.unique(data.train.positives().users, return_counts=True)

@@ -2,52 +2,41 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import Any, NamedTuple
+from typing import Any
 
 import jax
 import jax.numpy as jnp
 
 from hkjax.data.batching import bucket_by_length
 from hkjax.data.dataset import Dataset
-from hkjax.models.base import FoldIn, Params, Recommender, nothing_to_train
-from hkjax.models.linear.ease import local_neighbours
+from hkjax.errors import InputError
+from hkjax.models.base import Batch, FoldIn, Metrics, Params, Recommender, nothing_to_train
+from hkjax.models.linear.ease import MOST_FOR_DENSE, local_neighbours, whole_neighbours
 from hkjax.models.linear.gram import Gram, histories, remembered_gram
 from hkjax.models.linear.memory import Remember, compute_anew
 from hkjax.models.linear.neighbours import knn_neighbours
-from hkjax.models.link.config import LINKConfig
-from hkjax.models.link.content import Content, cosine_sums, fact_columns, fact_sums, item_cosines, make_content
-from hkjax.ops.lists import (
-    Lists,
-    Neighbours,
-    dense_rows,
-    neighbour_scores,
-    neighbour_sums,
-    padded_lists,
-    targets_of_sources,
+from hkjax.models.link.autoencoder import (
+    autoencoder_loss,
+    init_autoencoder,
+    make_sampler,
+    users_to_learn_from,
 )
+from hkjax.models.link.config import LINKConfig
+from hkjax.models.link.content import fact_columns, make_content
+from hkjax.models.link.scores import (
+    encode,
+    encode_users,
+    prepare,
+    score_all_items,
+    score_attributes,
+    score_pairs,
+    score_parts,
+)
+from hkjax.ops.lists import Neighbours
 from hkjax.precision import full_precision
 
-_PAIRS_PER_BLOCK = 128
-
-
-class LINKScores(NamedTuple):
-    """The histories and the weights that scores are sums of.
-
-    Attributes:
-        history: the items of each user.
-        neighbours: W without attributes, as tables of weights by name: `co_occurrence`, `regression`.
-        by_source: the same tables by source.
-        content: the attributes of the items.
-        content_weights: w, [relations].
-        bias: q d, [items].
-    """
-
-    history: Lists
-    neighbours: dict[str, Neighbours]
-    by_source: dict[str, Lists]
-    content: Content
-    content_weights: jax.Array
-    bias: jax.Array
+# Weights kept of a regression on all items.
+_KEPT_OF_ALL = 1000
 
 
 def link(config: LINKConfig, data: Dataset, batch_size: int = 0, remember: Remember = compute_anew) -> Recommender:
@@ -56,29 +45,38 @@ def link(config: LINKConfig, data: Dataset, batch_size: int = 0, remember: Remem
     Args:
         config: the choices.
         data: the interactions and the triples.
-        batch_size: counts for nothing.
+        batch_size: users in a step of the learned part.
         remember: keeps Gram matrices and tables while settings are searched.
 
     Raises:
         InputError: a relation of `content` is unknown.
     """
-    del batch_size
     positives, relations = data.train.positives(), tuple(config.content)
     inputs: dict[str, Any] = {
         "history": histories(data),
         "content": remember(("content", relations), lambda: make_content(data, relations)),
         "content_weights": jnp.array([config.content[name] for name in relations], jnp.float32),
         "popularity": jnp.array(config.popularity),
+        "gate": jnp.array(config.gate),
     }
+    # Without a learned part all examples are one batch, which is solved.
+    examples: dict[str, Any] = {"user": positives.users, "item": positives.items}
+    if config.gate:
+        inputs["sampler"] = make_sampler(data, config.negative_power)
+        examples = users_to_learn_from(data)
     tables: dict[str, Callable[[], Neighbours]] = {}
-    sizes = {"co_occurrence": config.neighbours, "regression": config.candidates}
+    whole = not config.candidates
+    sizes = {"co_occurrence": config.neighbours, "regression": config.candidates or _KEPT_OF_ALL}
+    if config.regression and whole and data.n_items > MOST_FOR_DENSE:
+        raise InputError(f"model.candidates: 0 takes a dense matrix of {data.n_items:,} rows; choose e.g. 100")
+    solutions = {"co_occurrence": _co_occurrence, "regression": _whole_regression if whole else _regression}
     for name, weight in (("co_occurrence", config.co_occurrence), ("regression", config.regression)):
         if weight:
             power, numbers = _numbers(config, name)
             gram = remembered_gram(remember, data, power)
             inputs[name] = {"gram": gram, "numbers": jnp.array(numbers), "weight": jnp.array(weight)}
-            key = (name, power, numbers, sizes[name])
-            compute = partial(_SOLVE[name], gram, inputs[name]["numbers"], k=sizes[name])
+            key = (name, whole, power, numbers, sizes[name])
+            compute = partial(solutions[name], gram, inputs[name]["numbers"], k=min(sizes[name], data.n_items))
             tables[name] = partial(remember, key, compute)
 
     attributes = None
@@ -87,107 +85,34 @@ def link(config: LINKConfig, data: Dataset, batch_size: int = 0, remember: Remem
         attributes = partial(score_attributes, columns)
 
     def init(key: jax.Array) -> Params:
-        del key
         empty = {}
         for name in tables:
             shape = (data.n_items, min(sizes[name], data.n_items))
             empty[name] = Neighbours(jnp.full(shape, data.n_items, jnp.int32), jnp.zeros(shape))._asdict()
         # An empty array can't be saved.
         content = {"content": jnp.zeros(len(relations))} if relations else {}
-        return {**empty, **content, "bias": jnp.zeros(data.n_items)}
+        learned = {"learned": init_autoencoder(key, data.n_items, config.dim)} if config.gate else {}
+        return {**empty, **content, **learned, "bias": jnp.zeros(data.n_items)}
+
+    def loss(params: Params, inputs: dict[str, Any], batch: Batch, key: jax.Array) -> tuple[jax.Array, Metrics]:
+        history, sampler = inputs["history"], inputs["sampler"]
+        sizes = config.room, config.negatives
+        value = autoencoder_loss(params["learned"], history, sampler, batch, key, *sizes)
+        return value, {"loss": value}
 
     return Recommender(
         inputs=inputs,
-        batches=bucket_by_length({"user": positives.users, "item": positives.items}, max(1, len(positives.users))),
+        batches=bucket_by_length(examples, batch_size if config.gate else max(1, len(positives.users))),
         init=init,
-        loss=nothing_to_train,
+        loss=loss if config.gate else nothing_to_train,
         encode=encode,
         score_pairs=score_pairs,
         score_all_items=score_all_items,
         fold_in=FoldIn(prepare, encode_users, score_attributes=attributes, score_parts=partial(score_parts, relations)),
         row_ids={"item": data.names.items},
         solve=partial(_solve, tables),
+        trained=("learned",) if config.gate else (),
     )
-
-
-def encode(params: Params, inputs: dict[str, Any]) -> LINKScores:
-    """Puts the weights beside the histories and the attributes."""
-    tables = {name: Neighbours(**params[name]) for name in params if name not in ("content", "bias")}
-    weights = params.get("content", jnp.zeros(0))
-    by_source = {name: targets_of_sources(table) for name, table in tables.items()}
-    return LINKScores(inputs["history"], tables, by_source, inputs["content"], weights, params["bias"])
-
-
-@full_precision
-def score_all_items(x: LINKScores, users: jax.Array) -> jax.Array:
-    """Sums all parts for every item, [B, items]."""
-    rows = dense_rows(x.history, users, x.bias.size)
-    total = cosine_sums(x.content, x.content_weights, rows) + x.bias
-    for name, table in x.neighbours.items():
-        total += neighbour_sums(table, x.by_source[name], x.history, users)
-    return total
-
-
-def score_pairs(x: LINKScores, users: jax.Array, items: jax.Array) -> jax.Array:
-    """Sums all parts for one item of each user, [B]."""
-    return sum(_parts(x, users, items, one_content=True).values())  # type: ignore[return-value]
-
-
-def score_parts(
-    relations: tuple[str, ...], prepared: None, x: LINKScores, users: jax.Array, items: jax.Array
-) -> dict[str, jax.Array]:
-    """Implements `FoldIn.score_parts`: a table of weights each, each relation's attributes, and popularity."""
-    del prepared
-    parts = _parts(x, users, items, one_content=False)
-    content = parts.pop("content")
-    return {**parts, **{name: content[:, k] for k, name in enumerate(relations)}}
-
-
-@full_precision
-def _parts(x: LINKScores, users: jax.Array, items: jax.Array, one_content: bool) -> dict[str, jax.Array]:
-    """Computes the parts of scores, [B] each; `content` as one sum, or by relation [B, relations]."""
-    weights = x.content_weights[:, None] if one_content else jnp.diag(x.content_weights)
-
-    def parts(pair: tuple[jax.Array, jax.Array]) -> dict[str, jax.Array]:
-        row, item = dense_rows(x.history, pair[0][None], x.bias.size), pair[1]
-        found = {name: neighbour_scores(table, row, item[None])[0] for name, table in x.neighbours.items()}
-        return {**found, "content": item_cosines(x.content, row[0], item) @ weights, "popularity": x.bias[item]}
-
-    found = jax.lax.map(parts, (users, items), batch_size=_PAIRS_PER_BLOCK)
-    return {**found, "content": found["content"][:, 0]} if one_content else found
-
-
-def prepare(params: Params, inputs: dict[str, Any]) -> None:
-    """Prepares nothing: a history is all that the scores need."""
-
-
-def score_attributes(
-    columns: jax.Array,
-    prepared: None,
-    x: LINKScores,
-    users: jax.Array,
-    items: jax.Array,
-    relations: jax.Array,
-    entities: jax.Array,
-) -> jax.Array:
-    """Implements `FoldIn.score_attributes`: w_r A_je sum_i X_ui A_ie, without the item's own part."""
-    del prepared
-    places = columns[relations, entities]
-
-    def of_pair(pair: tuple[jax.Array, ...]) -> jax.Array:
-        user, item, places = pair
-        row = dense_rows(x.history, user[None], x.bias.size)[0]
-        return fact_sums(x.content, x.content_weights, row, item, places)
-
-    return jax.lax.map(of_pair, (users, items, places), batch_size=_PAIRS_PER_BLOCK)
-
-
-def encode_users(
-    prepared: None, x: LINKScores, items: jax.Array, weights: jax.Array, ids: jax.Array | None
-) -> LINKScores:
-    """Implements `FoldIn.encode_users`: the given histories instead of the trained users'."""
-    del prepared, ids
-    return x._replace(history=padded_lists(items, weights))
 
 
 def _numbers(config: LINKConfig, part: str) -> tuple[float, tuple[float, ...]]:
@@ -218,4 +143,7 @@ def _regression(gram: Gram, numbers: jax.Array, k: int) -> Neighbours:
     return local_neighbours(gram, k, *numbers)
 
 
-_SOLVE = {"co_occurrence": _co_occurrence, "regression": _regression}
+@partial(jax.jit, static_argnames="k")
+@full_precision
+def _whole_regression(gram: Gram, numbers: jax.Array, k: int) -> Neighbours:
+    return whole_neighbours(gram, k, *numbers)
