@@ -88,11 +88,12 @@ def settings(cls: type, prefix: str = "") -> Iterator[Setting]:
 
 
 def _meanings(cls: type) -> dict[str, str]:
-    """Returns the entries of the docstring's section Attributes, by name."""
-    _, _, section = (inspect.getdoc(cls) or "").partition("Attributes:\n")
+    """Returns the entries of the docstring's section Attributes, by name; those of base classes where it has none."""
     meanings: dict[str, str] = {}
-    for names, text in re.findall(r"^    (\w[\w, ]*): (.*(?:\n {8}.*)*)", section, re.MULTILINE):
-        meanings |= dict.fromkeys(names.split(", "), " ".join(text.split()))
+    for kind in reversed(cls.__mro__):
+        _, _, section = (inspect.getdoc(kind) or "").partition("Attributes:\n") if kind is not object else ("", "", "")
+        for names, text in re.findall(r"^    (\w[\w, ]*): (.*(?:\n {8}.*)*)", section, re.MULTILINE):
+            meanings |= dict.fromkeys(names.split(", "), " ".join(text.split()))
     return meanings
 
 

@@ -57,7 +57,8 @@ def workdir(tmp_path_factory):
     ("arguments", "message"),
     [
         (("recomend",), "unknown verb 'recomend'; did you mean 'recommend'?"),
-        (("train", "--interactions=met.csv", "--workdir=run"), "choose --model=hkrm|hakg|lightgcn"),
+        (("train", "--interactions=met.csv", "--workdir=run", "--budget=soon"), "expected a time such as 90s, 10m"),
+        (("train", "--interactions=met.csv", "--model=hkrm", "--budget=9s", "--workdir=run"), "hkrm has no search"),
         (("train", "--workdir=run"), "name your tables (--interactions=FILE, --items=FILE) or a configuration"),
         (("train", "--interactions=met.csv", "--model=hkrm", "--workdir=run"), "HKRM needs attribute fields"),
         (("train", "--interactions=no.csv", "--model=hakg", "--workdir=run"), "no.csv: no such file"),

@@ -25,7 +25,6 @@ class ItemKNNConfig(Searched):
     """ItemKNN's choices.
 
     Attributes:
-        search: seconds to search for the settings on the validation part before training; 0 keeps those given.
         name: this model's name in a configuration.
         neighbours: sources kept for each target.
         user_power: a user counts by 1 / (length of the history)^user_power.
@@ -45,7 +44,6 @@ class RP3betaConfig(Searched):
     """RP3beta's choices.
 
     Attributes:
-        search: seconds to search for the settings on the validation part before training; 0 keeps those given.
         name: this model's name in a configuration.
         neighbours: sources kept for each target.
         alpha: exponent of the walk's probabilities.
@@ -63,7 +61,6 @@ class EASEConfig(Searched):
     """EASE's choices.
 
     Attributes:
-        search: seconds to search for the settings on the validation part before training; 0 keeps those given.
         name: this model's name in a configuration.
         candidates: sources that an item is regressed on, its nearest; 0 for all others, which takes a dense matrix.
         neighbours: sources kept for each target where all others are candidates: the largest in magnitude.
@@ -88,7 +85,6 @@ class EDLAEConfig(EASEConfig):
     """EDLAE's choices: those of EASE, with dropout.
 
     Attributes:
-        search: seconds to search for the settings on the validation part before training; 0 keeps those given.
         name: this model's name in a configuration.
         l2: ridge penalty, as a multiple of the Gram matrix's mean diagonal entry.
         dropout: chance p of EDLAE's dropout, which adds p / (1 - p) G_ii to the penalty of item i.
@@ -104,7 +100,6 @@ class SLIMConfig(Searched):
     """SLIM's choices.
 
     Attributes:
-        search: seconds to search for the settings on the validation part before training; 0 keeps those given.
         name: this model's name in a configuration.
         candidates: sources that an item is regressed on, its nearest.
         l1, l2: penalties of the elastic net, as multiples of the Gram matrix's mean diagonal entry.
@@ -125,7 +120,6 @@ class IALSConfig(Searched):
     """iALS's choices.
 
     Attributes:
-        search: seconds to search for the settings on the validation part before training; 0 keeps those given.
         name: this model's name in a configuration.
         dim: size of the vectors.
         alpha: how much more an interaction counts than its absence.

@@ -86,20 +86,18 @@ def _some_items(history: Lists, users: jax.Array, key: jax.Array, room: int) -> 
     return history.values[places], best >= 0
 
 
-def encode_rows(params: Params, x: jax.Array) -> jax.Array:
-    """Encodes histories [B, items]: the sum of their items' vectors over the root of their count, [B, d]."""
-    return (x @ params["source"]) / jnp.sqrt(jnp.maximum(x.sum(1, keepdims=True), 1))
+def product_sums(params: Params, x: jax.Array) -> jax.Array:
+    """Sums the products of vectors, sum_i x_i e_i . o_j, for histories [B, items] and all items j: [B, items].
+
+    The root of the history's length and the bias, which training has, are left out: without them the score is linear
+    in the history, and ranks as well beside the other parts (docs/results.md).
+    """
+    return (x @ params["source"]) @ params["target"].T
 
 
-def decode(params: Params, z: jax.Array) -> jax.Array:
-    """Scores all items, [B, items]."""
-    return z @ params["target"].T + params["item_bias"][:, 0]
-
-
-def score_item(params: Params, x: jax.Array, item: jax.Array) -> jax.Array:
-    """Scores one item for one history [1, items]."""
-    z = encode_rows(params, x)[0]
-    return z @ params["target"][item] + params["item_bias"][item, 0]
+def product_sum(params: Params, x: jax.Array, item: jax.Array) -> jax.Array:
+    """Computes `product_sums` for one history [items] and one item."""
+    return (x @ params["source"]) @ params["target"][item]
 
 
 def users_to_learn_from(data: Dataset) -> dict[str, Any]:

@@ -12,7 +12,6 @@ class LINKConfig(Searched):
     """LINK's choices; a part of weight 0 is left out.
 
     Attributes:
-        search: seconds to search for the settings on the validation part before training; 0 keeps those given.
         name: this model's name in a configuration.
         co_occurrence: weight of ItemKNN's part.
         neighbours: sources that ItemKNN keeps for each target.
@@ -27,6 +26,8 @@ class LINKConfig(Searched):
         item_power, target_power: exponents a and c, as in EASE.
         content: weights of relations, by name: of two items' cosine of attributes, by tf-idf. R1/R2 is the relation of
             two steps, such as film/actor/film.
+        cold_content: factor of the content of items without a user, which have little else.
+        cold_neighbours: how much these items borrow of their nearest items' ItemKNN weights and counts of users.
         popularity: weight of an item's count of users.
         gate: weight of the learned part, a linear autoencoder; 0 for none, and then nothing is trained.
         dim: size of its vectors.
@@ -49,6 +50,8 @@ class LINKConfig(Searched):
     item_power: Exponent = 0.0
     target_power: Exponent = 0.0
     content: dict[str, float] = dataclasses.field(default_factory=dict)
+    cold_content: Weight = 1.0
+    cold_neighbours: Weight = 0.5
     popularity: Weight = 0.0
     gate: Weight = 0.0
     dim: Count = 128

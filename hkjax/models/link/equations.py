@@ -3,7 +3,7 @@
     score(u, j) = sum_i X_ui W_ij + q d_j,    W = k K + e E + sum_r w_r T_r
 
 K are ItemKNN's weights, E those of EASE (`hkjax.linear_equations`), and T_r the cosines of the items' attributes by
-relation r. The sums are raw: a short history leans on popularity, and a long one on its own items. Every weight may
+relation r. An item without a user borrows K and d from the items nearest by content. The sums are raw: a short history leans on popularity, and a long one on its own items. Every weight may
 be 0, and is chosen on the validation part.
 """
 
@@ -38,6 +38,20 @@ def attribute_cosines(rows: jax.Array) -> jax.Array:
     """Computes T_r = A_r A_r^T without its diagonal, [items, items]."""
     cosines = rows @ rows.T
     return cosines - jnp.diag(jnp.diag(cosines))
+
+
+def borrowed(k: jax.Array, nearest: jax.Array, share: float) -> jax.Array:
+    """Computes the weights of an item without a user: the mean of those of the items nearest by content.
+
+    Args:
+        k: ItemKNN's weights K, [items, items].
+        nearest: cosines with items that have users, [items]; 0 for all others.
+        share: how much is borrowed.
+
+    Returns:
+        share sum_t K_it T_t / sum_t T_t, [items].
+    """
+    return share * k @ nearest / jnp.maximum(nearest.sum(), jnp.finfo(nearest.dtype).tiny)
 
 
 def score(history: jax.Array, weights: jax.Array, popularity: jax.Array, q: jax.Array) -> jax.Array:

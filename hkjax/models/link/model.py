@@ -6,6 +6,7 @@ from typing import Any
 
 import jax
 import jax.numpy as jnp
+import numpy as np
 
 from hkjax.data.batching import bucket_by_length
 from hkjax.data.dataset import Dataset
@@ -21,6 +22,7 @@ from hkjax.models.link.autoencoder import (
     make_sampler,
     users_to_learn_from,
 )
+from hkjax.models.link.cold import borrow_weights, nearest_known
 from hkjax.models.link.config import LINKConfig
 from hkjax.models.link.content import fact_columns, make_content
 from hkjax.models.link.scores import (
@@ -52,12 +54,15 @@ def link(config: LINKConfig, data: Dataset, batch_size: int = 0, remember: Remem
         InputError: a relation of `content` is unknown.
     """
     positives, relations = data.train.positives(), tuple(config.content)
+    degree = np.bincount(positives.items, minlength=data.n_items)
     inputs: dict[str, Any] = {
         "history": histories(data),
         "content": remember(("content", relations), lambda: make_content(data, relations)),
         "content_weights": jnp.array([config.content[name] for name in relations], jnp.float32),
         "popularity": jnp.array(config.popularity),
         "gate": jnp.array(config.gate),
+        "degree": jnp.asarray(degree, jnp.float32),
+        "content_scale": jnp.where(jnp.asarray(degree > 0), 1.0, config.cold_content),
     }
     # Without a learned part all examples are one batch, which is solved.
     examples: dict[str, Any] = {"user": positives.users, "item": positives.items}
@@ -110,7 +115,7 @@ def link(config: LINKConfig, data: Dataset, batch_size: int = 0, remember: Remem
         score_all_items=score_all_items,
         fold_in=FoldIn(prepare, encode_users, score_attributes=attributes, score_parts=partial(score_parts, relations)),
         row_ids={"item": data.names.items},
-        solve=partial(_solve, tables),
+        solve=partial(_solve, config.cold_neighbours, tables),
         trained=("learned",) if config.gate else (),
     )
 
@@ -122,13 +127,17 @@ def _numbers(config: LINKConfig, part: str) -> tuple[float, tuple[float, ...]]:
     return 2 * config.regression_user_power, (config.l2, config.dropout, config.item_power, config.target_power)
 
 
-def _solve(tables: dict[str, Callable[[], Neighbours]], params: Params, inputs: dict[str, Any]) -> Params:
+def _solve(share: float, tables: dict[str, Callable[[], Neighbours]], params: Params, inputs: dict[str, Any]) -> Params:
+    degree = np.asarray(inputs["degree"])
+    nearest = nearest_known(inputs["content"], np.asarray(inputs["content_weights"]), degree)
     found: dict[str, Any] = {"content": inputs["content_weights"]} if "content" in params else {}
     for name, solve in tables.items():
         sources, weights = solve()
-        found[name] = Neighbours(sources, inputs[name]["weight"] * weights)._asdict()
-    history = inputs["history"]
-    degree = jnp.bincount(history.values, history.weights, length=len(params["bias"]))
+        table = Neighbours(sources, inputs[name]["weight"] * weights)
+        if name == "co_occurrence":
+            table = borrow_weights(table, nearest, share)
+        found[name] = table._asdict()
+    degree = degree + share * (nearest @ degree)
     return {**found, "bias": inputs["popularity"] * degree}
 
 

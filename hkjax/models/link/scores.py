@@ -6,7 +6,7 @@ import jax
 import jax.numpy as jnp
 
 from hkjax.models.base import Params
-from hkjax.models.link.autoencoder import decode, encode_rows, score_item
+from hkjax.models.link.autoencoder import product_sum, product_sums
 from hkjax.models.link.content import Content, cosine_sums, fact_sums, item_cosines
 from hkjax.ops.lists import (
     Lists,
@@ -31,6 +31,7 @@ class LINKScores(NamedTuple):
         by_source: the same tables by source.
         content: the attributes of the items.
         content_weights: w, [relations].
+        content_scale: the factor of an item's content, [items].
         bias: q d, [items].
         learned: the autoencoder's parameters; None without it.
         gate: its weight.
@@ -41,6 +42,7 @@ class LINKScores(NamedTuple):
     by_source: dict[str, Lists]
     content: Content
     content_weights: jax.Array
+    content_scale: jax.Array
     bias: jax.Array
     learned: dict[str, jax.Array] | None
     gate: jax.Array
@@ -57,6 +59,7 @@ def encode(params: Params, inputs: dict[str, Any]) -> LINKScores:
         by_source,
         inputs["content"],
         weights,
+        inputs["content_scale"],
         params["bias"],
         params.get("learned"),
         inputs["gate"],
@@ -67,10 +70,10 @@ def encode(params: Params, inputs: dict[str, Any]) -> LINKScores:
 def score_all_items(x: LINKScores, users: jax.Array) -> jax.Array:
     """Sums all parts for every item, [B, items]."""
     rows = dense_rows(x.history, users, x.bias.size)
-    total = cosine_sums(x.content, x.content_weights, rows) + x.bias
+    total = cosine_sums(x.content, x.content_weights, rows) * x.content_scale + x.bias
     for name, table in x.neighbours.items():
         total += neighbour_sums(table, x.by_source[name], x.history, users)
-    return total if x.learned is None else total + x.gate * decode(x.learned, encode_rows(x.learned, rows))
+    return total if x.learned is None else total + x.gate * product_sums(x.learned, rows)
 
 
 def score_pairs(x: LINKScores, users: jax.Array, items: jax.Array) -> jax.Array:
@@ -97,8 +100,9 @@ def _parts(x: LINKScores, users: jax.Array, items: jax.Array, one_content: bool)
         row, item = dense_rows(x.history, pair[0][None], x.bias.size), pair[1]
         found = {name: neighbour_scores(table, row, item[None])[0] for name, table in x.neighbours.items()}
         if x.learned is not None:
-            found["learned"] = x.gate * score_item(x.learned, row, item)
-        return {**found, "content": item_cosines(x.content, row[0], item) @ weights, "popularity": x.bias[item]}
+            found["learned"] = x.gate * product_sum(x.learned, row[0], item)
+        content = x.content_scale[item] * item_cosines(x.content, row[0], item) @ weights
+        return {**found, "content": content, "popularity": x.bias[item]}
 
     found = jax.lax.map(parts, (users, items), batch_size=_PAIRS_PER_BLOCK)
     return {**found, "content": found["content"][:, 0]} if one_content else found
@@ -124,7 +128,7 @@ def score_attributes(
     def of_pair(pair: tuple[jax.Array, ...]) -> jax.Array:
         user, item, places = pair
         row = dense_rows(x.history, user[None], x.bias.size)[0]
-        return fact_sums(x.content, x.content_weights, row, item, places)
+        return x.content_scale[item] * fact_sums(x.content, x.content_weights, row, item, places)
 
     return jax.lax.map(of_pair, (users, items, places), batch_size=_PAIRS_PER_BLOCK)
 

@@ -18,7 +18,9 @@ from hkjax.serving.reasons import explain_pairs
 from hkjax.serving.terms import score_terms
 from hkjax.serving.trained import load_model, user_histories
 
-CONFIG = LINKConfig(neighbours=25, shrinkage=2.0, content={"0": 0.3, "2": 0.2, "1/1": 0.1}, popularity=0.05)
+CONFIG = LINKConfig(
+    neighbours=25, shrinkage=2.0, content={"0": 0.3, "2": 0.2, "1/1": 0.1}, popularity=0.05, cold_content=1.5
+)
 
 
 def solved(config, data):
@@ -45,9 +47,17 @@ def test_scores_are_those_of_the_equations(tiny_data):
     g = linear.co_occurrence(jnp.asarray(x), CONFIG.user_power)
     weights = linear.knn_weight(g, d[:, None], d[None], CONFIG.alpha, CONFIG.shrinkage)
     weights = weights - jnp.diag(jnp.diag(weights))
+    content = jnp.zeros_like(weights)
     for name, weight in CONFIG.content.items():
         rows = equations.attribute_rows(jnp.asarray(attributes(tiny_data, name)))
-        weights += weight * equations.attribute_cosines(rows)
+        content += weight * equations.attribute_cosines(rows)
+    known = jnp.where(d[:, None] > 0, content, 0)
+    assert (d == 0).any()
+    for j in np.flatnonzero(d == 0):
+        weights = weights.at[:, j].set(equations.borrowed(weights, known[:, j], CONFIG.cold_neighbours))
+        content = content.at[:, j].multiply(CONFIG.cold_content)
+        d[j] = equations.borrowed(jnp.asarray(d)[None], known[:, j], CONFIG.cold_neighbours)[0]
+    weights += content
     model, params = solved(CONFIG, tiny_data)
     representation = jax.jit(model.encode)(params, model.inputs)
     users = jnp.arange(tiny_data.n_users)
