@@ -2,7 +2,7 @@
 
     python train.py --config=configs/link_alibaba_ifashion.py --workdir=runs/link-alibaba-ifashion
 
-Needs $HKJAX_DATA/alibaba-ifashion in KGAT's layout. Trains on the validation part, too;
+Needs $HKJAX_DATA/alibaba-ifashion in KGAT's layout. Trains also on the validation part;
 --config.training.refit=False keeps it apart.
 """
 

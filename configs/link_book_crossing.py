@@ -2,7 +2,7 @@
 
     python train.py --config=configs/link_book_crossing.py --workdir=runs/link-book-crossing
 
-Needs $HKJAX_DATA/book-crossing-ranking in KGAT's layout. Trains on the validation part, too;
+Needs $HKJAX_DATA/book-crossing-ranking in KGAT's layout. Trains also on the validation part;
 --config.training.refit=False keeps it apart.
 """
 

@@ -54,7 +54,7 @@ def define_flags(default_config_file: str | None = None) -> None:
     flags.DEFINE_string(
         "budget", None, "Time to search for settings on the validation part, such as 60s or 10m; 90s for auto."
     )
-    flags.DEFINE_bool("refit", None, "Train on the validation part, too, once the settings are chosen.")
+    flags.DEFINE_bool("refit", None, "Train also on the validation part, once the settings are chosen.")
     flags.DEFINE_string("from", None, "A work directory to start from: its configuration and its best parameters.")
     flags.DEFINE_string("workdir", None, "Where checkpoints, logs and reports go; training resumes there.")
     flags.DEFINE_string("coordinator", None, "With several processes: HOST:PORT of the first, or auto in a cluster.")

@@ -3,8 +3,8 @@
     score(u, j) = sum_i X_ui W_ij + q d_j,    W = k K + e E + sum_r w_r T_r
 
 K are ItemKNN's weights, E those of EASE (`hkjax.linear_equations`), and T_r the cosines of the items' attributes by
-relation r. An item without a user borrows K and d from the items nearest by content. The sums are raw: a short history leans on popularity, and a long one on its own items. Every weight may
-be 0, and is chosen on the validation part.
+relation r. An item without a user borrows K and d from the items nearest by content. The sums are raw: a short history
+leans on popularity, and a long one on its own items. Every weight may be 0, and is chosen on the validation part.
 """
 
 import jax
