@@ -36,6 +36,11 @@ from .models.linear.ials import ials as ials
 from .models.linear.neighbours import item_knn as item_knn
 from .models.linear.neighbours import rp3beta as rp3beta
 from .models.linear.slim import slim as slim
+from .models.link import equations as _link
+from .models.link.config import LINKConfig as LINKConfig
+from .models.link.model import link as link
+from .models.multvae import MultVAEConfig as MultVAEConfig
+from .models.multvae import multvae as multvae
 from .models.popularity import balance_and_popularity as balance_and_popularity
 from .models.popularity import popularity as popularity
 from .serving.recommend import recommend as recommend
@@ -50,4 +55,5 @@ from .testing import check_recommender as check_recommender
 hakg_equations = _hakg
 hkrm_equations = _hkrm
 linear_equations = _linear
+link_equations = _link
 __version__: str

@@ -17,6 +17,7 @@ from hkjax.models.linear.neighbours import item_knn, rp3beta
 from hkjax.models.linear.slim import slim
 from hkjax.models.link.config import LINKConfig
 from hkjax.models.link.model import link
+from hkjax.models.multvae import MultVAEConfig, multvae
 from hkjax.models.popularity import balance_and_popularity, popularity
 
 SMALL = {"dim": 8, "layers": 2, "negatives": 5}
@@ -41,6 +42,14 @@ def _solved(build: Callable[..., Recommender], config: Any) -> Callable[[Dataset
     return lambda data: build(config, data)
 
 
+def _link(**choices: Any) -> Callable[[Dataset], Recommender]:
+    return lambda data: link(LINKConfig(**choices), data, batch_size=32)
+
+
+def _multvae() -> Callable[[Dataset], Recommender]:
+    return lambda data: multvae(MultVAEConfig(dim=4, hidden=6), data, batch_size=32)
+
+
 MODELS: dict[str, Callable[[Dataset], Recommender]] = {
     "hkrm": _hkrm(),
     "hkrm joint, full, per interaction, with bias": _hkrm(
@@ -62,11 +71,20 @@ MODELS: dict[str, Callable[[Dataset], Recommender]] = {
     "slim": _solved(slim, SLIMConfig(candidates=7, sweeps=5)),
     "ials": _solved(ials, IALSConfig(dim=4, rounds=3)),
     "link": _solved(link, LINKConfig(regression=0.5, candidates=5, content={"0": 0.1, "1/1": 0.2}, popularity=0.01)),
+    "link with a learned part": _link(popularity=0.01, gate=0.1, dim=6, room=5, negatives=20),
+    "multvae": _multvae(),
     "popularity": popularity,
     "balance and popularity": balance_and_popularity,
 }
 # Those whose steps differ by what each device drops.
-OWN_DRAWS = ("hkrm on drawn values", "hakg", "hakg official", "hakg on neighbours")
+OWN_DRAWS = (
+    "link with a learned part",
+    "multvae",
+    "hkrm on drawn values",
+    "hakg",
+    "hakg official",
+    "hakg on neighbours",
+)
 # One of each builder, for tests that need no more.
 # Those that are solved.
 SOLVED = ("ease", "local edlae", "item_knn", "rp3beta", "slim", "ials", "link")

@@ -26,10 +26,11 @@ from hkjax.models.linear.slim import slim
 from hkjax.models.link.config import LINKConfig
 from hkjax.models.link.model import link
 from hkjax.models.link.space import link_parts, link_space
+from hkjax.models.multvae import MultVAEConfig, multvae
 from hkjax.models.popularity import balance_and_popularity, popularity
 
 LinearConfig = LINKConfig | EASEConfig | EDLAEConfig | ItemKNNConfig | RP3betaConfig | SLIMConfig | IALSConfig
-ModelConfig = HKRMConfig | HAKGConfig | LinearConfig | LightGCNConfig
+ModelConfig = HKRMConfig | HAKGConfig | LinearConfig | MultVAEConfig | LightGCNConfig
 
 
 class TableDefaults(NamedTuple):
@@ -99,6 +100,7 @@ MODELS: dict[type, Model] = {
     ),
     HAKGConfig: Model(hakg, "HAKG", hakg_insight, tables=TableDefaults(choose=fewer_negatives)),
     LightGCNConfig: Model(lightgcn, "LightGCN"),
+    MultVAEConfig: Model(multvae, "MultVAE", tables=TableDefaults((64, 512), learning_rate=0.001), ranks_only=True),
     LINKConfig: Model(
         link,
         "LINK",

@@ -10,7 +10,7 @@ import numpy as np
 import optax
 
 from hkjax.data.batching import epoch_order, get_batch
-from hkjax.models.base import Batch, Metrics, Params, Recommender
+from hkjax.models.base import Batch, Metrics, Params, Recommender, gradient_of
 from hkjax.training.partition import MeshShape
 from hkjax.training.trainer import Parallel, Trainer, make_trainer
 
@@ -52,11 +52,20 @@ def check_recommender(recommender: Recommender, batch: Batch | None = None, key:
 
     def traced(*args: Any) -> Any:
         traces.append(args)
-        return recommender.loss(*args)
+        value, metrics = recommender.loss(*args)
+        return value, (value, metrics)
 
-    init, loss = jax.jit(recommender.init), jax.jit(jax.value_and_grad(traced, has_aux=True))
+    gradient, init = gradient_of(recommender._replace(loss=traced)), jax.jit(recommender.init)
+
+    @jax.jit
+    def loss(*args: Any) -> Any:
+        gradients, found = gradient(*args)
+        return found, gradients
+
     params = init(key)
     jax.tree.map(np.testing.assert_array_equal, params, init(key))
+    if recommender.solve is not None:
+        params = recommender.solve(params, recommender.inputs)
     batch = _first(recommender) if batch is None else batch
     _check_trace(recommender, params, batch, key)
     _check_loss(recommender, params, batch, key, loss)
@@ -203,7 +212,9 @@ def _check_padding(
     recommender: Recommender, params: Params, batch: Batch, key: jax.Array, loss: Callable[..., Any]
 ) -> None:
     batch = {**batch, "weight": batch["weight"].at[0].set(0)}
-    changes = {"item": batch["item"][0] == 0, "label": 1 - batch["label"][0] if "label" in batch else 0}
+    # Examples are pairs, or only users.
+    changed = "item" if "item" in batch else "user"
+    changes = {changed: batch[changed][0] == 0, "label": 1 - batch["label"][0] if "label" in batch else 0}
     other = {k: v.at[0].set(changes[k]) if k in changes else v for k, v in batch.items()}
     first, second = (loss(params, recommender.inputs, b, key)[0][0] for b in (batch, other))
     np.testing.assert_allclose(second, first, rtol=1e-6, err_msg="a row of weight 0 changes the loss")

@@ -138,7 +138,7 @@ def _solve(share: float, tables: dict[str, Callable[[], Neighbours]], params: Pa
             table = borrow_weights(table, nearest, share)
         found[name] = table._asdict()
     degree = degree + share * (nearest @ degree)
-    return {**found, "bias": inputs["popularity"] * degree}
+    return {**params, **found, "bias": inputs["popularity"] * degree}
 
 
 @partial(jax.jit, static_argnames="k")
