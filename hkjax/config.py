@@ -116,6 +116,8 @@ def _plain(instance: Any) -> dict[str, Any]:
             holder = config_dict.placeholder(kind)
             holder.set(value)
             value = holder
+        if isinstance(value, dict):  # Names may have dots.
+            value = ConfigDict(value, convert_dict=False, allow_dotted_keys=True)
         plain[field.name] = _plain(value) if dataclasses.is_dataclass(value) else value
     return plain
 

@@ -7,6 +7,7 @@ import pytest
 from hkjax.config import to_config_dict
 from hkjax.errors import InputError
 from hkjax.experiment import Experiment, default_config, read_experiment
+from hkjax.models.link.config import LINKConfig
 
 CONFIGS = sorted((Path(__file__).parents[1] / "configs").glob("*.py"))
 
@@ -61,3 +62,10 @@ def test_what_does_not_fit_is_refused_with_the_nearest_right_name(mapping, messa
 
 def test_whole_numbers_serve_as_floats():
     assert read_experiment({"optimizer": {"learning_rate": 1}}).optimizer.learning_rate == 1.0
+
+
+def test_names_with_dots_are_keys_of_mappings():
+    config = default_config(LINKConfig(content={"film.film.genre": 0.1}))
+    assert read_experiment(config).model.content == {"film.film.genre": 0.1}
+    config.model.content = {"film.film.star": 0.2}
+    assert read_experiment(config).model.content == {"film.film.star": 0.2}

@@ -25,7 +25,7 @@ from hkjax.models.linear.neighbours import item_knn, rp3beta
 from hkjax.models.linear.slim import slim
 from hkjax.models.link.config import LINKConfig
 from hkjax.models.link.model import link
-from hkjax.models.link.space import link_parts, link_space
+from hkjax.models.link.space import link_parts, link_space, link_starts
 from hkjax.models.multvae import MultVAEConfig, multvae
 from hkjax.models.popularity import balance_and_popularity, popularity
 
@@ -63,6 +63,7 @@ class Model(NamedTuple):
         tables: its settings for tables.
         space: (config, data) -> ascending values to choose among on the validation part, by the configuration's keys;
             empty for a model that is not tuned in this way.
+        starts: (config, data) -> configurations from the best of which a search starts.
         parts: (config, data) -> those keys of `space` that are weights of the parts of a sum.
         ranks_only: its scores only rank, and are no logits.
     """
@@ -75,6 +76,7 @@ class Model(NamedTuple):
     advice: str = ""
     tables: TableDefaults = TableDefaults()
     space: Callable[[Any, Dataset], Mapping[str, Sequence[Any]]] = lambda config, data: {}
+    starts: Callable[[Any, Dataset], Sequence[Any]] = lambda config, data: (config,)
     parts: Callable[[Any, Dataset], Sequence[str]] = lambda config, data: ()
     ranks_only: bool = False
 
@@ -106,6 +108,7 @@ MODELS: dict[type, Model] = {
         "LINK",
         tables=_SEARCHED,
         space=link_space,
+        starts=link_starts,
         parts=link_parts,
         ranks_only=True,
     ),

@@ -1,6 +1,7 @@
 """A model's settings chosen on the validation part of a data set, and what each of its parts brings there."""
 
 import dataclasses
+import time
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
@@ -61,12 +62,19 @@ def tune(
         tell: called after each trial.
     """
     model = MODELS[type(config)]
-    space, remember = model.space(config, data), remember_last(_KEPT)
+    remember, starts = remember_last(_KEPT), model.starts(config, data)
+    end = time.perf_counter() + seconds
+    if seconds and len(starts) > 1:
+        values = [validation_value(model.build(start, data, 0, remember), data, seed) for start in starts]
+        config = starts[values.index(max(values))]
+    space = model.space(config, data)
 
     def build(settings: Mapping[str, Any]) -> Recommender:
         return model.build(with_settings(config, settings), data, 0, remember)
 
-    best, trials = search(build, {key: _value(config, key) for key in space}, space, data, seconds, seed, tell)
+    best, trials = search(
+        build, {key: _value(config, key) for key in space}, space, data, end - time.perf_counter(), seed, tell
+    )
     # A weight that may be 0 and is positive is a part.
     weights = {key: best.settings[key] for key in model.parts(config, data) if best.settings.get(key, 0) > 0}
     parts = []

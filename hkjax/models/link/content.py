@@ -136,7 +136,7 @@ def shared_attributes(data: Dataset, name: str) -> sparse.csr_array:
 def _reached(data: Dataset, name: str) -> sparse.csr_array:
     """Returns which entities each item reaches by a relation or a path, [items, entities]."""
     reached: sparse.csr_array | None = None
-    for part in name.split("/"):
+    for part in [name] if name in data.names.relations else name.split("/"):
         if part not in data.names.relations:
             raise InputError(f"model.content: unknown relation {part!r}{nearest(part, data.names.relations)}")
         head, _, tail = data.triples[data.triples[:, 1] == data.names.relations.index(part)].T
