@@ -8,7 +8,7 @@ from typing import Any
 
 import lazy_loader
 
-__version__ = "0.5.0"
+__version__ = "0.6.0"
 
 _import, _list, _ = lazy_loader.attach_stub(__name__, __file__)
 _EQUATIONS = {f"{model}_equations": f"hkjax.models.{model}.equations" for model in ("hakg", "hkrm", "linear", "link")}

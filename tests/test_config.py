@@ -67,5 +67,5 @@ def test_whole_numbers_serve_as_floats():
 def test_names_with_dots_are_keys_of_mappings():
     config = default_config(LINKConfig(content={"film.film.genre": 0.1}))
     assert read_experiment(config).model.content == {"film.film.genre": 0.1}
-    config.model.content = {"film.film.star": 0.2}
-    assert read_experiment(config).model.content == {"film.film.star": 0.2}
+    config.model.content = {"star": 0.2}
+    assert read_experiment(config).model.content == {"star": 0.2}
