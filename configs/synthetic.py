@@ -10,4 +10,5 @@ def get_config():
     config = default_config()
     config.model.l2 = 1e-6
     config.training.epochs = 12
+    config.evaluation.tuning = 10.0
     return config

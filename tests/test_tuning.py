@@ -3,6 +3,7 @@
 import dataclasses
 
 import jax.numpy as jnp
+import numpy as np
 import pytest
 
 from hkjax.data.config import DataConfig
@@ -16,6 +17,7 @@ from hkjax.models.linear.neighbours import item_knn
 from hkjax.models.link.config import LINKConfig
 from hkjax.runs import evaluate_workdir, load_workdir, train_experiment
 from hkjax.training.loop import TrainingConfig
+from hkjax.tuning.auto import choose_model, shuffle_tails
 from hkjax.tuning.rivals import fit_rivals
 from hkjax.tuning.settings import tune, with_settings
 
@@ -103,3 +105,23 @@ def test_rivals_leave_the_model_itself_out(tiny_data):
 @pytest.mark.parametrize("config", [EASEConfig(), EASEConfig(candidates=5)])
 def test_every_linear_model_can_be_tuned(config, tiny_data):
     assert tune(config, tiny_data, 0.5).value > 0
+
+
+def test_a_model_is_chosen_among_those_in_closed_form(tiny_data):
+    told = []
+    choice = choose_model(tiny_data, 0.1, tell=told.append)
+    assert [candidate.title for candidate in told] == [candidate.title for candidate in choice.candidates]
+    assert choice.tuned.value == max(candidate.value for candidate in choice.candidates)
+    assert {"LINK", "ItemKNN", "EASE", "EDLAE", "iALS", "RP3beta", "SLIM"} == {c.title for c in choice.candidates}
+    assert (choice.shuffled is None) == (not getattr(choice.tuned.config, "content", {}))
+
+
+def test_shuffled_tails_keep_the_counts_of_a_graph(tiny_data):
+    shuffled = shuffle_tails(tiny_data, seed=0).triples
+    for column in (0, 1):
+        # Where two triples became equal, one is left.
+        assert set(shuffled[:, column]) == set(tiny_data.triples[:, column])
+    for relation in range(tiny_data.n_relations):
+        before, after = (x[x[:, 1] == relation, 2] for x in (tiny_data.triples, shuffled))
+        assert set(after) == set(before)
+    assert not np.array_equal(shuffled, tiny_data.triples)
