@@ -84,6 +84,21 @@ def dense_rows(lists: Lists, rows: jax.Array, n: int) -> jax.Array:
     return jnp.zeros((rows.size, n), weights.dtype).at[rows, ids].add(weights, mode="drop")
 
 
+def vector_sums(lists: Lists, rows: jax.Array, table: jax.Array) -> jax.Array:
+    """Sums the vectors of lists' members by their weights: [B, d] from the lists rows [B] and a table [n, d]."""
+    check_rank("vector_sums", 1, rows=rows)
+    check_rank("vector_sums", 2, table=table)
+    start, length = lists.start[rows], lists.length[rows]
+
+    def add(slot: jax.Array, total: jax.Array) -> jax.Array:
+        place = jnp.minimum(start + slot, lists.values.size - 1)
+        weights = jnp.where(slot < length, lists.weights[place], 0)
+        return total + weights[:, None] * table[lists.values[place]]
+
+    zeros = jnp.zeros((rows.size, table.shape[1]), jnp.result_type(table, lists.weights))
+    return jax.lax.fori_loop(0, lists.slots.size, add, zeros)
+
+
 def targets_of_sources(neighbours: Neighbours) -> Lists:
     """Returns the matrix by rows: for each source its targets, ascending, and weights.
 

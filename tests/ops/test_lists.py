@@ -12,6 +12,7 @@ from hkjax.ops.lists import (
     neighbour_sums,
     padded_lists,
     targets_of_sources,
+    vector_sums,
 )
 
 RANDOM = np.random.default_rng(0)
@@ -35,6 +36,13 @@ def test_lists_are_rows():
     np.testing.assert_array_equal(dense_rows(lists, jnp.arange(4), 5), expected)
     empty = make_lists(np.zeros(0, int), np.zeros(0, int), np.zeros(0), 2)
     np.testing.assert_array_equal(dense_rows(empty, jnp.array([1]), 3), np.zeros((1, 3)))
+
+
+def test_vectors_are_summed_by_weights():
+    lists = make_lists(np.array([2, 0, 2]), np.array([1, 3, 0]), np.array([1.0, 2, 3]), 3)
+    table = RANDOM.normal(size=(4, 2)).astype(np.float32)
+    expected = np.stack([2 * table[3], np.zeros(2), table[1] + 3 * table[0]])
+    np.testing.assert_allclose(vector_sums(lists, jnp.arange(3), jnp.asarray(table)), expected, rtol=1e-6)
 
 
 def test_sums_over_members_are_a_product_of_matrices():

@@ -8,7 +8,7 @@ import numpy as np
 
 from hkjax.data.dataset import Dataset
 from hkjax.models.base import Batch, Params
-from hkjax.ops.lists import Lists
+from hkjax.ops.lists import Lists, vector_sums
 from hkjax.ops.lookup import take_rows
 
 # Bounds of the share of a history that is encoded; the rest is to be found.
@@ -86,18 +86,18 @@ def _some_items(history: Lists, users: jax.Array, key: jax.Array, room: int) -> 
     return history.values[places], best >= 0
 
 
-def product_sums(params: Params, x: jax.Array) -> jax.Array:
-    """Sums the products of vectors, sum_i x_i e_i . o_j, for histories [B, items] and all items j: [B, items].
+def product_sums(params: Params, history: Lists, users: jax.Array) -> jax.Array:
+    """Sums the products of vectors, sum_i x_i e_i . o_j, for the histories of users [B] and all items j: [B, items].
 
     The root of the history's length and the bias, which training has, are left out: without them the score is linear
     in the history, and ranks as well beside the other parts (docs/results.md).
     """
-    return (x @ params["source"]) @ params["target"].T
+    return vector_sums(history, users, params["source"]) @ params["target"].T
 
 
-def product_sum(params: Params, x: jax.Array, item: jax.Array) -> jax.Array:
-    """Computes `product_sums` for one history [items] and one item."""
-    return (x @ params["source"]) @ params["target"][item]
+def product_sum(params: Params, history: Lists, user: jax.Array, item: jax.Array) -> jax.Array:
+    """Computes `product_sums` for one user and one item."""
+    return vector_sums(history, user[None], params["source"])[0] @ params["target"][item]
 
 
 def users_to_learn_from(data: Dataset) -> dict[str, Any]:

@@ -73,7 +73,7 @@ def score_all_items(x: LINKScores, users: jax.Array) -> jax.Array:
     total = cosine_sums(x.content, x.content_weights, rows) * x.content_scale + x.bias
     for name, table in x.neighbours.items():
         total += neighbour_sums(table, x.by_source[name], x.history, users)
-    return total if x.learned is None else total + x.gate * product_sums(x.learned, rows)
+    return total if x.learned is None else total + x.gate * product_sums(x.learned, x.history, users)
 
 
 def score_pairs(x: LINKScores, users: jax.Array, items: jax.Array) -> jax.Array:
@@ -100,7 +100,7 @@ def _parts(x: LINKScores, users: jax.Array, items: jax.Array, one_content: bool)
         row, item = dense_rows(x.history, pair[0][None], x.bias.size), pair[1]
         found = {name: neighbour_scores(table, row, item[None])[0] for name, table in x.neighbours.items()}
         if x.learned is not None:
-            found["learned"] = x.gate * product_sum(x.learned, row[0], item)
+            found["learned"] = x.gate * product_sum(x.learned, x.history, pair[0], item)
         content = x.content_scale[item] * item_cosines(x.content, row[0], item) @ weights
         return {**found, "content": content, "popularity": x.bias[item]}
 
