@@ -11,6 +11,7 @@ from absl import flags
 from hkjax.cli import main
 from hkjax.data.config import DataConfig
 from hkjax.data.synthetic import SyntheticConfig
+from hkjax.evaluation.evaluate import EvaluationConfig
 from hkjax.experiment import Experiment
 from hkjax.models.lightgcn import LightGCNConfig
 from hkjax.runs import train_experiment
@@ -47,6 +48,7 @@ def workdir(tmp_path_factory):
         synthetic=SyntheticConfig(n_users=30, n_items=24, positives=6.0),
         model=LightGCNConfig(dim=4, layers=1),
         training=TrainingConfig(batch_size=32, epochs=1, monitor="recall@20"),
+        evaluation=EvaluationConfig(tuning=0.0),
         mesh=(1, 1),
     )
     train_experiment(experiment, folder)

@@ -1,5 +1,6 @@
 from hkjax.data.config import DataConfig
 from hkjax.data.synthetic import SyntheticConfig
+from hkjax.evaluation.evaluate import EvaluationConfig
 from hkjax.experiment import Experiment
 from hkjax.models.hakg.config import HAKGConfig
 from hkjax.runs import evaluate_workdir, train_experiment
@@ -12,6 +13,7 @@ def test_hakg_draws_its_hierarchy(tmp_path):
         synthetic=SyntheticConfig(n_users=60, n_items=40),
         model=HAKGConfig(dim=2, layers=1, negatives=5),
         training=TrainingConfig(batch_size=64, epochs=1, monitor="recall@20"),
+        evaluation=EvaluationConfig(tuning=0.0),
         mesh=(1, 1),
     )
     train_experiment(experiment, tmp_path)

@@ -54,6 +54,7 @@ def train_in_part(model: str, commands: Commands, folder: Path) -> TrainedRun:
     config["data"]["tables"] = {key: str(folder / name) for key, name in tables.items()}
     config["data"]["tables"]["triples"] = (config["data"]["tables"]["triples"],)
     config["training"] |= {"epochs": _EPOCHS, "patience": _EPOCHS, "batch_size": _BATCH[model], "monitor": "recall@5"}
+    config["evaluation"]["tuning"] = 0.0
     workdir = folder / "run"
     stops = mock.patch.object(Termination, "should_stop", lambda _, step: step >= _STOPS_AT)
     with stops, pytest.raises(TerminationError):

@@ -19,6 +19,7 @@ from hkjax.cli import run as command_line
 from hkjax.data.config import DataConfig
 from hkjax.data.synthetic import SyntheticConfig
 from hkjax.errors import InputError, TerminationError
+from hkjax.evaluation.evaluate import EvaluationConfig
 from hkjax.experiment import Experiment
 from hkjax.models.lightgcn import LightGCNConfig
 from hkjax.runs import evaluate_workdir, load_workdir, train_experiment
@@ -30,7 +31,9 @@ from hkjax.training.state import OptimizerConfig
 
 ROOT = Path(__file__).parents[2]
 SMALL = Experiment(
-    synthetic=SyntheticConfig(n_users=60, n_items=40), training=TrainingConfig(batch_size=60, epochs=2, patience=99)
+    synthetic=SyntheticConfig(n_users=60, n_items=40),
+    training=TrainingConfig(batch_size=60, epochs=2, patience=99),
+    evaluation=EvaluationConfig(tuning=0.0),
 )
 LIGHTGCN = LightGCNConfig(dim=8, layers=2)
 # What each of two processes runs: the experiments one after the other.

@@ -14,6 +14,7 @@ import pytest
 
 from hkjax.data.synthetic import SyntheticConfig
 from hkjax.errors import InputError
+from hkjax.evaluation.evaluate import EvaluationConfig
 from hkjax.experiment import Experiment
 from hkjax.models.hkrm.config import HKRMConfig
 from hkjax.models.hkrm.model import hkrm
@@ -177,6 +178,7 @@ def test_a_killed_run_ends_with_the_parameters_of_one_that_was_not(tmp_path):
         synthetic=SyntheticConfig(n_users=60, n_items=40),
         model=HKRMConfig(l2=1e-6),
         training=TrainingConfig(64, 5, patience=9),
+        evaluation=EvaluationConfig(tuning=10.0),
         mesh=(1, 1),
     )
     train_experiment(experiment, tmp_path / "whole")

@@ -11,6 +11,7 @@ from hkjax.data.config import DataConfig
 from hkjax.data.dataset import fingerprint
 from hkjax.data.prepared import load_dataset
 from hkjax.errors import InputError
+from hkjax.evaluation.evaluate import EvaluationConfig
 from hkjax.experiment import Experiment
 from hkjax.models.lightgcn import LightGCNConfig
 from hkjax.runs import evaluate_workdir, load_workdir, train_experiment
@@ -47,6 +48,7 @@ def trained(tmp_path_factory):
         data=DataConfig("ripplenet", str(folder / "data"), ratios=(6, 2, 2)),
         model=LightGCNConfig(dim=4, layers=1),
         training=TrainingConfig(batch_size=16, epochs=1, monitor="recall@20"),
+        evaluation=EvaluationConfig(tuning=0.0),
         mesh=(1, 1),
     )
     train_experiment(experiment, folder / "run")
