@@ -1,21 +1,17 @@
 """Rivals of a model in its report: baselines without choices, and linear models that are tuned and fitted as it is."""
 
 import dataclasses
-from collections.abc import Callable
 from typing import Any
-
-import jax
 
 from hkjax.data.dataset import Dataset
 from hkjax.data.splits import per_user_split
 from hkjax.evaluation.evaluate import Rival
+from hkjax.evaluation.search import fit_closed_form
 from hkjax.models.registry import BASELINES, MODELS, RIVALS, ModelConfig
 from hkjax.tuning.settings import adapted, tune
 
 
-def fit_rivals(
-    data: Dataset, seconds: float, seed: int, own: str = "", tell: Callable[[str], None] = lambda text: None
-) -> dict[str, Rival]:
+def fit_rivals(data: Dataset, seconds: float, seed: int, own: str = "") -> dict[str, Rival]:
     """Fits what a model is compared with.
 
     Args:
@@ -24,25 +20,20 @@ def fit_rivals(
             validation part is empty, a tenth of each user's train rows serves in the searches.
         seed: of initial parameters and samples.
         own: name of the model itself, which is left out.
-        tell: called with a line about each search.
     """
     found = {}
     for name, baseline in BASELINES.items():
         if name != own and (recommender := baseline.build(data)) is not None:
-            params = recommender.init(jax.random.key(seed))
-            found[name] = Rival(baseline.title, recommender, params)
+            found[name] = Rival(baseline.title, recommender, fit_closed_form(recommender, seed))
     held_out = _with_validation(data, seed)
     rivals = [config for config in RIVALS if config.name != own]
     for config in rivals:
         model = MODELS[type(config)]
         start = adapted(config, data)
         if seconds and held_out is not None:
-            tuned = tune(start, held_out, seconds / len(rivals), seed)
-            start = tuned.config
-            tell(f"{model.title}: {len(tuned.trials)} trials on the validation part")
+            start = tune(start, held_out, seconds / len(rivals), seed).config
         recommender = model.build(start, data, 0)
-        assert recommender.solve is not None
-        params = recommender.solve(recommender.init(jax.random.key(seed)), recommender.inputs)
+        params = fit_closed_form(recommender, seed)
         found[config.name] = Rival(model.title, recommender, params, model.ranks_only, _command(start))
     return found
 

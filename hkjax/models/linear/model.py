@@ -97,8 +97,6 @@ def prepare(params: Params, inputs: dict[str, Any]) -> None:
     """Prepares nothing: a history is all that the scores need."""
 
 
-def encode_users(
-    prepared: None, x: ItemScores, items: jax.Array, weights: jax.Array, ids: jax.Array | None
-) -> ItemScores:
+def encode_users(prepared: None, x: Any, items: jax.Array, weights: jax.Array, ids: jax.Array | None) -> Any:
     """Implements `FoldIn.encode_users`: the given histories instead of the trained users'."""
     return x._replace(history=padded_lists(items, weights))

@@ -15,6 +15,7 @@ from hkjax.models.base import Batch, FoldIn, Metrics, Params, Recommender, nothi
 from hkjax.models.linear.ease import MOST_FOR_DENSE, local_neighbours, whole_neighbours
 from hkjax.models.linear.gram import Gram, histories, remembered_gram
 from hkjax.models.linear.memory import Remember, compute_anew
+from hkjax.models.linear.model import encode_users, prepare
 from hkjax.models.linear.neighbours import knn_neighbours
 from hkjax.models.link.autoencoder import (
     autoencoder_loss,
@@ -27,8 +28,6 @@ from hkjax.models.link.config import LINKConfig
 from hkjax.models.link.content import fact_columns, make_content
 from hkjax.models.link.scores import (
     encode,
-    encode_users,
-    prepare,
     score_all_items,
     score_attributes,
     score_pairs,
@@ -78,11 +77,10 @@ def link(config: LINKConfig, data: Dataset, batch_size: int = 0, remember: Remem
     for name, weight in (("co_occurrence", config.co_occurrence), ("regression", config.regression)):
         if weight:
             power, numbers = _numbers(config, name)
-            gram = remembered_gram(remember, data, power)
-            inputs[name] = {"gram": gram, "numbers": jnp.array(numbers), "weight": jnp.array(weight)}
+            inputs[f"{name}_weight"] = jnp.array(weight)
+            solution = partial(solutions[name], numbers=jnp.array(numbers), k=min(sizes[name], data.n_items))
             key = (name, whole, power, numbers, sizes[name])
-            compute = partial(solutions[name], gram, inputs[name]["numbers"], k=min(sizes[name], data.n_items))
-            tables[name] = partial(remember, key, compute)
+            tables[name] = partial(remember, key, partial(_of_gram, solution, remember, data, power))
 
     attributes = None
     if relations:
@@ -127,13 +125,18 @@ def _numbers(config: LINKConfig, part: str) -> tuple[float, tuple[float, ...]]:
     return 2 * config.regression_user_power, (config.l2, config.dropout, config.item_power, config.target_power)
 
 
+def _of_gram(solution: Callable[[Gram], Neighbours], remember: Remember, data: Dataset, power: float) -> Neighbours:
+    """Solves; the Gram matrix is counted only now, since a trained model needs none."""
+    return solution(remembered_gram(remember, data, power))
+
+
 def _solve(share: float, tables: dict[str, Callable[[], Neighbours]], params: Params, inputs: dict[str, Any]) -> Params:
     degree = np.asarray(inputs["degree"])
     nearest = nearest_known(inputs["content"], np.asarray(inputs["content_weights"]), degree)
     found: dict[str, Any] = {"content": inputs["content_weights"]} if "content" in params else {}
     for name, solve in tables.items():
         sources, weights = solve()
-        table = Neighbours(sources, inputs[name]["weight"] * weights)
+        table = Neighbours(sources, inputs[f"{name}_weight"] * weights)
         if name == "co_occurrence":
             table = borrow_weights(table, nearest, share)
         found[name] = table._asdict()

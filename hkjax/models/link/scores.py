@@ -14,7 +14,6 @@ from hkjax.ops.lists import (
     dense_rows,
     neighbour_scores,
     neighbour_sums,
-    padded_lists,
     targets_of_sources,
 )
 from hkjax.precision import full_precision
@@ -108,10 +107,6 @@ def _parts(x: LINKScores, users: jax.Array, items: jax.Array, one_content: bool)
     return {**found, "content": found["content"][:, 0]} if one_content else found
 
 
-def prepare(params: Params, inputs: dict[str, Any]) -> None:
-    """Prepares nothing: a history is all that the scores need."""
-
-
 def score_attributes(
     columns: jax.Array,
     prepared: None,
@@ -131,11 +126,3 @@ def score_attributes(
         return x.content_scale[item] * fact_sums(x.content, x.content_weights, row, item, places)
 
     return jax.lax.map(of_pair, (users, items, places), batch_size=_PAIRS_PER_BLOCK)
-
-
-def encode_users(
-    prepared: None, x: LINKScores, items: jax.Array, weights: jax.Array, ids: jax.Array | None
-) -> LINKScores:
-    """Implements `FoldIn.encode_users`: the given histories instead of the trained users'."""
-    del prepared, ids
-    return x._replace(history=padded_lists(items, weights))
