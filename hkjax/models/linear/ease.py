@@ -13,7 +13,7 @@ from hkjax.errors import InputError
 from hkjax.models.base import Recommender
 from hkjax.models.linear.config import EASEConfig
 from hkjax.models.linear.equations import dropout_penalty, local_weights
-from hkjax.models.linear.gram import Gram, mean_diagonal, remembered_gram, sub_gram, top_neighbours
+from hkjax.models.linear.gram import Gram, gram_and_numbers, mean_diagonal, sub_gram, top_neighbours
 from hkjax.models.linear.memory import Remember, compute_anew
 from hkjax.models.linear.model import item_model
 from hkjax.ops.lists import Neighbours, dense_rows
@@ -34,11 +34,10 @@ def ease(config: EASEConfig, data: Dataset, batch_size: int = 0, remember: Remem
         InputError: all items are candidates, and both they and the users are too many for a dense matrix.
     """
     del batch_size
-    gram = remembered_gram(remember, data, 2 * config.user_power)
     numbers = jnp.array([config.l2, config.dropout, config.item_power, config.target_power])
-    inputs: dict[str, Any] = {"gram": gram, "numbers": numbers}
+    arguments = partial(gram_and_numbers, remember, data, 2 * config.user_power, numbers)
     if config.candidates:
-        return item_model(data, inputs, _solve_local_weights, config.candidates, {"k": config.candidates})
+        return item_model(data, arguments, _solve_local_weights, config.candidates, {"k": config.candidates})
     users, k = _several_items(data), min(config.neighbours, data.n_items)
     if min(len(users), data.n_items) > MOST_FOR_DENSE:
         raise InputError(
@@ -46,9 +45,12 @@ def ease(config: EASEConfig, data: Dataset, batch_size: int = 0, remember: Remem
             "choose model.candidates=100, the nearest items of each"
         )
     if data.n_items <= len(users):
-        return item_model(data, inputs, _solve_by_items, k, {"k": k})
-    inputs["users"] = _few_users(data, users, config.user_power)
-    return item_model(data, inputs, _solve_by_users, k, {"k": k, "n_users": len(users)})
+        return item_model(data, arguments, _solve_by_items, k, {"k": k})
+
+    def with_users() -> dict[str, Any]:
+        return {**arguments(), "users": _few_users(data, users, config.user_power)}
+
+    return item_model(data, with_users, _solve_by_users, k, {"k": k, "n_users": len(users)})
 
 
 def local_neighbours(

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from functools import partial
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import jax
 import jax.numpy as jnp
@@ -79,6 +79,11 @@ def make_gram(data: Dataset, power: float) -> Gram:
 def remembered_gram(remember: Remember, data: Dataset, power: float) -> Gram:
     """Returns `make_gram`, or what is remembered of it."""
     return remember(("gram", power), lambda: make_gram(data, power))  # type: ignore[no-any-return]
+
+
+def gram_and_numbers(remember: Remember, data: Dataset, power: float, numbers: jax.Array) -> dict[str, Any]:
+    """Returns the arguments of a closed form: the Gram matrix and the model's settings."""
+    return {"gram": remembered_gram(remember, data, power), "numbers": numbers}
 
 
 def mean_diagonal(diagonal: jax.Array) -> jax.Array:

@@ -39,14 +39,18 @@ class ItemScores(NamedTuple):
 
 
 def item_model(
-    data: Dataset, inputs: dict[str, Any], solve: Callable[..., Neighbours], k: int, static: Mapping[str, Any]
+    data: Dataset,
+    arguments: Callable[[], dict[str, Any]],
+    solve: Callable[..., Neighbours],
+    k: int,
+    static: Mapping[str, Any],
 ) -> Recommender:
     """Builds the recommender of a closed form.
 
     Args:
         data: the interactions.
-        inputs: what the closed form is computed from.
-        solve: (inputs, **static) -> the weights, compiled.
+        arguments: () -> what the closed form is computed from; a trained model needs none of it.
+        solve: (arguments, **static) -> the weights, compiled.
         k: weights of each item.
         static: further arguments of it, by which it is compiled.
     """
@@ -58,7 +62,7 @@ def item_model(
         return Neighbours(jnp.full(shape, data.n_items, jnp.int32), jnp.zeros(shape))._asdict()
 
     return Recommender(
-        inputs={**inputs, "history": histories(data)},
+        inputs={"history": histories(data)},
         batches=bucket_by_length({"user": positives.users, "item": positives.items}, max(1, len(positives.users))),
         init=init,
         loss=nothing_to_train,
@@ -67,7 +71,7 @@ def item_model(
         score_all_items=score_all_items,
         fold_in=FoldIn(prepare, encode_users, score_parts=lambda prepared, *args: {"": score_pairs(*args)}),
         row_ids={"item": data.names.items},
-        solve=lambda params, inputs: solve(inputs, **static)._asdict(),
+        solve=lambda params, inputs: solve(arguments(), **static)._asdict(),
         trained=(),
     )
 

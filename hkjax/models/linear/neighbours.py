@@ -10,7 +10,7 @@ from hkjax.data.dataset import Dataset
 from hkjax.models.base import Recommender
 from hkjax.models.linear.config import ItemKNNConfig, RP3betaConfig
 from hkjax.models.linear.equations import knn_weight, rp3beta_weight
-from hkjax.models.linear.gram import Gram, remembered_gram, top_neighbours
+from hkjax.models.linear.gram import Gram, gram_and_numbers, top_neighbours
 from hkjax.models.linear.memory import Remember, compute_anew
 from hkjax.models.linear.model import item_model
 from hkjax.ops.lists import Neighbours
@@ -22,8 +22,8 @@ def item_knn(
     """Builds ItemKNN from the positives of train; the batch size counts for nothing."""
     del batch_size
     numbers = jnp.array([config.alpha, config.shrinkage])
-    inputs = {"gram": remembered_gram(remember, data, config.user_power), "numbers": numbers}
-    return item_model(data, inputs, _solve_knn, config.neighbours, {"k": config.neighbours})
+    arguments = partial(gram_and_numbers, remember, data, config.user_power, numbers)
+    return item_model(data, arguments, _solve_knn, config.neighbours, {"k": config.neighbours})
 
 
 def rp3beta(
@@ -31,8 +31,8 @@ def rp3beta(
 ) -> Recommender:
     """Builds RP3beta from the positives of train; the batch size counts for nothing."""
     del batch_size
-    inputs = {"gram": remembered_gram(remember, data, config.alpha), "numbers": jnp.array([config.alpha, config.beta])}
-    return item_model(data, inputs, _solve_rp3beta, config.neighbours, {"k": config.neighbours})
+    arguments = partial(gram_and_numbers, remember, data, config.alpha, jnp.array([config.alpha, config.beta]))
+    return item_model(data, arguments, _solve_rp3beta, config.neighbours, {"k": config.neighbours})
 
 
 def knn_neighbours(gram: Gram, k: int, alpha: jax.Array, shrinkage: jax.Array) -> Neighbours:

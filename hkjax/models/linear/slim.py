@@ -10,7 +10,7 @@ from hkjax.data.dataset import Dataset
 from hkjax.models.base import Recommender
 from hkjax.models.linear.config import SLIMConfig
 from hkjax.models.linear.equations import slim_step
-from hkjax.models.linear.gram import Gram, mean_diagonal, remembered_gram, sub_gram, top_neighbours
+from hkjax.models.linear.gram import Gram, gram_and_numbers, mean_diagonal, sub_gram, top_neighbours
 from hkjax.models.linear.memory import Remember, compute_anew
 from hkjax.models.linear.model import item_model
 from hkjax.ops.lists import Neighbours
@@ -22,12 +22,10 @@ _TARGETS_AT_ONCE = 64
 def slim(config: SLIMConfig, data: Dataset, batch_size: int = 0, remember: Remember = compute_anew) -> Recommender:
     """Builds SLIM from the positives of train; the batch size counts for nothing."""
     del batch_size
-    inputs = {
-        "gram": remembered_gram(remember, data, 2 * config.user_power),
-        "numbers": jnp.array([config.l1, config.l2]),
-    }
+    numbers = jnp.array([config.l1, config.l2])
+    arguments = partial(gram_and_numbers, remember, data, 2 * config.user_power, numbers)
     static = {"k": config.candidates, "sweeps": config.sweeps}
-    return item_model(data, inputs, _solve, config.candidates, static)
+    return item_model(data, arguments, _solve, config.candidates, static)
 
 
 def slim_neighbours(gram: Gram, k: int, sweeps: int, l1: jax.Array, l2: jax.Array) -> Neighbours:
